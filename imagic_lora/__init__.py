@@ -1,0 +1,85 @@
+"""Text-guided editing of one image: fit a small adapter once, edit at any strength.
+
+The public names are imported when they are first used, so that `import imagic_lora` is quick and
+loads no torch.
+"""
+
+from importlib import import_module
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from imagic_lora.adapter import Adapter
+    from imagic_lora.editor import Edit, ImagicEditor
+    from imagic_lora.errors import (
+        AdapterError,
+        AdapterFileError,
+        AdapterMismatchError,
+        DeviceError,
+        FitError,
+        ImageError,
+        ImagicError,
+        ImagicWarning,
+        InputError,
+        MissingExtraError,
+        ModelError,
+        OutputError,
+        PromptError,
+        SettingsError,
+    )
+    from imagic_lora.memory import MemoryPlan
+    from imagic_lora.progress import Progress
+    from imagic_lora.settings import EditSettings, FitSettings, SamplingSettings
+
+__all__ = [
+    "Adapter",
+    "AdapterError",
+    "AdapterFileError",
+    "AdapterMismatchError",
+    "DeviceError",
+    "Edit",
+    "EditSettings",
+    "FitError",
+    "FitSettings",
+    "ImageError",
+    "ImagicEditor",
+    "ImagicError",
+    "ImagicWarning",
+    "InputError",
+    "MemoryPlan",
+    "MissingExtraError",
+    "ModelError",
+    "OutputError",
+    "Progress",
+    "PromptError",
+    "SamplingSettings",
+    "SettingsError",
+    "__version__",
+]
+
+__version__: str
+
+_HOMES = {
+    "Adapter": "adapter",
+    "Edit": "editor",
+    "EditSettings": "settings",
+    "FitSettings": "settings",
+    "ImagicEditor": "editor",
+    "MemoryPlan": "memory",
+    "Progress": "progress",
+    "SamplingSettings": "settings",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Find a public name on first use; those without a home of their own are errors."""
+    if name not in __all__:
+        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+    if name == "__version__":
+        return version("imagic-lora")
+    return getattr(import_module(f"{__name__}.{_HOMES.get(name, 'errors')}"), name)
+
+
+def __dir__() -> list[str]:
+    """List the public names, imported or not."""
+    return __all__
