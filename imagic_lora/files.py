@@ -7,6 +7,7 @@ folders are made when there is something to write, never by the check before it.
 
 import os
 import secrets
+import stat
 import tempfile
 from pathlib import Path
 
@@ -25,13 +26,13 @@ def check_writable(path: str | os.PathLike[str], *, force: bool = False) -> None
     Raises:
         OutputError: The file exists already, is not a file, or its folder cannot be written to.
     """
-    target = Path(path)
     try:
-        _check_target(target.resolve(), force=force)
-        with tempfile.TemporaryFile(dir=_nearest_folder(target.resolve())):
+        target = Path(os.path.realpath(path))
+        _check_target(target, force=force)
+        with tempfile.TemporaryFile(dir=_nearest_folder(target)):
             pass
     except (OSError, ValueError) as error:
-        raise _cannot_write(target, error) from error
+        raise _cannot_write(path, error) from error
 
 
 def write_atomic(path: str | os.PathLike[str], data: bytes, *, force: bool = False) -> None:
@@ -48,21 +49,22 @@ def write_atomic(path: str | os.PathLike[str], data: bytes, *, force: bool = Fal
     Raises:
         OutputError: The file exists already, is not a file, or cannot be written.
     """
-    target = Path(path)
     try:
-        target = target.resolve()
+        target = Path(os.path.realpath(path))
         _check_target(target, force=force)
         target.parent.mkdir(parents=True, exist_ok=True)
         _replace(target, data)
     except (OSError, ValueError) as error:
-        raise _cannot_write(Path(path), error) from error
+        raise _cannot_write(path, error) from error
 
 
 def _check_target(target: Path, *, force: bool) -> None:
     """Raise an OutputError where something that must stay is in the way."""
-    if not target.exists():
+    try:
+        mode = target.stat().st_mode
+    except FileNotFoundError:
         return
-    if not target.is_file():
+    if not stat.S_ISREG(mode):
         raise OutputError(f"cannot write {target}: it is not a file; choose another name.")
     if not force:
         raise OutputError(
@@ -89,9 +91,9 @@ def _replace(target: Path, data: bytes) -> None:
         part.unlink(missing_ok=True)
 
 
-def _cannot_write(target: Path, error: OSError | ValueError) -> OutputError:
+def _cannot_write(path: str | os.PathLike[str], error: OSError | ValueError) -> OutputError:
     """Return the OutputError for what the operating system said."""
-    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    reason = str(getattr(error, "strerror", None) or error)
     return OutputError(
-        f"cannot write {target}: {reason[:1].lower()}{reason[1:]}; choose another place with -o."
+        f"cannot write {os.fspath(path)!r}: {reason[:1].lower()}{reason[1:]}; choose another place."
     )
