@@ -1,0 +1,71 @@
+import inspect
+import re
+
+import pytest
+
+from imagic_lora import errors
+
+
+def _drawn() -> dict[str, str]:
+    """Return the parent of each class in the tree that the module's docstring draws."""
+    parents: dict[str, str] = {}
+    path: list[str] = []
+    for line in (errors.__doc__ or "").splitlines():
+        match = re.match(r"^ {4}((?:│   |    |├── |└── )*)(\w+(?:Error|Warning))\b", line)
+        if match:
+            depth = len(match[1]) // 4
+            path[depth:] = [match[2]]
+            if depth:
+                parents[match[2]] = path[depth - 1]
+    return parents
+
+
+def _defined() -> dict[str, str]:
+    """Return the first base of each exception that the module defines, but for the root."""
+    return {
+        name: kind.__bases__[0].__name__
+        for name, kind in inspect.getmembers(errors, inspect.isclass)
+        if issubclass(kind, errors.ImagicError) and kind is not errors.ImagicError
+    }
+
+
+def test_the_drawn_tree_is_the_true_one() -> None:
+    """The tree at the top of the module holds every exception, under its own base."""
+    assert _defined() == _drawn()
+
+
+@pytest.mark.parametrize("name", ["InputError", "ImageError", "PromptError", "SettingsError"])
+def test_bad_input_is_a_value_error(name: str) -> None:
+    """Code that catches Python's own ValueError catches bad input too."""
+    assert issubclass(getattr(errors, name), ValueError)
+
+
+def test_a_missing_extra_is_an_import_error_that_names_its_remedy() -> None:
+    """A missing package is an ImportError whose message is the command that installs it."""
+    error = errors.MissingExtraError("gradio", "ui", "the web form")
+
+    assert isinstance(error, ImportError)
+    assert (
+        "the web form needs the package 'gradio', which is not installed; "
+        "install it with: pip install 'imagic-lora[ui]'."
+    ) == str(error)
+
+
+def test_a_warning_is_no_error() -> None:
+    """ImagicWarning can be silenced as a UserWarning and is never caught as an error."""
+    assert issubclass(errors.ImagicWarning, UserWarning)
+    assert not issubclass(errors.ImagicWarning, errors.ImagicError)
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        ("interpolat", " Did you mean 'interpolate'?"),
+        ("guidedd", " Did you mean 'guided'?"),
+        ("zzz", ""),
+        ("", ""),
+    ],
+)
+def test_a_near_match_is_suggested_and_nothing_else(word: str, expected: str) -> None:
+    """A mistyped word gets the nearest allowed one; a word far from all gets none."""
+    assert expected == errors.near_match(word, ["guided", "interpolate"])
