@@ -1,0 +1,186 @@
+"""The settings of a fit, an edit and an img2img baseline.
+
+Each field carries its help, range and unit. Command-line flags, web widgets and the tables of the
+docs are all made from these fields, so a setting is described in one place only. Values are checked
+when a settings object is made; there is no way to hold an invalid one.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal, get_args
+
+from imagic_lora.errors import SettingsError, near_match
+
+FitMode = Literal["joint", "two-stage"]
+Direction = Literal["guided", "interpolate"]
+SchedulerName = Literal["ddim", "dpm++", "euler", "heun", "unipc", "model"]
+
+
+@dataclass(frozen=True)
+class Option:
+    """What a person needs to know of one setting.
+
+    Attributes:
+        help: One sentence, no full stop.
+        low: Smallest allowed value, or None.
+        high: Largest allowed value, or None.
+        unit: Unit of the value, or "".
+        choices: The allowed words, or () for a free value.
+    """
+
+    help: str
+    low: float | None = None
+    high: float | None = None
+    unit: str = ""
+    choices: tuple[str, ...] = ()
+
+    def range_text(self) -> str:
+        """Return the allowed values in words, e.g. "1 to 10000 steps"."""
+        if self.choices:
+            return "one of " + ", ".join(self.choices)
+        unit = f" {self.unit}" if self.unit else ""
+        if self.low is not None and self.high is not None:
+            return f"{self.low:g} to {self.high:g}{unit}"
+        if self.low is not None:
+            return f"{self.low:g} or more{unit}"
+        return f"any number{unit}" if not self.unit else f"any{unit}"
+
+    def check(self, name: str, value: Any) -> None:
+        """Raise a SettingsError unless the value is allowed; None always is.
+
+        Args:
+            name: Name of the setting, for the message.
+            value: The value to check.
+        """
+        if value is None:
+            return
+        if self.choices:
+            if value not in self.choices:
+                raise SettingsError(
+                    f"{name} was {value!r}, allowed is {self.range_text()}."
+                    + near_match(str(value), self.choices)
+                )
+            return
+        if isinstance(value, str):
+            return
+        finite = math.isfinite(value)
+        above = self.low is None or value >= self.low
+        below = self.high is None or value <= self.high
+        if not (finite and above and below):
+            raise SettingsError(f"{name} was {value!r}, allowed is {self.range_text()}.")
+
+
+def option(default: Any, help: str, **kwargs: Any) -> Any:
+    """Return a dataclass field with a default and an Option."""
+    return field(default=default, metadata={"option": Option(help, **kwargs)})
+
+
+def options(settings: Any) -> Iterator[tuple[str, Option]]:
+    """Yield the name and Option of each field of a settings class or object."""
+    for item in fields(settings):
+        yield item.name, item.metadata["option"]
+
+
+ALPHA = Option(
+    "prompt strength: 0 reconstructs the input, 1 is the target prompt; "
+    "above 1 goes past it, below 0 away from it"
+)
+STRENGTH = Option("share of the noise levels that img2img runs: 0 keeps the input", low=0, high=1)
+NOISE = Option("extra noise mixed into the input of img2img", low=0, high=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Checked:
+    """Base of the settings: checks every field once it is set."""
+
+    def __post_init__(self) -> None:
+        for name, described in options(self):
+            value = getattr(self, name)
+            self._check_type(name, value)
+            described.check(name, value)
+
+    def _check_type(self, name: str, value: Any) -> None:
+        """Raise a SettingsError where a number is expected and something else was given."""
+        default = type(self).__dataclass_fields__[name].default
+        number = isinstance(default, (int, float)) and not isinstance(default, bool)
+        if number and (isinstance(value, bool) or not isinstance(value, (int, float))):
+            raise SettingsError(f"{name} was {value!r}, allowed is a number.")
+        if isinstance(default, int) and isinstance(value, float):
+            raise SettingsError(f"{name} was {value!r}, allowed is a whole number.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitSettings(_Checked):
+    """How one image is fitted.
+
+    The learning rates are those of a denoiser as wide as Stable Diffusion's (320 channels) and are
+    scaled inversely with the width of the model at hand, so that one default serves models of any
+    size. Source: Yang et al. 2022, "Tensor Programs V", arXiv 2203.03466, table 3.
+    """
+
+    mode: FitMode = option(
+        "joint",
+        "fit embedding and LoRA in one loop, or in the paper's order: the embedding first",
+        choices=("joint", "two-stage"),
+    )
+    steps: int = option(80, "largest number of optimiser steps", low=1, high=100_000, unit="steps")
+    batch: int = option(4, "noise levels per step", low=1, high=64, unit="samples")
+    embedding_lr: float = option(
+        1e-3, "learning rate of the embedding; 0 holds it still", low=0, high=1
+    )
+    lora_lr: float = option(3e-4, "learning rate of the LoRA", low=0, high=1)
+    rank: int = option(4, "rank of the LoRA: larger keeps more and weighs more", low=1, high=128)
+    stop_at: float = option(
+        0.1,
+        "stop once the loss is this share of the loss before the fit; 0 runs every step",
+        low=0,
+        high=1,
+    )
+    width: int | None = option(
+        None, "width of the canvas; default: from the image", low=8, high=8192, unit="pixels"
+    )
+    height: int | None = option(
+        None, "height of the canvas; default: from the image", low=8, high=8192, unit="pixels"
+    )
+    seed: int = option(0, "seed of everything random in the fit", low=0, high=2**63 - 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SamplingSettings(_Checked):
+    """How one picture is denoised; also the settings of the img2img baseline."""
+
+    guidance: float = option(
+        4.0, "how strongly the prompt pulls; 1 is the bare prediction", low=0, high=50
+    )
+    steps: int = option(30, "denoising steps", low=1, high=1000, unit="steps")
+    negative: str = option("", "negative prompt: what to move away from")
+    scheduler: SchedulerName = option(
+        "ddim",
+        "name of the sampler, or 'model' for the base model's own",
+        choices=get_args(SchedulerName),
+    )
+    width: int | None = option(
+        None, "width of the picture; default: as fitted", low=8, high=8192, unit="pixels"
+    )
+    height: int | None = option(
+        None, "height of the picture; default: as fitted", low=8, high=8192, unit="pixels"
+    )
+    seed: int = option(0, "seed of the noise", low=0, high=2**63 - 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EditSettings(SamplingSettings):
+    """How an adapter is turned into an edited picture."""
+
+    direction: Direction = option(
+        "guided",
+        "how alpha enters: a guided difference of predictions, or the paper's interpolation",
+        choices=("guided", "interpolate"),
+    )
+    structure_lock: float = option(
+        0.08,
+        "how much of the layout is kept: 0 starts from pure noise, 1 is the input",
+        low=0,
+        high=1,
+    )
