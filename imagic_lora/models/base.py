@@ -1,0 +1,78 @@
+"""The few things that fitting and sampling ask of any model.
+
+Nothing outside this folder knows which family it has. A family is one file that fulfils
+LatentModel; the families are siblings and share parts (text.py, autoencoder.py), not a base class.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+
+from imagic_lora.conditioning import Conditioning
+from imagic_lora.objective import Objective
+
+
+@dataclass(frozen=True, kw_only=True)
+class Traits:
+    """Plain facts about a model.
+
+    Attributes:
+        family: Kind of model, e.g. "sd".
+        name: Where it was loaded from: a Hub name, or the name of a folder or file.
+        fingerprint: Short hash of some of the denoiser's weights: tells checkpoints apart.
+        native_size: Side of the square canvas that it was trained on, in pixels.
+        multiple: Canvas sides are multiples of this, in pixels.
+        width: Channels of the denoiser's first level.
+        token_width: Width of a token embedding.
+        pooled_width: Width of the pooled embedding, or None where the family has none.
+        lora_targets: Endings of the names of the layers that a fit adapts.
+    """
+
+    family: str
+    name: str
+    fingerprint: str
+    native_size: int
+    multiple: int
+    width: int
+    token_width: int
+    pooled_width: int | None
+    lora_targets: tuple[str, ...]
+
+
+class LatentModel(Protocol):
+    """A text-conditioned latent diffusion model.
+
+    Attributes:
+        traits: Plain facts.
+        objective: Noise schedule and prediction target.
+        denoiser: The network that predicts; frozen.
+    """
+
+    traits: Traits
+    objective: Objective
+    denoiser: torch.nn.Module
+
+    def encode_prompt(self, prompt: str) -> Conditioning:
+        """Return the conditioning of a prompt, batch 1, float32, on the plan's device.
+
+        A prompt that is too long is cut, with an ImagicWarning that quotes what was lost.
+        """
+
+    def encode_image(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Return latents of shape (B, C, h, w), float32, for pixels (B, 3, H, W) in [-1, 1]."""
+
+    def decode(self, latents: torch.Tensor) -> torch.Tensor:
+        """Return pixels (B, 3, H, W), float32 in [-1, 1], for latents (B, C, h, w)."""
+
+    def predict(
+        self, x_t: torch.Tensor, t: torch.Tensor, conditioning: Conditioning
+    ) -> torch.Tensor:
+        """Return the denoiser's float32 output for x_t (B, C, h, w) at t (B,)."""
+
+    def scheduler(self, name: str) -> Any:
+        """Return a fresh diffusers scheduler: a named one, or the model's own for "model"."""
+
+
+ModelFactory = Callable[..., LatentModel]

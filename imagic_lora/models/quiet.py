@@ -1,0 +1,28 @@
+"""Holding back what the loaders of diffusers and transformers print by themselves."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from diffusers.utils import logging as diffusers_logging
+from transformers.utils import logging as transformers_logging
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Hold back progress bars and notes for the length of a block, then put back what was set."""
+    with _quietened(diffusers_logging), _quietened(transformers_logging):
+        yield
+
+
+@contextmanager
+def _quietened(logging: Any) -> Iterator[None]:
+    bars, level = logging.is_progress_bar_enabled(), logging.get_verbosity()
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()

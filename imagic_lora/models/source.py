@@ -1,0 +1,214 @@
+"""Where a base model comes from, and how its parts are read from there.
+
+Everything that can be known to be wrong is found before a weight is read.
+"""
+
+import json
+import re
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import torch
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import (
+    HfHubHTTPError,
+    LocalEntryNotFoundError,
+    OfflineModeIsEnabled,
+    RepositoryNotFoundError,
+)
+from safetensors import SafetensorError, safe_open
+
+from imagic_lora.errors import ModelError, near_match
+from imagic_lora.models.quiet import quiet
+
+_PIPELINES = {
+    "StableDiffusionPipeline": "sd",
+    "StableDiffusionImg2ImgPipeline": "sd",
+    "StableDiffusionXLPipeline": "sdxl",
+    "StableDiffusionXLImg2ImgPipeline": "sdxl",
+}
+_PARTS = {
+    "sd": ("unet", "vae", "text_encoder"),
+    "sdxl": ("unet", "vae", "text_encoder", "text_encoder_2"),
+}
+_PLAIN_PARTS = {
+    "sd": ("tokenizer", "scheduler"),
+    "sdxl": ("tokenizer", "tokenizer_2", "scheduler"),
+}
+_CLASSES = {"sd": "StableDiffusionPipeline", "sdxl": "StableDiffusionXLPipeline"}
+_UNUSED: dict[str, dict[str, Any]] = {
+    "sd": {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False},
+    "sdxl": {},
+}
+_HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A base model that was found and looks complete.
+
+    Attributes:
+        name: How to refer to it: a Hub name, or the bare name of a folder or file.
+        family: Kind of model.
+        path: Pipeline folder or checkpoint file.
+        config: Pipeline folder with the configuration of a checkpoint file.
+    """
+
+    name: str
+    family: str
+    path: Path
+    config: Path | None = None
+
+    def load(self, dtype: torch.dtype) -> Any:
+        """Return the diffusers pipeline on the CPU, frozen.
+
+        Args:
+            dtype: Precision of the weights; an autoencoder that says so stays in float32.
+
+        Raises:
+            ModelError: When a part cannot be read.
+        """
+        # SDXL's autoencoder overflows in half precision; SD's does not.
+        vae_dtype = torch.float32 if self.family == "sdxl" else dtype
+        settings = {"dtype": {"default": dtype, "vae": vae_dtype}, "local_files_only": True}
+        settings.update(_UNUSED[self.family])
+        try:
+            with quiet():
+                pipeline_class = getattr(diffusers, _CLASSES[self.family])
+                if self.path.is_file():
+                    pipeline = self._load_file(pipeline_class, dtype)
+                    pipeline.vae.to(vae_dtype)
+                else:
+                    pipeline = pipeline_class.from_pretrained(
+                        self.path, use_safetensors=True, variant=self._variant(), **settings
+                    )
+        except (OSError, ValueError, KeyError, RuntimeError, TypeError, SafetensorError) as error:
+            reason = str(error).strip().partition("\n")[0]
+            raise ModelError(f"The model {self.name!r} cannot be read: {reason}") from error
+        for part in _PARTS[self.family]:
+            getattr(pipeline, part).requires_grad_(requires_grad=False).eval()
+        return pipeline
+
+    def _load_file(self, pipeline_class: Any, dtype: torch.dtype) -> Any:
+        """Return the pipeline of a single checkpoint."""
+        return pipeline_class.from_single_file(
+            str(self.path),
+            config=None if self.config is None else str(self.config),
+            dtype=dtype,
+            local_files_only=self.config is not None,
+            **_UNUSED[self.family],
+        )
+
+    def _variant(self) -> str | None:
+        """Return "fp16" when that is the only form the weights come in."""
+        names = [path.name for path in (self.path / "unet").glob("*.safetensors")]
+        return "fp16" if all(".fp16" in name for name in names) else None
+
+
+def resolve(source: str | Path, config: Path | None) -> Source:
+    """Find a base model and check that it is whole.
+
+    Args:
+        source: "demo", a Hub name, a pipeline folder, or a .safetensors file.
+        config: For a file: a pipeline folder to take the configuration from.
+
+    Raises:
+        ModelError: When it is missing, incomplete, or of an unsupported kind.
+    """
+    if source == "demo":
+        return _from_folder(Path(str(files("imagic_lora") / "demo" / "model")), "demo")
+    path = Path(source)
+    if path.is_dir():
+        return _from_folder(path, path.resolve().name)
+    if path.is_file():
+        return _from_file(path, config)
+    if isinstance(source, str) and _HUB_NAME.fullmatch(source):
+        return _from_folder(_download(source), source)
+    raise ModelError(
+        f"There is no model {str(source)!r}: it is neither a folder nor a file here, nor a Hub "
+        f"name of the form owner/name, nor 'demo'.{near_match(str(source), ['demo'])}"
+    )
+
+
+def _from_folder(folder: Path, name: str) -> Source:
+    """Return the Source of a pipeline folder, checked for missing parts."""
+    index = folder / "model_index.json"
+    try:
+        class_name = json.loads(index.read_text("utf-8"))["_class_name"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(
+            f"The folder of the model {name!r} has no readable model_index.json; a pipeline folder "
+            "as diffusers' save_pretrained writes it is needed."
+        ) from error
+    family = _PIPELINES.get(str(class_name))
+    if family is None:
+        raise ModelError(
+            f"The model {name!r} is a {class_name}; supported are {', '.join(_PIPELINES)}."
+        )
+    _check_parts(folder, name, family)
+    return Source(name, family, folder)
+
+
+def _check_parts(folder: Path, name: str, family: str) -> None:
+    """Raise a ModelError that names every part missing from a pipeline folder."""
+    missing = [part for part in _PARTS[family] if not any((folder / part).glob("*.safetensors"))]
+    missing += [part for part in _PLAIN_PARTS[family] if not any((folder / part).glob("*.json"))]
+    if missing:
+        raise ModelError(
+            f"The model {name!r} lacks {', '.join(missing)}; weights must be .safetensors files "
+            "(pickles are never loaded)."
+        )
+
+
+def _from_file(path: Path, config: Path | None) -> Source:
+    """Return the Source of one checkpoint file, its family told from its tensors' names."""
+    try:
+        with safe_open(path, framework="pt") as checkpoint:
+            keys = list(checkpoint.keys())
+    except (OSError, SafetensorError) as error:
+        raise ModelError(
+            f"The file {path.name!r} is not a readable .safetensors checkpoint ({error}); other "
+            "formats can run code and are never loaded."
+        ) from error
+    if not any(key.startswith("model.diffusion_model.") for key in keys):
+        raise ModelError(
+            f"The file {path.name!r} holds no Stable Diffusion checkpoint: no tensor's name begins "
+            "with 'model.diffusion_model.'."
+        )
+    family = "sdxl" if any(key.startswith("conditioner.embedders.1") for key in keys) else "sd"
+    if config is not None:
+        _from_folder_config(config)
+    return Source(path.name, family, path, config)
+
+
+def _from_folder_config(config: Path) -> None:
+    """Raise a ModelError unless a folder can lend its configuration."""
+    if not (config / "model_index.json").is_file():
+        raise ModelError(
+            f"The configuration folder {str(config)!r} has no model_index.json; give a diffusers "
+            "pipeline folder of the same kind of model."
+        )
+
+
+def _download(name: str) -> Path:
+    """Fetch a pipeline from the Hub, in half precision where it is offered; cached files serve."""
+    small = ["model_index.json", "*/config.json", "scheduler/*", "tokenizer*/*"]
+    try:
+        folder = Path(snapshot_download(name, allow_patterns=[*small, "*/*.fp16.safetensors"]))
+        if not any((folder / "unet").glob("*.safetensors")):
+            weights = ["*/model.safetensors", "*/diffusion_pytorch_model.safetensors"]
+            folder = Path(snapshot_download(name, allow_patterns=[*small, *weights]))
+    except RepositoryNotFoundError as error:
+        raise ModelError(
+            f"The Hub has no model {name!r} that you may read; check the name, or log in with "
+            "'hf auth login' if it is gated."
+        ) from error
+    except (LocalEntryNotFoundError, OfflineModeIsEnabled, HfHubHTTPError, OSError) as error:
+        raise ModelError(
+            f"The model {name!r} is not in the local cache and the Hub cannot be reached; connect "
+            "to the network once, or give a pipeline folder."
+        ) from error
+    return folder

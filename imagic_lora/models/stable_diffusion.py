@@ -1,0 +1,74 @@
+"""Stable Diffusion 1.x and 2.x: one text encoder, a UNet, an autoencoder."""
+
+from typing import Any
+
+import torch
+
+from imagic_lora.conditioning import Conditioning
+from imagic_lora.memory import MemoryPlan
+from imagic_lora.models.autoencoder import Autoencoder
+from imagic_lora.models.base import Traits
+from imagic_lora.models.schedulers import make_scheduler, read_objective
+from imagic_lora.models.text import TextEncoder
+from imagic_lora.models.unet import UNET_LORA_TARGETS, fingerprint
+from imagic_lora.settings import SchedulerName
+
+
+class StableDiffusion:
+    """A Stable Diffusion 1.x or 2.x pipeline as a LatentModel.
+
+    Args:
+        pipeline: A diffusers StableDiffusionPipeline on the CPU, frozen.
+        name: Where it was loaded from.
+        plan: Where it works.
+    """
+
+    def __init__(self, pipeline: Any, name: str, plan: MemoryPlan) -> None:
+        self.plan = plan
+        self.denoiser = pipeline.unet
+        self.objective = read_objective(pipeline.scheduler)
+        self._own_scheduler = pipeline.scheduler
+        self._autoencoder = Autoencoder(pipeline.vae, plan)
+        self._text = TextEncoder(pipeline.tokenizer, pipeline.text_encoder)
+        config = pipeline.unet.config
+        self.traits = Traits(
+            family="sd",
+            name=name,
+            fingerprint=fingerprint(pipeline.unet),
+            native_size=config.sample_size * self._autoencoder.factor,
+            multiple=max(8, self._autoencoder.factor),
+            width=config.block_out_channels[0],
+            token_width=self._text.width,
+            pooled_width=None,
+            lora_targets=UNET_LORA_TARGETS,
+        )
+
+    @torch.no_grad()
+    def encode_prompt(self, prompt: str) -> Conditioning:
+        """Return the last hidden state, shape (1, tokens, width)."""
+        with self.plan.resident(self._text.module):
+            output = self._text.encode(prompt, self.plan.device)
+        return Conditioning(output.last_hidden_state.float())
+
+    def encode_image(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Return the mean latents, shape (B, 4, H / factor, W / factor)."""
+        return self._autoencoder.encode(pixels)
+
+    def decode(self, latents: torch.Tensor) -> torch.Tensor:
+        """Return pixels, shape (B, 3, H, W)."""
+        return self._autoencoder.decode(latents)
+
+    def predict(
+        self, x_t: torch.Tensor, t: torch.Tensor, conditioning: Conditioning
+    ) -> torch.Tensor:
+        """Return the UNet's output, shape (B, 4, h, w)."""
+        dtype = self.denoiser.dtype
+        tokens = conditioning.tokens.to(dtype)
+        output: torch.Tensor = self.denoiser(
+            x_t.to(dtype), t, encoder_hidden_states=tokens, return_dict=False
+        )[0]
+        return output.float()
+
+    def scheduler(self, name: SchedulerName) -> Any:
+        """Return a fresh scheduler by name."""
+        return make_scheduler(name, self._own_scheduler)

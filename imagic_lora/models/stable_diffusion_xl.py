@@ -1,0 +1,110 @@
+"""Stable Diffusion XL: two text encoders, a pooled embedding, size conditioning, a UNet."""
+
+from typing import Any
+
+import torch
+
+from imagic_lora.conditioning import Conditioning
+from imagic_lora.errors import AdapterMismatchError
+from imagic_lora.memory import MemoryPlan
+from imagic_lora.models.autoencoder import Autoencoder
+from imagic_lora.models.base import Traits
+from imagic_lora.models.schedulers import make_scheduler, read_objective
+from imagic_lora.models.text import TextEncoder
+from imagic_lora.models.unet import UNET_LORA_TARGETS, fingerprint
+from imagic_lora.settings import SchedulerName
+
+
+class StableDiffusionXL:
+    """A Stable Diffusion XL pipeline as a LatentModel.
+
+    Args:
+        pipeline: A diffusers StableDiffusionXLPipeline on the CPU, frozen.
+        name: Where it was loaded from.
+        plan: Where it works.
+    """
+
+    def __init__(self, pipeline: Any, name: str, plan: MemoryPlan) -> None:
+        self.plan = plan
+        self.denoiser = pipeline.unet
+        self.objective = read_objective(pipeline.scheduler)
+        self._own_scheduler = pipeline.scheduler
+        self._autoencoder = Autoencoder(pipeline.vae, plan)
+        self._texts = (
+            TextEncoder(pipeline.tokenizer, pipeline.text_encoder),
+            TextEncoder(pipeline.tokenizer_2, pipeline.text_encoder_2),
+        )
+        self._zeros_for_empty = bool(pipeline.config.force_zeros_for_empty_prompt)
+        config = pipeline.unet.config
+        self.traits = Traits(
+            family="sdxl",
+            name=name,
+            fingerprint=fingerprint(pipeline.unet),
+            native_size=config.sample_size * self._autoencoder.factor,
+            multiple=max(8, self._autoencoder.factor),
+            width=config.block_out_channels[0],
+            token_width=sum(text.width for text in self._texts),
+            pooled_width=int(pipeline.text_encoder_2.config.projection_dim),
+            lora_targets=UNET_LORA_TARGETS,
+        )
+
+    @torch.no_grad()
+    def encode_prompt(self, prompt: str) -> Conditioning:
+        """Return tokens of shape (1, tokens, width) and the pooled embedding.
+
+        The tokens are the last but one hidden states of both encoders, side by side; the pooled
+        embedding is the second encoder's. Where the model was trained so, the empty prompt is zero.
+        """
+        modules = [text.module for text in self._texts]
+        with self.plan.resident(*modules):
+            outputs = [text.encode(prompt, self.plan.device) for text in self._texts]
+        tokens = torch.cat([output.hidden_states[-2] for output in outputs], dim=-1)
+        conditioning = Conditioning(tokens.float(), outputs[1].text_embeds.float())
+        if prompt == "" and self._zeros_for_empty:
+            return conditioning.map(torch.zeros_like)
+        return conditioning
+
+    def encode_image(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Return the mean latents, shape (B, 4, H / factor, W / factor)."""
+        return self._autoencoder.encode(pixels)
+
+    def decode(self, latents: torch.Tensor) -> torch.Tensor:
+        """Return pixels, shape (B, 3, H, W)."""
+        return self._autoencoder.decode(latents)
+
+    def predict(
+        self, x_t: torch.Tensor, t: torch.Tensor, conditioning: Conditioning
+    ) -> torch.Tensor:
+        """Return the UNet's output, shape (B, 4, h, w)."""
+        dtype = self.denoiser.dtype
+        if conditioning.pooled is None:
+            raise AdapterMismatchError(
+                "The conditioning has no pooled embedding, which Stable Diffusion XL needs; it was "
+                "made by a model of another family."
+            )
+        added = {
+            "text_embeds": conditioning.pooled.to(dtype),
+            "time_ids": self._time_ids(x_t).to(dtype),
+        }
+        output: torch.Tensor = self.denoiser(
+            x_t.to(dtype),
+            t,
+            encoder_hidden_states=conditioning.tokens.to(dtype),
+            added_cond_kwargs=added,
+            return_dict=False,
+        )[0]
+        return output.float()
+
+    def _time_ids(self, x_t: torch.Tensor) -> torch.Tensor:
+        """Return the size conditioning of an uncropped canvas, shape (B, 6).
+
+        Original height and width, crop top and left, target height and width, in pixels.
+        Source: Podell et al. 2023, arXiv 2307.01952, section 2.2.
+        """
+        height, width = (side * self._autoencoder.factor for side in x_t.shape[-2:])
+        row = torch.tensor([height, width, 0, 0, height, width], device=x_t.device)
+        return row.expand(len(x_t), 6)
+
+    def scheduler(self, name: SchedulerName) -> Any:
+        """Return a fresh scheduler by name."""
+        return make_scheduler(name, self._own_scheduler)
