@@ -1,0 +1,221 @@
+"""The result of one fit: an immutable value, and one small file that needs nothing else."""
+
+import hashlib
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import torch
+
+from imagic_lora import adapter_format
+from imagic_lora.conditioning import Conditioning
+from imagic_lora.errors import AdapterFileError, SettingsError
+from imagic_lora.files import write_atomic
+from imagic_lora.settings import FitSettings
+
+MAX_BYTES = 1 << 30
+"""Largest file that is read."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitRecord:
+    """What was fitted, on what, how, and how it went.
+
+    Attributes:
+        family: Kind of base model.
+        base_model: Name of the base model.
+        fingerprint: Tells checkpoints of one family apart.
+        target: Prompt of the edited image, or "".
+        source: Caption of the input image, or "".
+        width: Width of the canvas, in pixels.
+        height: Height of the canvas, in pixels.
+        image_sha256: Hash of the input image: the image itself is not kept.
+        settings: Settings of the fit.
+        losses: Mean loss of every optimiser step.
+        gap: Loss after the fit as a share of the loss before it, on the same noise.
+        versions: Versions of the packages that made it.
+    """
+
+    family: str
+    base_model: str
+    fingerprint: str
+    target: str
+    source: str
+    width: int
+    height: int
+    image_sha256: str
+    settings: FitSettings
+    losses: tuple[float, ...]
+    gap: float
+    versions: Mapping[str, str]
+
+
+@dataclass(frozen=True, eq=False)
+class Adapter:
+    """LoRA weights, the optimised conditioning and the record of one fit.
+
+    Two adapters are equal when every tensor and every field of the record is.
+
+    Attributes:
+        lora: LoRA tensors, half precision, by "<module>.lora_A.weight" and "….lora_B.weight".
+        conditioning: The optimised conditioning, half precision, batch 1.
+        latents: Latents of the input image, half precision, shape (1, C, h, w).
+        record: What was fitted and how.
+    """
+
+    lora: Mapping[str, torch.Tensor] = field(repr=False)
+    conditioning: Conditioning = field(repr=False)
+    latents: torch.Tensor = field(repr=False)
+    record: FitRecord
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "lora", MappingProxyType(dict(self.lora)))
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether two adapters are the same, bit for bit."""
+        if not isinstance(other, Adapter):
+            return NotImplemented
+        return self.to_bytes() == other.to_bytes()
+
+    def __hash__(self) -> int:
+        """Return a hash of the content."""
+        return hash(self.sha256)
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hash of the adapter's file, as 64 hex digits."""
+        return hashlib.sha256(self.to_bytes()).hexdigest()
+
+    @property
+    def rank(self) -> int:
+        """Largest rank among the layers."""
+        return max(t.shape[0] for name, t in self.lora.items() if ".lora_A." in name)
+
+    def to_bytes(self) -> bytes:
+        """Return the content of the adapter's file; the same adapter gives the same bytes."""
+        prefix = adapter_format.LORA_PREFIX
+        tensors = {prefix + name: tensor for name, tensor in self.lora.items()}
+        tensors[adapter_format.TOKENS] = self.conditioning.tokens
+        tensors[adapter_format.LATENTS] = self.latents
+        if self.conditioning.pooled is not None:
+            tensors[adapter_format.POOLED] = self.conditioning.pooled
+        return adapter_format.encode(tensors, asdict(self.record))
+
+    def save(self, path: str | Path, *, force: bool = False) -> None:
+        """Write the adapter to one safetensors file, whole or not at all.
+
+        Args:
+            path: Where to.
+            force: Replace a file that exists.
+
+        Raises:
+            OutputError: When it cannot be written, or exists and force is False.
+        """
+        write_atomic(path, self.to_bytes(), force=force)
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Adapter":
+        """Read an adapter; nothing in the file can run code.
+
+        Args:
+            path: An adapter file.
+
+        Raises:
+            AdapterFileError: When the file is missing, truncated, foreign, hostile or newer.
+        """
+        path = Path(path)
+        try:
+            return cls.from_bytes(_read_limited(path))
+        except AdapterFileError as error:
+            raise AdapterFileError(f"The adapter {str(path)!r} cannot be used: {error}") from error
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "Adapter":
+        """Return the adapter whose file has this content.
+
+        Args:
+            data: Content of an adapter file.
+
+        Raises:
+            AdapterFileError: When it is not a whole adapter that this version can read.
+        """
+        tensors, header = adapter_format.decode(data)
+        prefix = adapter_format.LORA_PREFIX
+        lora = {
+            name.removeprefix(prefix): tensor
+            for name, tensor in tensors.items()
+            if name.startswith(prefix)
+        }
+        conditioning = Conditioning(
+            tensors[adapter_format.TOKENS], tensors.get(adapter_format.POOLED)
+        )
+        return cls(lora, conditioning, tensors[adapter_format.LATENTS], _parse_record(header))
+
+
+def _read_limited(path: Path) -> bytes:
+    """Return a file's content, refusing before reading what is too large to be an adapter."""
+    try:
+        size = path.stat().st_size
+        if size > MAX_BYTES:
+            raise AdapterFileError(f"it has {size} bytes, an adapter has at most {MAX_BYTES}.")
+        return path.read_bytes()
+    except OSError as error:
+        raise AdapterFileError(f"{error.strerror or error}.".lower()) from error
+
+
+def _parse_record(header: Mapping[str, Any]) -> FitRecord:
+    """Return the record of a header; unknown fields of a later minor version are left out."""
+    wanted = {item.name for item in fields(FitRecord)}
+    missing = wanted - header.keys()
+    if missing:
+        raise AdapterFileError(f"its header lacks {', '.join(sorted(missing))}.")
+    texts = ("family", "base_model", "fingerprint", "target", "source", "image_sha256")
+    for name in texts:
+        if not isinstance(header[name], str):
+            raise AdapterFileError(f"its header's {name} is not text.")
+    for name in ("width", "height"):
+        value = header[name]
+        if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 8192:
+            raise AdapterFileError(f"its header's {name} is {value!r}, allowed is 1 to 8192.")
+    values = {name: header[name] for name in wanted}
+    values |= {
+        "settings": _parse_settings(header["settings"]),
+        "losses": tuple(_parse_number(value) for value in _parse_list(header["losses"])),
+        "gap": _parse_number(header["gap"]),
+        "versions": _parse_versions(header["versions"]),
+    }
+    return FitRecord(**values)
+
+
+def _parse_settings(value: Any) -> FitSettings:
+    """Return fit settings from a header, without fields that this version does not know."""
+    if not isinstance(value, dict):
+        raise AdapterFileError("its header's settings are not an object.")
+    known = {item.name for item in fields(FitSettings)}
+    try:
+        return FitSettings(**{name: value[name] for name in known & value.keys()})
+    except (SettingsError, TypeError) as error:
+        raise AdapterFileError(f"its header's settings are not valid: {error}") from error
+
+
+def _parse_list(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise AdapterFileError("its header's losses are not a list.")
+    return value
+
+
+def _parse_number(value: Any) -> float:
+    """Return a finite number from a header."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise AdapterFileError(f"its header has {value!r} where a number is expected.")
+    return value
+
+
+def _parse_versions(value: Any) -> dict[str, str]:
+    if not isinstance(value, dict) or not all(isinstance(word, str) for word in value.values()):
+        raise AdapterFileError("its header's versions are not an object of texts.")
+    return value

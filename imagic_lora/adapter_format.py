@@ -1,0 +1,135 @@
+"""The adapter file, as bytes: docs/file-format.md is the specification.
+
+A safetensors file with the LoRA under diffusers' names, our own tensors under names that contain
+"lora" (diffusers refuses any other), and one JSON object of ours in the header. Whatever is read is
+checked here, and nothing in a file can run code.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError
+
+from imagic_lora.errors import AdapterFileError
+
+FORMAT = 1
+"""Version of the file format; a file of another version is refused."""
+
+TOKENS = "imagic_lora.conditioning.tokens"
+POOLED = "imagic_lora.conditioning.pooled"
+LATENTS = "imagic_lora.latents"
+LORA_PREFIX = "unet."
+
+_DIMENSIONS = {TOKENS: 3, POOLED: 2, LATENTS: 4}
+_HEADER = "imagic_lora"
+_MAX_HEADER_BYTES = 8 << 20
+
+
+def encode(tensors: Mapping[str, torch.Tensor], record: Mapping[str, Any]) -> bytes:
+    """Return the bytes of a file; the same content gives the same bytes.
+
+    Args:
+        tensors: Half-precision tensors by name.
+        record: Plain values for the header.
+    """
+    contiguous = {name: tensors[name].contiguous() for name in sorted(tensors)}
+    header = json.dumps({"format": FORMAT, **record}, sort_keys=True)
+    return _canonical(safetensors.torch.save(contiguous, {"format": "pt", _HEADER: header}))
+
+
+def _canonical(data: bytes) -> bytes:
+    """Return a safetensors file with its header's keys sorted: safetensors' own order varies."""
+    size = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + size])
+    text = json.dumps(header, sort_keys=True, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + data[8 + size :]
+
+
+def decode(data: bytes) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    """Return the tensors and the header's record of a file.
+
+    Args:
+        data: Content of an adapter file.
+
+    Raises:
+        AdapterFileError: When it is truncated, foreign, hostile or of another version.
+    """
+    record = _read_header(data)
+    try:
+        tensors = safetensors.torch.load(data)
+    except (SafetensorError, ValueError, KeyError, TypeError) as error:
+        raise AdapterFileError(f"it is not a whole safetensors file ({error}).") from error
+    _check_tensors(tensors)
+    return tensors, record
+
+
+def _read_header(data: bytes) -> dict[str, Any]:
+    """Return our own JSON object from the header, after checks of its size and version."""
+    size = int.from_bytes(data[:8], "little")
+    if len(data) < 8 or size > min(len(data) - 8, _MAX_HEADER_BYTES):
+        raise AdapterFileError(
+            "it is truncated, or no safetensors file at all (pickles are never loaded)."
+        )
+    try:
+        metadata = json.loads(data[8 : 8 + size]).get("__metadata__", {})
+        header: dict[str, Any] = dict(
+            json.loads(metadata[_HEADER], parse_constant=_refuse_constant)
+        )
+        version = header["format"]
+    except KeyError as error:
+        raise AdapterFileError(
+            "it has no imagic_lora header, so it was made by another tool or for another purpose."
+        ) from error
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise AdapterFileError(f"its header is not valid ({error}).") from error
+    if not isinstance(version, int) or isinstance(version, bool) or version != FORMAT:
+        raise AdapterFileError(
+            f"it has format version {version!r}, this version of imagic_lora reads {FORMAT}; "
+            "install a newer one if the number is larger."
+        )
+    return header
+
+
+def _refuse_constant(word: str) -> float:
+    raise ValueError(f"{word} is not a number")
+
+
+def _check_tensors(tensors: Mapping[str, torch.Tensor]) -> None:
+    """Raise unless the tensors are those of an adapter: names, pairs, shapes, finite values."""
+    for name, tensor in tensors.items():
+        if tensor.dtype != torch.float16:
+            raise AdapterFileError(f"its tensor {name!r} is {tensor.dtype}, allowed is float16.")
+        if not torch.isfinite(tensor).all():
+            raise AdapterFileError(f"its tensor {name!r} has values that are not finite.")
+    names = {name for name in tensors if not name.startswith(LORA_PREFIX)}
+    if not {TOKENS, LATENTS} <= names <= {TOKENS, LATENTS, POOLED}:
+        raise AdapterFileError(
+            f"its tensors beside the LoRA are {sorted(names)}, expected are {TOKENS!r}, "
+            f"{LATENTS!r} and for some families {POOLED!r}."
+        )
+    for name in names:
+        shape = tuple(tensors[name].shape)
+        if len(shape) != _DIMENSIONS[name] or shape[0] != 1 or 0 in shape:
+            raise AdapterFileError(f"its tensor {name!r} has the shape {shape}.")
+    _check_pairs({name: t for name, t in tensors.items() if name.startswith(LORA_PREFIX)})
+
+
+def _check_pairs(lora: Mapping[str, torch.Tensor]) -> None:
+    """Raise unless every LoRA tensor has a partner of the same rank."""
+    if not lora:
+        raise AdapterFileError("it has no LoRA weights.")
+    for name, tensor in lora.items():
+        down = lora.get(name.replace(".lora_B.", ".lora_A."))
+        up = lora.get(name.replace(".lora_A.", ".lora_B."))
+        if down is None or up is None or not name.endswith((".lora_A.weight", ".lora_B.weight")):
+            raise AdapterFileError(f"its tensor {name!r} has no partner, or is no LoRA weight.")
+        ranks_agree = down.dim() in (2, 4) and down.dim() == up.dim()
+        if not ranks_agree or down.shape[0] != up.shape[1] or 0 in tensor.shape:
+            raise AdapterFileError(
+                f"its tensor {name!r} has the shape {tuple(tensor.shape)}, which does not match "
+                "its partner's."
+            )
