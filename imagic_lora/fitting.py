@@ -1,0 +1,239 @@
+"""The fit: move an embedding and a small LoRA until the frozen model reconstructs one image.
+
+Joint mode moves both in one loop; two-stage mode keeps the paper's order, first the embedding with
+the model as it is, then the LoRA at that embedding. The model comes back as it was.
+Source: Kawar et al. 2022, arXiv 2210.09276, section 3.2; joint: Zhang et al. 2023 (Forgedit),
+arXiv 2309.10556, section 3.2.
+"""
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+
+from imagic_lora import lora
+from imagic_lora.conditioning import Conditioning
+from imagic_lora.errors import FitError
+from imagic_lora.memory import MemoryPlan, peak_bytes
+from imagic_lora.models import LatentModel
+from imagic_lora.progress import OnProgress, Progress, StopFit
+from imagic_lora.seeding import generator, randn
+from imagic_lora.settings import FitSettings
+
+_REFERENCE_WIDTH = 320
+"""Width of the denoiser that learning rates are given for: Stable Diffusion's."""
+
+_BANK = 16
+"""Noise samples that the fit is judged by: the same before, during and after it."""
+
+_CHECK_EVERY = 10
+"""Optimiser steps between two looks at the bank; a look costs about as much as one step."""
+
+_MOST_OVERFLOWS = 16
+"""Times in a row that a half-precision gradient may overflow before the fit is given up."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What a fit learned.
+
+    Attributes:
+        lora: LoRA weights, half precision, on the CPU.
+        conditioning: The optimised conditioning, float32, on the CPU.
+        losses: Mean loss of every optimiser step.
+        gap: Loss on the bank as a share of what it was before the fit.
+    """
+
+    lora: dict[str, torch.Tensor]
+    conditioning: Conditioning
+    losses: tuple[float, ...]
+    gap: float
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What is to be reconstructed, by which model, from which conditioning."""
+
+    model: LatentModel
+    plan: MemoryPlan
+    latents: torch.Tensor
+    conditioning: Conditioning
+
+    def draw(
+        self, count: int, noise: torch.Generator, timesteps: torch.Generator
+    ) -> Iterator[tuple[torch.Tensor, torch.Tensor, float]]:
+        """Yield noise and timesteps in chunks of what fits at once, with their share of all."""
+        e = randn((count, *self.latents.shape[1:]), noise)
+        t = self.model.objective.sample_timesteps(count, timesteps)
+        size = self.plan.micro_batch
+        for e_part, t_part in zip(torch.split(e, size), torch.split(t, size), strict=True):
+            device = self.latents.device
+            yield e_part.to(device), t_part.to(device), len(t_part) / count
+
+    def loss(self, e: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        """Return the mean squared error of the model's prediction at given noise and timesteps.
+
+        Source: Kawar et al. 2022, arXiv 2210.09276, equation 2.
+        """
+        objective = self.model.objective
+        x_0 = self.latents.expand(len(t), *self.latents.shape[1:])
+        x_t = objective.add_noise(x_0, e, t)
+        predicted = self.model.predict(x_t, t, self.conditioning.repeat(len(t)))
+        return torch.nn.functional.mse_loss(predicted, objective.target(x_0, e, t))
+
+    @torch.no_grad()
+    def bank_loss(self, seed: int) -> float:
+        """Return the loss on a fixed set of noises and timesteps."""
+        draws = self.draw(_BANK, generator(seed, "bank noise"), generator(seed, "bank timesteps"))
+        return sum(self.loss(e, t).item() * share for e, t, share in draws)
+
+
+def fit(
+    model: LatentModel,
+    plan: MemoryPlan,
+    latents: torch.Tensor,
+    anchor: Conditioning,
+    settings: FitSettings,
+    on_progress: OnProgress,
+) -> Fitted:
+    """Fit one image.
+
+    Args:
+        model: The base model; it is unchanged afterwards, however the fit ends.
+        plan: Where the work is done.
+        latents: Latents of the image, shape (1, C, h, w), float32.
+        anchor: Where the embedding starts: the conditioning of a caption, batch 1.
+        settings: How to fit.
+        on_progress: Called after every step; a StopFit raised in it ends the fit and keeps what
+            was learned.
+
+    Raises:
+        FitError: When the loss or the gradient is not finite, or the fit makes things worse.
+    """
+    anchor = anchor.to(plan.device, torch.float32)
+    task = _Task(model, plan, latents.to(plan.device), anchor.trainable())
+    denoiser, joint = model.denoiser, settings.mode == "joint"
+    losses: list[float] = []
+    with plan.denoising(denoiser, training=True):
+        initial = task.bank_loss(settings.seed)
+        stage = _Stage(task, settings, initial, losses, on_progress)
+        try:
+            finished = joint or stage.run("fit embedding", task.conditioning.tensors(), [])
+            lora_seed = generator(settings.seed, "lora")
+            lora.inject(denoiser, model.traits.lora_targets, settings.rank, lora_seed)
+            if finished:
+                embedding = task.conditioning.tensors() if joint else []
+                stage.run("fit", embedding, lora.parameters(denoiser))
+            gap = task.bank_loss(settings.seed) / initial
+            conditioning = task.conditioning.map(lambda tensor: tensor.detach().cpu())
+            return Fitted(lora.read(denoiser), conditioning, tuple(losses), gap)
+        finally:
+            lora.eject(denoiser)
+
+
+@dataclass(frozen=True)
+class _Stage:
+    """One optimisation loop after another over the same task."""
+
+    task: _Task
+    settings: FitSettings
+    initial: float
+    losses: list[float]
+    on_progress: OnProgress
+
+    def run(
+        self, phase: str, embedding: list[torch.Tensor], weights: list[torch.nn.Parameter]
+    ) -> bool:
+        """Optimise until the steps are done or the loss is low enough; False if told to stop."""
+        optimiser = self._optimiser(embedding, weights)
+        plan, steps = self.task.plan, self.settings.steps
+        half = plan.dtype == torch.float16
+        scaler = torch.amp.GradScaler(plan.device.type, init_scale=2.0**12, enabled=half)
+        draws = self._draws(phase)
+        began = time.monotonic()
+        for step in range(1, steps + 1):
+            loss = _step(self.task, draws, optimiser, scaler)
+            self._check(phase, step, loss)
+            self.losses.append(loss)
+            try:
+                self.on_progress(
+                    Progress(
+                        phase=phase,
+                        step=step,
+                        steps=steps,
+                        loss=loss,
+                        seconds=time.monotonic() - began,
+                        peak_bytes=peak_bytes(plan.device),
+                    )
+                )
+            except StopFit:
+                return False
+            if step % _CHECK_EVERY == 0 and self._low_enough(phase, step):
+                break
+        return True
+
+    def _optimiser(
+        self, embedding: list[torch.Tensor], weights: list[torch.nn.Parameter]
+    ) -> torch.optim.Optimizer:
+        """Return Adam with learning rates scaled to the model's width."""
+        scale = _REFERENCE_WIDTH / self.task.model.traits.width
+        groups = [
+            {"params": embedding, "lr": self.settings.embedding_lr * scale},
+            {"params": weights, "lr": self.settings.lora_lr * scale},
+        ]
+        return torch.optim.Adam([group for group in groups if group["params"]])
+
+    def _draws(self, phase: str) -> Iterator[list[tuple[torch.Tensor, torch.Tensor, float]]]:
+        """Yield the samples of one optimiser step after another."""
+        noise = generator(self.settings.seed, f"{phase} noise")
+        timesteps = generator(self.settings.seed, f"{phase} timesteps")
+        while True:
+            yield list(self.task.draw(self.settings.batch, noise, timesteps))
+
+    def _check(self, phase: str, step: int, loss: float) -> None:
+        """Raise a FitError for a loss that is no number."""
+        if not math.isfinite(loss):
+            raise FitError(
+                f"The loss became {loss} at step {step} of the phase {phase!r}; try half the "
+                "learning rates, or bfloat16 or float32 weights."
+            )
+
+    def _low_enough(self, phase: str, step: int) -> bool:
+        """Return whether the bank's loss has come down as far as asked; raise if it went up."""
+        share = self.task.bank_loss(self.settings.seed) / self.initial
+        if not share < 2:
+            raise FitError(
+                f"The fit made the loss {share:.1f} times what it was, by step {step} of the phase "
+                f"{phase!r}; try half the learning rates."
+            )
+        return share <= self.settings.stop_at
+
+
+def _step(
+    task: _Task,
+    draws: Iterator[list[tuple[torch.Tensor, torch.Tensor, float]]],
+    optimiser: torch.optim.Optimizer,
+    scaler: torch.amp.GradScaler,
+) -> float:
+    """Make one optimiser step and return its mean loss.
+
+    A step whose half-precision gradient overflowed changes nothing and is made again, at a smaller
+    loss scale: in a short fit every step counts.
+    """
+    for _ in range(_MOST_OVERFLOWS):
+        total = 0.0
+        optimiser.zero_grad(set_to_none=True)
+        for e, t, share in next(draws):
+            loss = task.loss(e, t) * share
+            scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+            total += loss.item()
+        scale = scaler.get_scale()
+        scaler.step(optimiser)
+        scaler.update()
+        if scaler.get_scale() >= scale:
+            return total
+    raise FitError(
+        "The gradient overflows half precision at every loss scale; use bfloat16 or float32 weights."
+    )
