@@ -1,0 +1,200 @@
+"""From noise, or from a noised input, to latents: the denoising loop and what is predicted in it.
+
+How an edit enters is one function of (x_t, t), chosen by name: "guided" adds the difference of two
+predictions to the reconstruction, "interpolate" is the paper's straight line between embeddings.
+"""
+
+import inspect
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from imagic_lora.conditioning import Conditioning, concatenate, interpolate
+from imagic_lora.memory import MemoryPlan, peak_bytes
+from imagic_lora.models import LatentModel
+from imagic_lora.progress import OnProgress, Progress
+from imagic_lora.seeding import generator, randn
+
+Predictor = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+"""From x_t (B, C, h, w) and t (B,) to a prediction of the same shape as x_t."""
+
+
+def guided(
+    model: LatentModel,
+    own: Conditioning,
+    away: Conditioning,
+    target: Conditioning,
+    strength: float,
+) -> Predictor:
+    """Predict the reconstruction plus `strength` times the difference that the target makes.
+
+    At strength 0 this is the reconstruction alone, without a trace of the target; at 1, with `away`
+    the same as `own`, it is the prediction at the target. It is classifier-free guidance with the
+    image's own prediction in place of the unconditional one.
+    Source: Ho and Salimans 2022, arXiv 2207.12598, equation 6.
+
+    Args:
+        model: The model, with the adapter switched in.
+        own: Conditioning that reconstructs the input, batch 1.
+        away: Conditioning that the difference starts at, batch 1.
+        target: Conditioning that the difference ends at, batch 1.
+        strength: Any real number.
+    """
+    if strength == 0:
+        return lambda x_t, t: model.predict(x_t, t, own.repeat(len(x_t)))
+    if away is own:
+        return lambda x_t, t: _blend(_predict_all(model, x_t, t, own, target), strength)
+
+    def predict(x_t: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        at_own, at_away, at_target = _predict_all(model, x_t, t, own, away, target)
+        return at_own + strength * (at_target - at_away)
+
+    return predict
+
+
+def classifier_free(
+    model: LatentModel, away: Conditioning, towards: Conditioning, guidance: float
+) -> Predictor:
+    """Predict with classifier-free guidance, as text-to-image does.
+
+    Args:
+        model: The model, with or without an adapter.
+        away: Conditioning of the negative or the empty prompt, batch 1.
+        towards: Conditioning to follow, batch 1.
+        guidance: 1 is the bare prediction.
+    """
+    if guidance == 1:
+        return lambda x_t, t: model.predict(x_t, t, towards.repeat(len(x_t)))
+    return lambda x_t, t: _blend(_predict_all(model, x_t, t, away, towards), guidance)
+
+
+def interpolated(
+    model: LatentModel,
+    away: Conditioning,
+    own: Conditioning,
+    target: Conditioning,
+    alpha: float,
+    guidance: float,
+) -> Predictor:
+    """Predict at a point of the line from the optimised embedding to the target's.
+
+    Args:
+        model: The model, with the adapter switched in.
+        away: Conditioning of the negative or the empty prompt, batch 1.
+        own: The optimised conditioning, batch 1.
+        target: The target's conditioning, batch 1.
+        alpha: Where on the line: 0 is own, 1 is target.
+        guidance: Classifier-free guidance; 1 is the bare prediction.
+
+    Source: Kawar et al. 2022, arXiv 2210.09276, equation 3.
+    """
+    return classifier_free(model, away, interpolate(own, target, alpha), guidance)
+
+
+def _predict_all(
+    model: LatentModel, x_t: torch.Tensor, t: torch.Tensor, *conditionings: Conditioning
+) -> tuple[torch.Tensor, ...]:
+    """Return the predictions at several conditionings, made in one batch."""
+    count = len(conditionings)
+    batch = concatenate([part.repeat(len(x_t)) for part in conditionings])
+    return model.predict(x_t.repeat(count, 1, 1, 1), t.repeat(count), batch).chunk(count)
+
+
+def _blend(pair: tuple[torch.Tensor, ...], weight: float) -> torch.Tensor:
+    """Return first + weight (second - first)."""
+    first, second = pair
+    return first + weight * (second - first)
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where denoising begins.
+
+    Attributes:
+        latents: Latents of the input, shape (1, C, h, w), or of the canvas if it is not used.
+        strength: Share of the noise levels that are run: 1 or more is pure noise, without the
+            input; 0 is the input untouched.
+        seed: Seed of the noise.
+    """
+
+    latents: torch.Tensor
+    strength: float
+    seed: int
+
+    def noise(self) -> torch.Tensor:
+        """Return the noise, on the CPU."""
+        return randn(tuple(self.latents.shape), generator(self.seed, "sample noise"))
+
+
+@torch.no_grad()
+def denoise(
+    model: LatentModel,
+    plan: MemoryPlan,
+    scheduler: Any,
+    predictor: Predictor,
+    start: Start,
+    steps: int,
+    on_progress: OnProgress,
+) -> torch.Tensor:
+    """Run a scheduler's steps and return latents, shape (1, C, h, w), float32.
+
+    Args:
+        model: The model that the predictor asks.
+        plan: Where the work is done.
+        scheduler: A fresh diffusers scheduler.
+        predictor: What is predicted at each step.
+        start: Where to begin; its latents are on any device.
+        steps: Steps of the whole schedule, of which the start's share is run.
+        on_progress: Called after every step.
+    """
+    with plan.denoising(model.denoiser):
+        scheduler.set_timesteps(steps, device=plan.device)
+        timesteps, x_t = _begin(scheduler, start, steps, plan.device)
+        extra = _step_options(scheduler, start.seed)
+        began = time.monotonic()
+        for index, t in enumerate(timesteps, start=1):
+            scaled = scheduler.scale_model_input(x_t, t)
+            predicted = predictor(scaled, t.expand(len(scaled)))
+            x_t = scheduler.step(predicted, t, x_t, return_dict=False, **extra)[0]
+            on_progress(
+                Progress(
+                    phase="sample",
+                    step=index,
+                    steps=len(timesteps),
+                    loss=None,
+                    seconds=time.monotonic() - began,
+                    peak_bytes=peak_bytes(plan.device),
+                )
+            )
+    result: torch.Tensor = x_t.float()
+    return result
+
+
+def _begin(
+    scheduler: Any, start: Start, steps: int, device: torch.device
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the timesteps to run and the latents to begin with.
+
+    The convention is diffusers' own for image-to-image, so that strengths mean the same there.
+    """
+    noise = start.noise().to(device)
+    if start.strength >= 1:
+        return scheduler.timesteps, noise * scheduler.init_noise_sigma
+    skipped = steps - int(steps * start.strength)
+    timesteps = scheduler.timesteps[skipped * scheduler.order :]
+    latents = start.latents.to(device, torch.float32)
+    if len(timesteps) == 0:
+        return timesteps, latents
+    if hasattr(scheduler, "set_begin_index"):
+        scheduler.set_begin_index(skipped * scheduler.order)
+    return timesteps, scheduler.add_noise(latents, noise, timesteps[:1])
+
+
+def _step_options(scheduler: Any, seed: int) -> dict[str, Any]:
+    """Return a generator for the schedulers that draw noise at every step."""
+    if "generator" in inspect.signature(scheduler.step).parameters:
+        return {"generator": generator(seed, "step noise")}
+    return {}
