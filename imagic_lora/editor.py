@@ -1,0 +1,399 @@
+"""ImagicEditor: wires a model, a fit and a sampler together; it holds no fit."""
+
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, fields, replace
+from importlib.metadata import version
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+
+from imagic_lora import fitting, lora, sampling
+from imagic_lora.adapter import Adapter, FitRecord
+from imagic_lora.errors import AdapterMismatchError, ImagicWarning, PromptError
+from imagic_lora.image import canvas, image_hash, open_image, save_png, to_images, to_pixels
+from imagic_lora.memory import MemoryPlan
+from imagic_lora.models import LatentModel, load_model
+from imagic_lora.progress import OnProgress, ignore
+from imagic_lora.seeding import generator, randn
+from imagic_lora.settings import (
+    ALPHA,
+    NOISE,
+    STRENGTH,
+    EditSettings,
+    FitSettings,
+    SamplingSettings,
+)
+
+ImageSource = str | PathLike[str] | Image.Image
+_PACKAGES = ("imagic-lora", "torch", "diffusers", "transformers", "peft")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """A picture with what made it.
+
+    Attributes:
+        image: The picture.
+        target: The prompt that it follows.
+        settings: How it was denoised.
+        base_model: Name of the base model.
+    """
+
+    image: Image.Image = field(repr=False, compare=False)
+    target: str
+    settings: SamplingSettings
+    base_model: str
+
+    def record(self) -> dict[str, Any]:
+        """Return what made the picture, as plain values."""
+        values = {item.name: getattr(self, item.name) for item in fields(self)}
+        del values["image"]
+        settings = values.pop("settings")
+        values["settings"] = {item.name: getattr(settings, item.name) for item in fields(settings)}
+        return {"kind": type(self).__name__, "version": version("imagic-lora"), **values}
+
+    def save(self, path: str | PathLike[str], *, force: bool = False) -> None:
+        """Write the picture as a PNG that carries its record.
+
+        Args:
+            path: Where to.
+            force: Replace a file that exists.
+
+        Raises:
+            OutputError: When it cannot be written, or exists and force is False.
+        """
+        save_png(self.image, Path(path), self.record(), force=force)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Edit(Picture):
+    """An edited picture.
+
+    Attributes:
+        alpha: Prompt strength: 0 is the reconstruction, 1 the target prompt.
+        adapter_sha256: Hash of the adapter.
+    """
+
+    alpha: float
+    adapter_sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variation(Picture):
+    """A picture made by plain img2img, without an adapter.
+
+    Attributes:
+        strength: Share of the noise levels that were run.
+        noise: Extra noise mixed into the input.
+        image_sha256: Hash of the input image.
+    """
+
+    strength: float
+    noise: float
+    image_sha256: str
+
+
+class ImagicEditor:
+    """Fits images and edits them by text; the base model is never changed.
+
+    An editor holds no fit: adapters are values, and any number can be used in any order.
+
+    Args:
+        model: The base model.
+        plan: Where it works and in what precision.
+    """
+
+    def __init__(self, model: LatentModel, plan: MemoryPlan) -> None:
+        self.model = model
+        self.plan = plan
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        source: str | Path,
+        *,
+        memory: MemoryPlan | None = None,
+        config: str | Path | None = None,
+    ) -> "ImagicEditor":
+        """Load a base model.
+
+        Args:
+            source: "demo" (bundled), a Hub name ("owner/name"), a pipeline folder, or one
+                .safetensors checkpoint.
+            memory: Where the model works and in what precision; default: what this machine has.
+            config: For a checkpoint file: a pipeline folder of the same kind, whose configuration
+                and tokenizers are used, so that no network is needed.
+
+        Raises:
+            ModelError: When the model is missing, incomplete or of an unsupported kind.
+            DeviceError: When the device is not there.
+        """
+        plan = memory or MemoryPlan.automatic()
+        model = load_model(source, plan, config=None if config is None else Path(config))
+        return cls(model, plan)
+
+    def fit(
+        self,
+        image: ImageSource,
+        *,
+        target: str = "",
+        source: str = "",
+        settings: FitSettings = FitSettings(),
+        on_progress: OnProgress = ignore,
+    ) -> Adapter:
+        """Fit one image.
+
+        Args:
+            image: The image: a path or a PIL image.
+            target: Prompt of the edited image; may be left out when a source caption is given.
+            source: Caption of the input image. With one, the fit belongs to the image alone, and
+                any target can be edited later.
+            settings: How to fit.
+            on_progress: Called after every step; a StopFit raised in it ends the fit early and
+                keeps what was learned.
+
+        Returns:
+            The adapter: the same one for the same inputs, plan and machine.
+
+        Raises:
+            ImageError: When the image cannot be used.
+            PromptError: When neither a target nor a source is given.
+            FitError: When the fit diverges.
+        """
+        target, source = target.strip(), source.strip()
+        if not (target or source):
+            raise PromptError("A fit needs a target prompt, or a source caption; both were empty.")
+        picture = open_image(image)
+        width, height = self._canvas(picture.size, settings.width, settings.height)
+        anchor = self.model.encode_prompt(source or target)
+        latents = self.model.encode_image(to_pixels(picture, (width, height)))
+        fitted = fitting.fit(self.model, self.plan, latents, anchor, settings, on_progress)
+        traits = self.model.traits
+        record = FitRecord(
+            family=traits.family,
+            base_model=traits.name,
+            fingerprint=traits.fingerprint,
+            target=target,
+            source=source,
+            width=width,
+            height=height,
+            image_sha256=image_hash(picture),
+            settings=settings,
+            losses=fitted.losses,
+            gap=fitted.gap,
+            versions={package: version(package) for package in _PACKAGES},
+        )
+        return Adapter(
+            fitted.lora,
+            fitted.conditioning.to("cpu", torch.float16),
+            latents.to("cpu", torch.float16),
+            record,
+        )
+
+    def edit(
+        self,
+        adapter: Adapter,
+        *,
+        alpha: float = 1.0,
+        target: str = "",
+        settings: EditSettings = EditSettings(),
+        on_progress: OnProgress = ignore,
+    ) -> Edit:
+        """Make one edited picture.
+
+        Args:
+            adapter: The fit of the image.
+            alpha: Prompt strength: 0 reconstructs the input, 1 is the target prompt; any real
+                number.
+            target: Prompt to edit towards; default: the one that was given to the fit.
+            settings: How to denoise.
+            on_progress: Called after every step.
+
+        Raises:
+            SettingsError: When alpha is not a finite number.
+            PromptError: When there is no target at all.
+            AdapterMismatchError: When the adapter was fitted on another kind of model.
+        """
+        ALPHA.check("alpha", alpha)
+        target = _resolve_target(adapter, target)
+        self._check_adapter(adapter)
+        latents = self._start_latents(adapter, settings)
+        start = sampling.Start(latents, 1 - settings.structure_lock, settings.seed)
+        predictor = self._predictor(adapter, alpha, target, settings)
+        with lora.injected(self.model.denoiser, adapter.lora):
+            image = self._denoise(predictor, start, settings, on_progress)
+        return Edit(
+            image=image,
+            target=target,
+            settings=settings,
+            base_model=self.model.traits.name,
+            alpha=alpha,
+            adapter_sha256=adapter.sha256,
+        )
+
+    def sweep(
+        self,
+        adapter: Adapter,
+        *,
+        alphas: Sequence[float],
+        seeds: Sequence[int] = (),
+        target: str = "",
+        settings: EditSettings = EditSettings(),
+        on_progress: OnProgress = ignore,
+    ) -> Iterator[Edit]:
+        """Yield one edit after another, as they are made: every alpha for every seed.
+
+        Args:
+            adapter: The fit of the image.
+            alphas: Prompt strengths.
+            seeds: Seeds; default: the one of the settings.
+            target: Prompt to edit towards; default: the one that was given to the fit.
+            settings: How to denoise.
+            on_progress: Called after every step of every edit.
+        """
+        for seed in seeds or (settings.seed,):
+            seeded = replace(settings, seed=seed)
+            for alpha in alphas:
+                yield self.edit(
+                    adapter, alpha=alpha, target=target, settings=seeded, on_progress=on_progress
+                )
+
+    def img2img(
+        self,
+        image: ImageSource,
+        target: str,
+        *,
+        strength: float = 0.6,
+        noise: float = 0.0,
+        settings: SamplingSettings = SamplingSettings(),
+        on_progress: OnProgress = ignore,
+    ) -> Variation:
+        """Make a picture by plain img2img, the baseline to hold an edit against.
+
+        Args:
+            image: The image: a path or a PIL image.
+            target: The prompt.
+            strength: Share of the noise levels that are run, 0 to 1.
+            noise: Extra noise mixed into the input, 0 to 1, in standard deviations of its latents.
+            settings: How to denoise.
+            on_progress: Called after every step.
+
+        Raises:
+            ImageError: When the image cannot be used.
+            PromptError: When the prompt is empty.
+            SettingsError: When strength or noise is out of range.
+
+        Source: Meng et al. 2021 (SDEdit), arXiv 2108.01073.
+        """
+        STRENGTH.check("strength", strength)
+        NOISE.check("noise", noise)
+        if not target.strip():
+            raise PromptError("img2img needs a prompt; it was empty.")
+        picture = open_image(image)
+        size = self._canvas(picture.size, settings.width, settings.height)
+        latents = self.model.encode_image(to_pixels(picture, size))
+        extra = randn(tuple(latents.shape), generator(settings.seed, "input noise"))
+        latents = latents + noise * latents.std() * extra.to(latents.device)
+        predictor = sampling.classifier_free(
+            self.model,
+            self.model.encode_prompt(settings.negative),
+            self.model.encode_prompt(target.strip()),
+            settings.guidance,
+        )
+        start = sampling.Start(latents, strength, settings.seed)
+        return Variation(
+            image=self._denoise(predictor, start, settings, on_progress),
+            target=target.strip(),
+            settings=settings,
+            base_model=self.model.traits.name,
+            strength=strength,
+            noise=noise,
+            image_sha256=image_hash(picture),
+        )
+
+    def _canvas(
+        self, image_size: tuple[int, int], width: int | None, height: int | None
+    ) -> tuple[int, int]:
+        """Return the size to work at, a multiple of what the model can do."""
+        traits = self.model.traits
+        return canvas(
+            image_size,
+            native=traits.native_size,
+            multiple=traits.multiple,
+            width=width,
+            height=height,
+        )
+
+    def _start_latents(self, adapter: Adapter, settings: EditSettings) -> torch.Tensor:
+        """Return the input's latents, resized when another size than the fit's is asked for."""
+        fitted = (adapter.record.width, adapter.record.height)
+        latents = adapter.latents.float()
+        if settings.width is None and settings.height is None:
+            return latents
+        width, height = self._canvas(fitted, settings.width, settings.height)
+        rows, columns = (
+            round(side * latent / pixels)
+            for side, latent, pixels in zip(
+                (height, width), latents.shape[-2:], fitted[::-1], strict=True
+            )
+        )
+        return torch.nn.functional.interpolate(latents, (rows, columns), mode="bilinear")
+
+    def _predictor(
+        self, adapter: Adapter, alpha: float, target: str, settings: EditSettings
+    ) -> sampling.Predictor:
+        """Return what is predicted at each step of an edit."""
+        own = adapter.conditioning.to(self.plan.device, torch.float32)
+        towards = self.model.encode_prompt(target)
+        if settings.direction == "interpolate":
+            away = self.model.encode_prompt(settings.negative)
+            return sampling.interpolated(self.model, away, own, towards, alpha, settings.guidance)
+        away = self.model.encode_prompt(settings.negative) if settings.negative else own
+        return sampling.guided(self.model, own, away, towards, alpha * settings.guidance)
+
+    def _denoise(
+        self,
+        predictor: sampling.Predictor,
+        start: sampling.Start,
+        settings: SamplingSettings,
+        on_progress: OnProgress,
+    ) -> Image.Image:
+        """Denoise and decode one picture."""
+        scheduler = self.model.scheduler(settings.scheduler)
+        latents = sampling.denoise(
+            self.model, self.plan, scheduler, predictor, start, settings.steps, on_progress
+        )
+        return to_images(self.model.decode(latents))[0]
+
+    def _check_adapter(self, adapter: Adapter) -> None:
+        """Raise for an adapter of another kind of model; warn for another checkpoint."""
+        traits, record = self.model.traits, adapter.record
+        width = adapter.conditioning.tokens.shape[-1]
+        if (record.family, width) != (traits.family, traits.token_width):
+            raise AdapterMismatchError(
+                f"The adapter was fitted on {record.base_model!r} (family {record.family}, "
+                f"embedding width {width}), but this model is {traits.name!r} (family "
+                f"{traits.family}, embedding width {traits.token_width}); load a base model like "
+                "the adapter's."
+            )
+        if record.fingerprint != traits.fingerprint:
+            warnings.warn(
+                f"The adapter was fitted on {record.base_model!r}, this is another checkpoint, "
+                f"{traits.name!r}: the picture may differ from the input even at alpha 0.",
+                ImagicWarning,
+                stacklevel=3,
+            )
+
+
+def _resolve_target(adapter: Adapter, target: str) -> str:
+    """Return the target of an edit: the one given, else the fit's."""
+    found = target.strip() or adapter.record.target
+    if not found:
+        raise PromptError(
+            "The adapter was fitted without a target, so the edit needs one; none was given."
+        )
+    return found
