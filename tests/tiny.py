@@ -1,0 +1,124 @@
+"""Tiny pipelines of every family, built from configuration with random weights.
+
+They have the true layout and the true classes, so what loads, fits and edits them does the same
+with the real ones.
+"""
+
+from typing import Any, Literal, get_args
+
+import torch
+from diffusers import (
+    AutoencoderKL,
+    DDIMScheduler,
+    StableDiffusionPipeline,
+    StableDiffusionXLPipeline,
+    UNet2DConditionModel,
+)
+from tokenizers import pre_tokenizers
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
+
+Kind = Literal["sd1", "sd2", "sd2-v", "sdxl"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+
+def build(kind: Kind, seed: int = 0) -> Any:
+    """Return a pipeline of one kind: 32-pixel canvas, latents of 16 x 16."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return _build_xl() if kind == "sdxl" else _build_sd(kind)
+
+
+def _build_sd(kind: Kind) -> Any:
+    width = 32 if kind == "sd1" else 48
+    return StableDiffusionPipeline(
+        vae=_autoencoder(),
+        text_encoder=CLIPTextModel(_text_config(width)).eval(),
+        tokenizer=tokenizer(),
+        unet=_unet(width),
+        scheduler=_scheduler("v_prediction" if kind == "sd2-v" else "epsilon"),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+
+
+def _build_xl() -> Any:
+    first, second = _text_config(24), _text_config(32)
+    return StableDiffusionXLPipeline(
+        vae=_autoencoder(),
+        text_encoder=CLIPTextModel(first).eval(),
+        text_encoder_2=CLIPTextModelWithProjection(second).eval(),
+        tokenizer=tokenizer(),
+        tokenizer_2=tokenizer(),
+        unet=_unet(
+            56,
+            addition_embed_type="text_time",
+            addition_time_embed_dim=8,
+            projection_class_embeddings_input_dim=6 * 8 + 40,
+            transformer_layers_per_block=(1, 2),
+        ),
+        scheduler=_scheduler("epsilon"),
+        force_zeros_for_empty_prompt=True,
+    )
+
+
+def _autoencoder() -> Any:
+    return AutoencoderKL(
+        block_out_channels=(16, 32),
+        down_block_types=("DownEncoderBlock2D",) * 2,
+        up_block_types=("UpDecoderBlock2D",) * 2,
+        norm_num_groups=4,
+        latent_channels=4,
+        sample_size=32,
+    ).eval()
+
+
+def _unet(width: int, **changes: Any) -> Any:
+    return UNet2DConditionModel(
+        sample_size=16,
+        block_out_channels=(32, 64),
+        layers_per_block=1,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        attention_head_dim=8,
+        norm_num_groups=8,
+        cross_attention_dim=width,
+        **changes,
+    ).eval()
+
+
+def _text_config(width: int) -> Any:
+    return CLIPTextConfig(
+        vocab_size=len(tokenizer()),
+        hidden_size=width,
+        intermediate_size=2 * width,
+        num_hidden_layers=3,
+        num_attention_heads=4,
+        max_position_embeddings=24,
+        projection_dim=40,
+        bos_token_id=tokenizer().bos_token_id,
+        eos_token_id=tokenizer().eos_token_id,
+        pad_token_id=tokenizer().pad_token_id,
+    )
+
+
+def _scheduler(prediction: str) -> Any:
+    return DDIMScheduler(
+        beta_start=0.00085,
+        beta_end=0.012,
+        beta_schedule="scaled_linear",
+        clip_sample=False,
+        set_alpha_to_one=False,
+        steps_offset=1,
+        prediction_type=prediction,
+    )
+
+
+def tokenizer() -> Any:
+    """Return a CLIP tokenizer that knows single bytes and nothing more."""
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    words = [*letters, *(letter + "</w>" for letter in letters)]
+    vocabulary = {word: index for index, word in enumerate(words)}
+    for special in ("<|startoftext|>", "<|endoftext|>"):
+        vocabulary[special] = len(vocabulary)
+    return CLIPTokenizer(vocab=vocabulary, merges=[], model_max_length=24)
