@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from imagic_lora.adapter import Adapter
-    from imagic_lora.editor import Edit, ImagicEditor
+    from imagic_lora.editor import ImagicEditor
     from imagic_lora.errors import (
         AdapterError,
         AdapterFileError,
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
         SettingsError,
     )
     from imagic_lora.memory import MemoryPlan
-    from imagic_lora.progress import Progress
+    from imagic_lora.picture import Edit, Variation
+    from imagic_lora.progress import Progress, StopFit
     from imagic_lora.settings import EditSettings, FitSettings, SamplingSettings
 
 __all__ = [
@@ -54,6 +55,8 @@ __all__ = [
     "PromptError",
     "SamplingSettings",
     "SettingsError",
+    "StopFit",
+    "Variation",
     "__version__",
 ]
 
@@ -61,13 +64,15 @@ __version__: str
 
 _HOMES = {
     "Adapter": "adapter",
-    "Edit": "editor",
+    "Edit": "picture",
     "EditSettings": "settings",
     "FitSettings": "settings",
     "ImagicEditor": "editor",
     "MemoryPlan": "memory",
     "Progress": "progress",
     "SamplingSettings": "settings",
+    "StopFit": "progress",
+    "Variation": "picture",
 }
 
 

@@ -2,11 +2,10 @@
 
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import replace
 from importlib.metadata import version
 from os import PathLike
 from pathlib import Path
-from typing import Any
 
 import torch
 from PIL import Image
@@ -14,9 +13,10 @@ from PIL import Image
 from imagic_lora import fitting, lora, sampling
 from imagic_lora.adapter import Adapter, FitRecord
 from imagic_lora.errors import AdapterMismatchError, ImagicWarning, PromptError
-from imagic_lora.image import canvas, image_hash, open_image, save_png, to_images, to_pixels
+from imagic_lora.image import canvas, image_hash, open_image, to_images, to_pixels
 from imagic_lora.memory import MemoryPlan
 from imagic_lora.models import LatentModel, load_model
+from imagic_lora.picture import Edit, Variation
 from imagic_lora.progress import OnProgress, ignore
 from imagic_lora.seeding import generator, randn
 from imagic_lora.settings import (
@@ -30,71 +30,6 @@ from imagic_lora.settings import (
 
 ImageSource = str | PathLike[str] | Image.Image
 _PACKAGES = ("imagic-lora", "torch", "diffusers", "transformers", "peft")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Picture:
-    """A picture with what made it.
-
-    Attributes:
-        image: The picture.
-        target: The prompt that it follows.
-        settings: How it was denoised.
-        base_model: Name of the base model.
-    """
-
-    image: Image.Image = field(repr=False, compare=False)
-    target: str
-    settings: SamplingSettings
-    base_model: str
-
-    def record(self) -> dict[str, Any]:
-        """Return what made the picture, as plain values."""
-        values = {item.name: getattr(self, item.name) for item in fields(self)}
-        del values["image"]
-        settings = values.pop("settings")
-        values["settings"] = {item.name: getattr(settings, item.name) for item in fields(settings)}
-        return {"kind": type(self).__name__, "version": version("imagic-lora"), **values}
-
-    def save(self, path: str | PathLike[str], *, force: bool = False) -> None:
-        """Write the picture as a PNG that carries its record.
-
-        Args:
-            path: Where to.
-            force: Replace a file that exists.
-
-        Raises:
-            OutputError: When it cannot be written, or exists and force is False.
-        """
-        save_png(self.image, Path(path), self.record(), force=force)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Edit(Picture):
-    """An edited picture.
-
-    Attributes:
-        alpha: Prompt strength: 0 is the reconstruction, 1 the target prompt.
-        adapter_sha256: Hash of the adapter.
-    """
-
-    alpha: float
-    adapter_sha256: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Variation(Picture):
-    """A picture made by plain img2img, without an adapter.
-
-    Attributes:
-        strength: Share of the noise levels that were run.
-        noise: Extra noise mixed into the input.
-        image_sha256: Hash of the input image.
-    """
-
-    strength: float
-    noise: float
-    image_sha256: str
 
 
 class ImagicEditor:
