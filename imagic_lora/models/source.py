@@ -43,6 +43,15 @@ _UNUSED: dict[str, dict[str, Any]] = {
     "sd": {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False},
     "sdxl": {},
 }
+_LOAD_ERRORS = (  # what the loaders raise on damaged folders, found by damaging them
+    ImportError,
+    KeyError,
+    OSError,
+    RuntimeError,
+    SafetensorError,
+    TypeError,
+    ValueError,
+)
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 
 
@@ -85,7 +94,13 @@ class Source:
                     pipeline = pipeline_class.from_pretrained(
                         self.path, use_safetensors=True, variant=self._variant(), **settings
                     )
-        except (OSError, ValueError, KeyError, RuntimeError, TypeError, SafetensorError) as error:
+        except _LOAD_ERRORS as error:
+            if self.path.is_file() and self.config is None:
+                raise ModelError(
+                    f"The file {self.name!r} holds weights only, and its configuration cannot be "
+                    "fetched from the Hub; give config= (--config), a pipeline folder of the same "
+                    "kind of model."
+                ) from error
             reason = str(error).strip().partition("\n")[0]
             raise ModelError(f"The model {self.name!r} cannot be read: {reason}") from error
         for part in _PARTS[self.family]:
