@@ -35,9 +35,12 @@ def encode(tensors: Mapping[str, torch.Tensor], record: Mapping[str, Any]) -> by
         tensors: Half-precision tensors by name.
         record: Plain values for the header.
     """
-    contiguous = {name: tensors[name].contiguous() for name in sorted(tensors)}
+    # Copies, since safetensors refuses tensors that share memory.
+    own = {
+        name: tensors[name].clone(memory_format=torch.contiguous_format) for name in sorted(tensors)
+    }
     header = json.dumps({"format": FORMAT, **record}, sort_keys=True)
-    return _canonical(safetensors.torch.save(contiguous, {"format": "pt", _HEADER: header}))
+    return _canonical(safetensors.torch.save(own, {"format": "pt", _HEADER: header}))
 
 
 def _canonical(data: bytes) -> bytes:
