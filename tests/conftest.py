@@ -2,7 +2,8 @@
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,10 @@ os.environ["HF_HUB_OFFLINE"] = "1"  # read when huggingface_hub is imported, so 
 
 import hypothesis
 import torch
+from PIL import Image
+
+from imagic_lora import Adapter, FitSettings, ImagicEditor
+from tests.tiny import Kind, build
 
 torch.set_num_threads(1)
 hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
@@ -56,3 +61,44 @@ def _state() -> dict[str, object]:
         "gradients": torch.is_grad_enabled(),
         "deterministic": torch.are_deterministic_algorithms_enabled(),
     }
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Kind], Path]:
+    """Give the folder of a tiny pipeline, saved as diffusers saves it."""
+
+    @cache
+    def saved(kind: Kind) -> Path:
+        path = tmp_path_factory.mktemp("models") / f"tiny-{kind}"
+        build(kind).save_pretrained(path)
+        return path
+
+    return saved
+
+
+@pytest.fixture(scope="session")
+def editor(folder: Callable[[Kind], Path]) -> Callable[[Kind], ImagicEditor]:
+    """Give an editor over a tiny pipeline; shared, since no work changes its base model."""
+    return cache(lambda kind: ImagicEditor.from_pretrained(folder(kind)))
+
+
+@pytest.fixture(scope="session")
+def adapter(
+    editor: Callable[[Kind], ImagicEditor], picture: Image.Image
+) -> Callable[[Kind], Adapter]:
+    """Give a short fit of the picture on a tiny pipeline."""
+    settings = FitSettings(steps=4, rank=2)
+
+    @cache
+    def fitted(kind: Kind) -> Adapter:
+        return editor(kind).fit(picture, target="a cat", source="a dog", settings=settings)
+
+    return fitted
+
+
+@pytest.fixture(scope="session")
+def picture() -> Image.Image:
+    """Give a picture with structure: two gradients and a flat channel."""
+    across = Image.linear_gradient("L").resize((32, 32))
+    flat = Image.new("L", (32, 32), 90)
+    return Image.merge("RGB", (across, across.rotate(90), flat))
