@@ -1,0 +1,167 @@
+"""Fill the generated parts of the docs from the settings and the command line.
+
+    python docs/generate.py           writes them
+    python docs/generate.py --check   names the pages that drifted, and exits with 1 if any did
+
+A part stands between `<!-- generated: NAME -->` and `<!-- /generated -->`; NAME is a key of PARTS.
+"""
+
+import argparse
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from imagic_lora.settings import (
+    ALPHA,
+    NOISE,
+    STRENGTH,
+    EditSettings,
+    FitSettings,
+    Option,
+    SamplingSettings,
+    options,
+)
+
+ROOT = Path(__file__).resolve().parents[1]
+_PART = re.compile(r"(<!-- generated: (?P<name>[^\n]+?) -->\n).*?(<!-- /generated -->)", re.DOTALL)
+
+
+def pages() -> list[Path]:
+    """Return the pages that may have generated parts."""
+    return [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def render(text: str) -> str:
+    """Return a page with its generated parts made anew.
+
+    Args:
+        text: The page as it is.
+
+    Raises:
+        KeyError: A part has a name that is not in PARTS.
+    """
+
+    def replaced(match: re.Match[str]) -> str:
+        return f"{match[1]}\n{PARTS[match['name']]()}\n\n{match[3]}"
+
+    return _PART.sub(replaced, text)
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a Markdown table."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(
+        "| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines
+    )
+
+
+def _settings_table(kind: type) -> str:
+    """Return the table of a settings class."""
+    defaults = kind()
+    return _table(
+        ("setting", "default", "allowed", "meaning"),
+        (_setting_row(name, getattr(defaults, name), each) for name, each in options(kind)),
+    )
+
+
+def _setting_row(name: str, default: object, described: Option) -> tuple[str, str, str, str]:
+    """Return the table row of one setting."""
+    free_text = isinstance(default, str) and not described.choices
+    allowed = "any text" if free_text else described.range_text()
+    return f"`{name}`", _value(default), allowed, described.help
+
+
+def _strengths_table() -> str:
+    """Return the table of the numbers that belong to one picture."""
+    named = (("alpha", ALPHA), ("strength", STRENGTH), ("noise", NOISE))
+    return _table(
+        ("argument", "allowed", "meaning"),
+        ((f"`{name}`", described.range_text(), described.help) for name, described in named),
+    )
+
+
+def _value(value: object) -> str:
+    """Return a default as a cell."""
+    return "" if value is None or value == "" else f"`{value}`"
+
+
+def _commands() -> str:
+    """Return a section for each command of the command line."""
+    from imagic_lora.cli import build_parser  # noqa: PLC0415 (only this part needs it)
+
+    return "\n\n".join(_command(name, parser) for name, parser in _parsers(build_parser()))
+
+
+def _parsers(parser: argparse.ArgumentParser) -> Iterator[tuple[str, argparse.ArgumentParser]]:
+    """Yield the name and parser of each command."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            yield from action.choices.items()
+
+
+def _command(name: str, parser: argparse.ArgumentParser) -> str:
+    """Return the section of one command."""
+    actions = [action for action in parser._actions if action.help != argparse.SUPPRESS]
+    places = [action for action in actions if not action.option_strings]
+    flags = [action for action in actions if action.option_strings and action.dest != "help"]
+    words = " ".join(["imagic-lora", name, *(_metavar(action) for action in places)])
+    sections = [f"## {name}", parser.description or "", f"```sh\n{words} [options]\n```"]
+    if places:
+        sections.append(_table(("argument", "meaning"), map(_place_row, places)))
+    if flags:
+        sections.append(_table(("option", "meaning"), map(_flag_row, flags)))
+    return "\n\n".join(section for section in sections if section)
+
+
+def _place_row(action: argparse.Action) -> tuple[str, str]:
+    """Return the table row of a positional argument."""
+    return f"`{_metavar(action)}`", _help(action)
+
+
+def _flag_row(action: argparse.Action) -> tuple[str, str]:
+    """Return the table row of an option."""
+    value = "" if action.nargs == 0 else f" {_metavar(action)}"
+    choices = f": {', '.join(action.choices)}" if action.choices else ""
+    required = "; required" if action.required else ""
+    return f"`{', '.join(action.option_strings)}{value}`", _help(action) + choices + required
+
+
+def _metavar(action: argparse.Action) -> str:
+    """Return what stands for an argument's value."""
+    if isinstance(action.metavar, str):
+        return action.metavar
+    return action.dest.replace("_", "-").upper()
+
+
+def _help(action: argparse.Action) -> str:
+    """Return an argument's help, with its placeholders filled."""
+    values: dict[str, Any] = {**vars(action), "prog": "imagic-lora"}
+    return (action.help or "") % values
+
+
+PARTS: dict[str, Callable[[], str]] = {
+    "FitSettings": lambda: _settings_table(FitSettings),
+    "EditSettings": lambda: _settings_table(EditSettings),
+    "SamplingSettings": lambda: _settings_table(SamplingSettings),
+    "strengths": _strengths_table,
+    "cli": _commands,
+}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Write or check every page; return the exit code."""
+    drifted = [
+        page for page in pages() if render(page.read_text("utf-8")) != page.read_text("utf-8")
+    ]
+    if "--check" not in arguments:
+        for page in drifted:
+            page.write_text(render(page.read_text("utf-8")), "utf-8")
+    for page in drifted:
+        print(page.relative_to(ROOT))
+    return int("--check" in arguments and bool(drifted))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
