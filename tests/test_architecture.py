@@ -15,7 +15,7 @@ LAYERS = (
     {"errors"},
     {"settings", "progress", "seeding", "files"},
     {"image", "sheet", "conditioning", "objective", "memory", "lora", "adapter_format"},
-    {"adapter", "models"},
+    {"adapter", "models", "picture"},
     {"export", "fitting", "sampling"},
     {"editor"},
     {"cli", "ui"},

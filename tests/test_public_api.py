@@ -28,6 +28,8 @@ NAMES = [
     "PromptError",
     "SamplingSettings",
     "SettingsError",
+    "StopFit",
+    "Variation",
     "__version__",
 ]
 
