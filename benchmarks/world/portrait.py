@@ -1,0 +1,109 @@
+"""What can be seen in a portrait: its attributes, their values, and how they are sampled.
+
+This module owns the vocabulary of the drawn world. It knows neither how a
+portrait is drawn nor how it is put into words.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ATTRIBUTES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "subject": ("girl", "boy", "robot"),
+        "hair": ("black", "blonde", "red", "blue", "pink"),
+        "ears": ("none", "cat", "bunny"),
+        "eyes": ("blue", "green", "brown"),
+        "expression": ("happy", "sad", "surprised"),
+        "accessory": ("none", "flower", "hat", "glasses"),
+        "clothes": ("red", "yellow", "green", "purple"),
+        "background": ("meadow", "night", "sunset", "snow"),
+        "arms": ("down", "raised"),
+        "head": ("front", "left", "right"),
+        "size": ("close", "far"),
+    }
+)
+"""The values of every attribute. The order of values is the judge's class order."""
+
+SHIFTS = (-1, 0, 1)
+"""Sideways and upward shifts of the figure, in pixels."""
+
+HELD_OUT = 1_000_000_000
+"""Seeds from here on are never drawn for training."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Portrait:
+    """One portrait, without its words or its pixels.
+
+    Attributes:
+        subject: Who is portrayed.
+        hair: Hair colour; for a robot, the colour of its helmet.
+        ears: Animal ears on top of the head.
+        eyes: Eye colour.
+        expression: Mouth and eyebrows.
+        accessory: What is worn on the head or face.
+        clothes: Colour of the clothes.
+        background: The scene behind the figure.
+        arms: Whether the arms hang down or are raised.
+        head: Where the head is turned, as the viewer sees it.
+        size: Whether the figure fills the frame or stands further away.
+        shift: Sideways and upward shift of the figure, in pixels.
+
+    Raises:
+        ValueError: If an attribute has a value that the world does not know.
+    """
+
+    subject: str = "girl"
+    hair: str = "black"
+    ears: str = "none"
+    eyes: str = "blue"
+    expression: str = "happy"
+    accessory: str = "none"
+    clothes: str = "red"
+    background: str = "meadow"
+    arms: str = "down"
+    head: str = "front"
+    size: str = "close"
+    shift: tuple[int, int] = (0, 0)
+
+    def __post_init__(self) -> None:
+        for name, allowed in ATTRIBUTES.items():
+            value = getattr(self, name)
+            if value not in allowed:
+                raise ValueError(f"{name} is {value!r}; allowed: {', '.join(allowed)}")
+
+    def replace(self, **changes: Any) -> Portrait:
+        """The same portrait with some attributes changed: the ideal edit."""
+        return dataclasses.replace(self, **changes)
+
+    def labels(self) -> tuple[int, ...]:
+        """The index of each attribute's value, in the order of ATTRIBUTES."""
+        return tuple(values.index(getattr(self, name)) for name, values in ATTRIBUTES.items())
+
+
+def sample_portrait(seed: int) -> Portrait:
+    """Draw every attribute independently and uniformly.
+
+    Args:
+        seed: Any non-negative integer; from HELD_OUT on, portraits are kept from training.
+
+    Returns:
+        The same portrait for the same seed.
+    """
+    generator = np.random.default_rng((seed, 0))
+    chosen = {name: values[generator.integers(len(values))] for name, values in ATTRIBUTES.items()}
+    across, up = (SHIFTS[i] for i in generator.integers(len(SHIFTS), size=2))
+    return Portrait(**chosen, shift=(across, up))
+
+
+def held_out_portrait(index: int) -> Portrait:
+    """The portrait number `index` among those that training never sees."""
+    return sample_portrait(HELD_OUT + index)
