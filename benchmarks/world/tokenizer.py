@@ -1,0 +1,67 @@
+"""A real CLIP tokenizer for the words of this world, with bytes for everything else."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from tokenizers import Tokenizer
+from tokenizers.models import BPE
+from tokenizers.trainers import BpeTrainer
+from transformers import CLIPTokenizer
+
+from benchmarks.world.architecture import TEXT_LENGTH
+from benchmarks.world.captions import vocabulary_texts
+
+START, END = "<|startoftext|>", "<|endoftext|>"
+WORD_END = "</w>"
+
+_COMMON = """
+a an the this that is are it its she he her his they them their i you we and or but not no without with of in
+on at to from for by as into over under near behind front side top up down left right high low big small large
+little tiny long short old young new cute pretty beautiful nice lovely funny photo photograph picture image
+drawing painting sketch portrait illustration art cartoon anime style face head body hair eye eyes ear ears mouth
+nose hand hands arm arms shoulder neck smile smiling laughing crying happy sad angry surprised calm shocked
+joyful unhappy cheerful tears wearing wears holding has have having looking look looks facing turned raised
+raising lowered standing sitting running jumping hat cap glasses sunglasses flower flowers bow ribbon shirt dress
+clothes coat jacket sweater red orange yellow green blue purple pink black white grey gray brown blonde golden
+silver dark light bright pale colour color coloured colored background scene sky cloud clouds sun moon star stars
+night day morning evening sunset sunrise winter summer spring autumn snow snowy rain meadow grass field forest
+tree beach sea mountain city room wall cat cats bunny rabbit dog bear animal robot robots girl girls boy boys
+woman man person child kid human one two three some very more less same different change make add remove replace
+instead also only just close far away closeup camera viewer distance view seen straight ahead forward
+"""
+COMMON_WORDS = tuple(_COMMON.split())
+"""Words that people type, whether or not this world has a picture for them."""
+
+
+def make_tokenizer() -> CLIPTokenizer:
+    """A tokenizer in which every known word is one token and any text is representable."""
+    model = Tokenizer(BPE(end_of_word_suffix=WORD_END))
+    trainer = BpeTrainer(
+        vocab_size=10_000,  # more than is ever needed, so that merging goes on until words are whole
+        min_frequency=1,
+        end_of_word_suffix=WORD_END,
+        show_progress=False,
+    )
+    model.train_from_iterator(sorted(caption_words() | set(COMMON_WORDS)), trainer)
+    merges: Any = [tuple(pair) for pair in json.loads(model.to_str())["model"]["merges"]]
+    letters = byte_letters()
+    tokens = [*letters, *(letter + WORD_END for letter in letters)]
+    tokens += [left + right for left, right in merges]
+    tokens = [*dict.fromkeys(tokens), START, END]
+    ids = {token: index for index, token in enumerate(tokens)}
+    return CLIPTokenizer(vocab=ids, merges=merges, model_max_length=TEXT_LENGTH)
+
+
+def caption_words() -> set[str]:
+    """Every word that a caption can contain."""
+    return set(re.findall(r"[a-z]+", " ".join(vocabulary_texts()).lower()))
+
+
+def byte_letters() -> list[str]:
+    """The printable stand-ins of the 256 bytes, as in byte-level BPE."""
+    printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    others = [byte for byte in range(256) if byte not in printable]
+    return [chr(byte) for byte in printable] + [chr(256 + i) for i in range(len(others))]
