@@ -1,0 +1,120 @@
+"""Training of the noise predictor together with its text encoder."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from benchmarks.world.captions import random_caption
+from benchmarks.world.loop import Stage, Trainer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+    from diffusers.schedulers.scheduling_ddim import DDIMScheduler
+    from transformers import CLIPTextModel, CLIPTokenizer
+
+    from benchmarks.world.portrait import Portrait
+
+HIGH_NOISE_SHARE = 0.4
+HIGH_NOISE_FROM = 650
+WEIGHT_CAP = 8.0
+
+
+class Denoiser(nn.Module):
+    """The two trained modules as one, so that they share an optimiser and a checkpoint."""
+
+    def __init__(self, unet: UNet2DConditionModel, text_encoder: CLIPTextModel) -> None:
+        super().__init__()
+        self.unet = unet
+        self.text_encoder = text_encoder
+
+    def forward(self, noisy: Tensor, timesteps: Tensor, tokens: Tensor) -> Tensor:
+        """Predicted noise, of the shape of the noisy latents."""
+        states = self.text_encoder(tokens).last_hidden_state
+        prediction: Tensor = self.unet(noisy, timesteps, states).sample
+        return prediction
+
+
+def sample_timesteps(count: int, generator: torch.Generator) -> Tensor:
+    """Timesteps from 0 to 999, with a good share of nearly pure noise.
+
+    What the text says about large areas (background, clothes, hair) is decided
+    at high noise; with uniform timesteps the model hardly learns it.
+    """
+    uniform = torch.randint(0, 1000, (count,), generator=generator)
+    high = torch.randint(HIGH_NOISE_FROM, 1000, (count,), generator=generator)
+    return torch.where(torch.rand(count, generator=generator) < HIGH_NOISE_SHARE, high, uniform)
+
+
+def loss_weights(scheduler: DDIMScheduler, timesteps: Tensor) -> Tensor:
+    """Weights that turn the error of the noise into that of the velocity, capped.
+
+    Source: Salimans and Ho, arXiv 2202.00512, section 4: (1 + snr) / snr.
+    """
+    kept = scheduler.alphas_cumprod[timesteps]
+    return (1 / kept).clamp(max=WEIGHT_CAP)
+
+
+class Batches:
+    """Noisy latents with captions, drawn from cached latents."""
+
+    def __init__(
+        self,
+        latents: tuple[Tensor, Tensor],
+        portraits: list[Portrait],
+        tokenizer: CLIPTokenizer,
+        device: torch.device,
+    ) -> None:
+        self._means, self._deviations = latents
+        self._portraits, self._tokenizer = portraits, tokenizer
+        self._device = device
+
+    def draw(self, generator: torch.Generator, size: int) -> tuple[Tensor, Tensor]:
+        """Clean latents (size, 4, 16, 16), already scaled, and token ids (size, length)."""
+        chosen = torch.randint(len(self._portraits), (size,), generator=generator)
+        means, deviations = self._means[chosen], self._deviations[chosen]
+        clean = means + deviations * torch.randn(means.shape, generator=generator)
+        words = np.random.default_rng(int(torch.randint(2**31, (1,), generator=generator)))
+        captions = [random_caption(self._portraits[index], words)[0] for index in chosen.tolist()]
+        tokens = tokenize(self._tokenizer, captions)
+        return clean.to(self._device), tokens.to(self._device)
+
+
+def tokenize(tokenizer: CLIPTokenizer, captions: list[str]) -> Tensor:
+    """Token ids of shape (count, length), padded and cut as the pipeline does."""
+    ids: Tensor = tokenizer(
+        captions, padding="max_length", truncation=True, return_tensors="pt"
+    ).input_ids
+    return ids
+
+
+def train_denoiser(
+    denoiser: Denoiser,
+    batches: Batches,
+    scheduler: DDIMScheduler,
+    stage: Stage,
+    folder: Path,
+    seed: int,
+    report: Callable[[str], None],
+) -> None:
+    """Train in place; the module is left with its averaged weights."""
+
+    def step_loss(generator: torch.Generator, size: int) -> Tensor:
+        clean, tokens = batches.draw(generator, size)
+        timesteps = sample_timesteps(len(clean), generator)
+        noise = torch.randn(clean.shape, generator=generator).to(clean)
+        noisy = scheduler.add_noise(clean, noise, timesteps.to(clean.device))  # type: ignore[arg-type]
+        with torch.autocast(clean.device.type, torch.bfloat16):
+            predicted = denoiser(noisy, timesteps.to(clean.device), tokens)
+        error = (predicted.float() - noise).square().mean(dim=(1, 2, 3))
+        loss: Tensor = (loss_weights(scheduler, timesteps).to(error) * error).mean()
+        return loss
+
+    Trainer(stage, denoiser, folder, seed, report).run(step_loss)
+    denoiser.eval()

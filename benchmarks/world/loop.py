@@ -1,0 +1,197 @@
+"""A resumable training loop: the one place that knows optimisers, averages and checkpoints.
+
+Randomness is drawn per step from (seed, stage, step), so a run that was killed
+and resumed sees the same batches and noise as one that was not.
+
+On a CPU each batch is split in two, one thread for each part. Threads then meet
+once per step instead of once per operation, which costs far less, above all
+when another program wants a core.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+import zlib
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+StepLoss = Callable[[torch.Generator, int], Tensor]
+"""The mean loss of a part of a batch, given its random numbers and its size."""
+
+CHECKPOINT_SECONDS = 90.0
+REPORT_STEPS = 100
+CPU_SHARDS = 2
+
+
+@dataclasses.dataclass(frozen=True)
+class Stage:
+    """How one part is trained.
+
+    Attributes:
+        name: Names the checkpoint and the random numbers.
+        steps: Optimiser steps in all.
+        batch: Pictures per step.
+        rate: Peak learning rate.
+        decay_from: Share of the steps after which the rate falls, along a cosine, to zero.
+        average: Decay of the weights' moving average.
+    """
+
+    name: str
+    steps: int
+    batch: int
+    rate: float
+    decay_from: float = 0.4
+    average: float = 0.999
+
+
+def learning_rate(stage: Stage, step: int, warmup: int = 100) -> float:
+    """Linear warm-up, a plateau, then a cosine to zero."""
+    done = step / stage.steps
+    if done > stage.decay_from:
+        through = (done - stage.decay_from) / (1 - stage.decay_from)
+        return stage.rate * 0.5 * (1 + math.cos(math.pi * through))
+    return stage.rate * min(1.0, (step + 1) / warmup)
+
+
+def step_generator(stage: Stage, seed: int, step: int, shard: int) -> torch.Generator:
+    """Random numbers that belong to one part of one step alone."""
+    key = zlib.crc32(f"{stage.name}/{seed}/{step}/{shard}".encode())
+    return torch.Generator().manual_seed(key)
+
+
+class Average:
+    """Exponential moving average of a module's parameters, with a warm start."""
+
+    def __init__(self, module: nn.Module, decay: float) -> None:
+        self._live = list(module.parameters())
+        self.shadow = [parameter.detach().clone() for parameter in self._live]
+        self._decay = decay
+
+    @torch.no_grad()
+    def update(self, step: int) -> None:
+        """Move towards the live weights; faster in the beginning, when they are poor."""
+        decay = min(self._decay, (step + 1) / (step + 10))
+        torch._foreach_lerp_(self.shadow, self._live, 1 - decay)  # type: ignore[arg-type]
+
+    @torch.no_grad()
+    def copy_to(self, module: nn.Module) -> None:
+        """Overwrite a module's parameters with the average."""
+        for parameter, shadow in zip(module.parameters(), self.shadow, strict=True):
+            parameter.copy_(shadow)
+
+
+class Trainer:
+    """Trains one module and keeps its checkpoint.
+
+    Args:
+        stage: What to do.
+        module: The module with all trained parameters; left holding their moving average.
+        folder: Where checkpoints go, as `<stage>.pt`.
+        seed: Seed of the whole run.
+        report: Receives one line of text now and then.
+    """
+
+    def __init__(
+        self,
+        stage: Stage,
+        module: nn.Module,
+        folder: Path,
+        seed: int,
+        report: Callable[[str], None],
+    ) -> None:
+        self._stage, self._module, self._seed, self._report = stage, module, seed, report
+        self._path = folder / f"{stage.name}.pt"
+        self._parameters = list(module.parameters())
+        on_cpu = self._parameters[0].device.type == "cpu"
+        self._range = range(CPU_SHARDS if on_cpu else 1)
+        self._pool = ThreadPoolExecutor(
+            len(self._range), initializer=_one_thread if on_cpu else None
+        )
+        self._optimizer = torch.optim.AdamW(
+            self._parameters, lr=stage.rate, betas=(0.9, 0.99), weight_decay=0.01
+        )
+        self._average = Average(module, stage.average)
+        self.step = 0
+
+    def run(self, step_loss: StepLoss, until: int | None = None) -> None:
+        """Train from wherever the checkpoint stands to the last step, or until an earlier one."""
+        self.resume()
+        last = self._stage.steps if until is None else until
+        started, first, saved = time.monotonic(), self.step, time.monotonic()
+        recent = 0.0
+        while self.step < last:
+            recent += (self._advance(step_loss) - recent) * max(0.01, 1 / (self.step - first))
+            if self.step % REPORT_STEPS == 0:
+                pace = (time.monotonic() - started) / (self.step - first)
+                self._report(self._line(recent, pace))
+            if time.monotonic() - saved > CHECKPOINT_SECONDS:
+                self.save()
+                saved = time.monotonic()
+        self.save()
+        self._average.copy_to(self._module)
+
+    def resume(self) -> None:
+        """Take up the checkpoint, if there is one."""
+        if not self._path.exists():
+            return
+        state = torch.load(self._path, map_location="cpu", weights_only=True)
+        self.step = state["step"]
+        self._module.load_state_dict(state["module"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        for shadow, stored in zip(self._average.shadow, state["average"], strict=True):
+            shadow.copy_(stored)
+        self._report(f"{self._stage.name}: resumed at step {self.step}")
+
+    def save(self) -> None:
+        """Write the checkpoint so that a kill at any moment leaves a whole one."""
+        state = {
+            "step": self.step,
+            "module": self._module.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "average": self._average.shadow,
+        }
+        partial = self._path.with_suffix(".partial")
+        torch.save(state, partial)
+        partial.replace(self._path)
+
+    def copy_average(self) -> None:
+        """Leave the moving average in the module, as `run` does at its end."""
+        self._average.copy_to(self._module)
+
+    def _advance(self, step_loss: StepLoss) -> float:
+        for group in self._optimizer.param_groups:
+            group["lr"] = learning_rate(self._stage, self.step)
+        parts = list(self._pool.map(lambda shard: self._gradients(step_loss, shard), self._range))
+        for position, parameter in enumerate(self._parameters):
+            gradients = [part[1][position] for part in parts]
+            parameter.grad = torch.stack(gradients).mean(0) if len(parts) > 1 else gradients[0]
+        nn.utils.clip_grad_norm_(self._parameters, 1.0)
+        self._optimizer.step()
+        self._average.update(self.step)
+        self.step += 1
+        return sum(loss for loss, _ in parts) / len(parts)
+
+    def _gradients(self, step_loss: StepLoss, shard: int) -> tuple[float, tuple[Tensor, ...]]:
+        generator = step_generator(self._stage, self._seed, self.step, shard)
+        loss = step_loss(generator, self._stage.batch // len(self._range))
+        return loss.item(), torch.autograd.grad(loss, self._parameters)
+
+    def _line(self, loss: float, pace: float) -> str:
+        left = pace * (self._stage.steps - self.step)
+        return (
+            f"{self._stage.name}: step {self.step}/{self._stage.steps}  loss {loss:.4f}  "
+            f"{pace:.2f} s/step  {left / 60:.0f} min left"
+        )
+
+
+def _one_thread() -> None:
+    torch.set_num_threads(1)

@@ -1,0 +1,214 @@
+"""Makes the demo model and the judge from one seed: `python -m benchmarks.world.train`.
+
+Each stage writes checkpoints and is taken up where it stopped when the command
+is given again. The same recipe runs on a GPU, with larger batches.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import dataclasses
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+# Operations are small: a thread inside each costs more than it saves (see loop.py).
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from benchmarks.world import architecture
+from benchmarks.world.autoencoder import encode_all, set_scaling, train_vae
+from benchmarks.world.data import Pixels, cached_pictures, training_portraits
+from benchmarks.world.denoiser import Batches, Denoiser, train_denoiser
+from benchmarks.world.judge import Judge, save_judge, train_judge
+from benchmarks.world.loop import Stage, Trainer
+from benchmarks.world.pipeline import MODEL, REPOSITORY, export_pipeline
+from benchmarks.world.tokenizer import make_tokenizer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+    from transformers import CLIPTokenizer
+
+    from benchmarks.world.portrait import Portrait
+
+Module = TypeVar("Module", bound=nn.Module)
+
+WORK = REPOSITORY / "build" / "world"
+GPU_BATCH = 8
+"""How many times larger batches are on a GPU."""
+
+VAE = Stage("vae", steps=4500, batch=16, rate=2e-3)
+JUDGE = Stage("judge", steps=1500, batch=64, rate=2e-3, average=0.99)
+DENOISER = Stage("denoiser", steps=9000, batch=32, rate=8e-4)
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """Everything that the trained weights depend on."""
+
+    seed: int = 0
+    pictures: int = 30_000
+    vae: Stage = VAE
+    judge: Stage = JUDGE
+    denoiser: Stage = DENOISER
+
+    def scaled(self, *, length: float, batch: int) -> Recipe:
+        """The same recipe with fewer or more steps and pictures, and larger batches."""
+
+        def scale(stage: Stage) -> Stage:
+            steps = max(1, round(stage.steps * length))
+            return dataclasses.replace(stage, steps=steps, batch=stage.batch * batch)
+
+        return dataclasses.replace(
+            self,
+            pictures=max(64, round(self.pictures * min(1.0, length))),
+            vae=scale(self.vae),
+            judge=scale(self.judge),
+            denoiser=scale(self.denoiser),
+        )
+
+
+class Training:
+    """One run: the recipe, the folder it keeps its state in and the device.
+
+    Args:
+        recipe: What to train.
+        work: Folder for pictures and checkpoints; made if it is not there.
+        device: Where to train.
+    """
+
+    def __init__(self, recipe: Recipe, work: Path, device: torch.device) -> None:
+        self.recipe, self.work, self.device = recipe, work, device
+        work.mkdir(parents=True, exist_ok=True)
+
+    def portraits(self) -> list[Portrait]:
+        """The training set, undrawn."""
+        return training_portraits(self.recipe.pictures, self.recipe.seed)
+
+    def pictures(self) -> Pixels:
+        """The training set, drawn on the first call."""
+        path = self.work / "pictures.npy"
+        if not path.exists():
+            print(f"drawing {self.recipe.pictures} portraits", flush=True)
+        return cached_pictures(path, self.portraits(), processes=os.cpu_count() or 1)
+
+    def vae(self) -> AutoencoderKL:
+        """The trained autoencoder; trained on the first call."""
+        path = self.work / "vae.safetensors"
+        vae = self._seeded(architecture.make_vae)
+        if path.exists():
+            state = load_file(path)
+            scaling = float(state.pop("scaling_factor"))
+            vae.load_state_dict(state)
+            set_scaling(vae, scaling)
+            return vae.eval().requires_grad_(False)
+        train_vae(vae, self.pictures(), self.recipe.vae, self.work, self.recipe.seed, _say)
+        state = {name: value.contiguous() for name, value in vae.state_dict().items()}
+        _save(state | {"scaling_factor": torch.tensor(vae.config["scaling_factor"])}, path)
+        return vae.requires_grad_(False)
+
+    def latents(self, vae: AutoencoderKL) -> tuple[Tensor, Tensor]:
+        """Mean and deviation of every training picture's latents, scaled for the denoiser."""
+        path = self.work / "latents.safetensors"
+        if not path.exists():
+            _say("encoding the pictures")
+            means, deviations = encode_all(vae, self.pictures())
+            _save({"means": means.half(), "deviations": deviations.half()}, path)
+        state, factor = load_file(path), vae.config["scaling_factor"]
+        return state["means"].float() * factor, state["deviations"].float() * factor
+
+    def judge(self) -> None:
+        """Train the judge and put its weights where the benchmarks read them."""
+        judge = self._seeded(Judge)
+        train_judge(
+            judge,
+            self.pictures(),
+            self.portraits(),
+            self.recipe.judge,
+            self.work,
+            self.recipe.seed,
+            _say,
+        )
+        save_judge(judge)
+
+    def denoiser(self) -> tuple[Denoiser, CLIPTokenizer]:
+        """The untrained noise predictor and text encoder, and their tokenizer."""
+        tokenizer = make_tokenizer()
+        text_encoder = self._seeded(
+            lambda: architecture.make_text_encoder(
+                len(tokenizer), tokenizer.bos_token_id, tokenizer.eos_token_id
+            )
+        )
+        return Denoiser(self._seeded(architecture.make_unet), text_encoder), tokenizer
+
+    def train_denoiser(self) -> None:
+        """Train the denoiser on the cached latents."""
+        denoiser, tokenizer = self.denoiser()
+        batches = Batches(self.latents(self.vae()), self.portraits(), tokenizer, self.device)
+        train_denoiser(
+            denoiser,
+            batches,
+            architecture.make_scheduler(),
+            self.recipe.denoiser,
+            self.work,
+            self.recipe.seed,
+            _say,
+        )
+
+    def export(self, folder: Path = MODEL) -> None:
+        """Write the pipeline as the checkpoints have it, finished or not."""
+        denoiser, tokenizer = self.denoiser()
+        trainer = Trainer(self.recipe.denoiser, denoiser, self.work, self.recipe.seed, _say)
+        trainer.resume()
+        trainer.copy_average()
+        modules = copy.deepcopy(denoiser)
+        export_pipeline(self.vae(), modules.text_encoder, tokenizer, modules.unet, folder)
+        _say(f"wrote {folder}")
+
+    def _seeded(self, make: Callable[[], Module]) -> Module:
+        torch.manual_seed(self.recipe.seed)
+        return make().to(self.device)
+
+
+def _save(state: dict[str, Tensor], path: Path) -> None:
+    partial = path.with_suffix(".partial")
+    save_file(state, partial)
+    partial.replace(path)
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--work", type=Path, default=WORK, help="folder for state that can be resumed"
+    )
+    parser.add_argument("--length", type=float, default=1.0, help="factor on all numbers of steps")
+    parser.add_argument(
+        "--export-only", action="store_true", help="write the model as trained so far, and stop"
+    )
+    options = parser.parse_args(arguments)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    recipe = Recipe(seed=options.seed).scaled(
+        length=options.length, batch=GPU_BATCH if device.type == "cuda" else 1
+    )
+    training = Training(recipe, options.work, device)
+    if not options.export_only:
+        training.vae()
+        training.judge()
+        training.train_denoiser()
+    training.export()
+
+
+if __name__ == "__main__":
+    main()
