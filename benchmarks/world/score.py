@@ -1,0 +1,163 @@
+"""Scores the demo model and the judge: `python -m benchmarks.world.score`.
+
+Writes `benchmarks/results/world.json` and contact sheets beside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+os.environ.setdefault("OMP_NUM_THREADS", str(os.cpu_count() or 1))
+
+import torch
+
+from benchmarks.world import sheets
+from benchmarks.world.autoencoder import reconstruct, to_tensor
+from benchmarks.world.data import draw_all, held_out_portraits
+from benchmarks.world.drawing import draw
+from benchmarks.world.judge import Judge, load_judge
+from benchmarks.world.measures import (
+    found_figures,
+    generate,
+    judged,
+    mixed_requests,
+    reconstruction_figures,
+    terse_requests,
+)
+from benchmarks.world.pipeline import MODEL, REPOSITORY, folder_bytes, load_pipeline
+
+if TYPE_CHECKING:
+    from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import (
+        StableDiffusionPipeline,
+    )
+    from PIL import Image
+
+RESULTS = REPOSITORY / "benchmarks" / "results"
+GUIDANCES = (2.0, 3.0, 4.5, 6.0)
+STEPS = 25
+SEED = 0
+TUNING, REPORTING = 0, 100_000
+"""Held-out portraits from these numbers on choose the guidance and give the figures."""
+
+
+def text_figures(
+    pipeline: StableDiffusionPipeline, judge: Judge, tuning: int, count: int
+) -> tuple[dict[str, Any], Image.Image]:
+    """Choose the guidance on some prompts, then measure it on others; also a contact sheet."""
+    requests = mixed_requests(held_out_portraits(tuning, TUNING), SEED)
+    prompts = [request.prompt for request in requests]
+    lowest: dict[str, dict[str, float]] = {}
+    for guidance in GUIDANCES:
+        pictures = generate(pipeline, prompts, guidance, STEPS, SEED)
+        found = found_figures(judge, pictures, requests)
+        mean = sum(found["by_attribute"].values()) / len(found["by_attribute"])
+        lowest[str(guidance)] = {"mean": round(mean, 4), "lowest": found["lowest"]}
+        print(f"guidance {guidance}: {lowest[str(guidance)]}", flush=True)
+    best = max(GUIDANCES, key=lambda guidance: lowest[str(guidance)]["mean"])
+    half = held_out_portraits(count, REPORTING)
+    requests = terse_requests(half[: count // 2]) + mixed_requests(half[count // 2 :], SEED)
+    pictures = generate(pipeline, [r.prompt for r in requests], best, STEPS, SEED + REPORTING)
+    figures = found_figures(judge, pictures, requests)
+    shown = [*range(20), *range(count // 2, count // 2 + 20)]
+    page = sheets.sheet(
+        [sheets.to_image(pictures[i]) for i in shown],
+        [requests[i].prompt for i in shown],
+        columns=8,
+    )
+    settings = {"guidance": best, "steps": STEPS, "prompts": count, "tuning_prompts": tuning}
+    return {**settings, "guidances": lowest, "found_when_named": figures}, page
+
+
+def seconds_per_picture(pipeline: StableDiffusionPipeline, threads: int) -> float:
+    """Time of one picture with guidance, alone in its batch: the best of three."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    times = []
+    for _ in range(3):
+        started = time.perf_counter()
+        generate(pipeline, ["a girl with a flower"], 3.0, STEPS, SEED)
+        times.append(time.perf_counter() - started)
+    torch.set_num_threads(before)
+    return round(min(times), 2)
+
+
+def environment(device: str) -> dict[str, Any]:
+    """What the figures were measured with."""
+    packages = ("torch", "diffusers", "transformers", "numpy", "pillow")
+    return {
+        "commit": _git("rev-parse", "HEAD"),
+        "device": torch.cuda.get_device_name() if device == "cuda" else platform.machine(),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "versions": {name: version(name) for name in packages},
+    }
+
+
+def _git(*arguments: str) -> str:
+    command = ["git", *arguments]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)  # noqa: S603
+    return done.stdout.strip()
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", type=Path, default=MODEL)
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    parser.add_argument("--pictures", type=int, default=1000, help="held-out drawings")
+    parser.add_argument("--prompts", type=int, default=480, help="prompts for the figures")
+    parser.add_argument("--tuning", type=int, default=96, help="prompts that choose the guidance")
+    options = parser.parse_args(arguments)
+    started = time.perf_counter()
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    pipeline, judge = load_pipeline(options.model, device), load_judge()
+    portraits = held_out_portraits(options.pictures, REPORTING)
+    pictures = draw_all(portraits, processes=os.cpu_count() or 1)
+    text, page = text_figures(pipeline, judge, options.tuning, options.prompts)
+    result = {
+        "vae": reconstruction_figures(pipeline, judge, pictures, portraits),
+        "judge": judged(judge, to_tensor(pictures), portraits),
+        "text_to_image": text,
+        "model": {
+            "bytes": folder_bytes(options.model),
+            "parameters": {
+                name: sum(p.numel() for p in getattr(pipeline, name).parameters())
+                for name in ("unet", "vae", "text_encoder")
+            },
+            "seconds_per_picture_one_thread": seconds_per_picture(pipeline, threads=1),
+        },
+        "settings": {"seed": SEED, "held_out_drawings": len(portraits), "held_out_from": REPORTING},
+        "environment": environment(device),
+        "seconds": 0.0,
+    }
+    result["seconds"] = round(time.perf_counter() - started, 1)
+    options.out.mkdir(parents=True, exist_ok=True)
+    (options.out / "world.json").write_text(json.dumps(result, indent=2) + "\n")
+    _write_sheets(pipeline, page, options.out)
+    print(f"wrote {options.out / 'world.json'}")
+
+
+def _write_sheets(pipeline: StableDiffusionPipeline, text_page: Image.Image, folder: Path) -> None:
+    portraits = held_out_portraits(16, REPORTING)
+    outputs = reconstruct(pipeline.vae, draw_all(portraits))
+    pages = {
+        "drawings": sheets.drawings_sheet(),
+        "values": sheets.values_sheet(),
+        "reconstructions": sheets.reconstructions_sheet([draw(p) for p in portraits], outputs),
+        "text-to-image": text_page,
+    }
+    for name, page in pages.items():
+        # A palette of 256 colours keeps the sheets small in the repository.
+        page.quantize(256).save(folder / f"world-{name}.png", optimize=True)
+
+
+if __name__ == "__main__":
+    main()
