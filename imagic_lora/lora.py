@@ -6,10 +6,12 @@ are what they were before. The LoRA's alpha always equals its rank, so its scale
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from peft import LoraConfig, inject_adapter_in_model
 from peft.tuners.lora import LoraLayer
+from peft.tuners.lora.layer import LoraVariant
 
 from imagic_lora.errors import AdapterMismatchError
 
@@ -43,18 +45,49 @@ def _inject_slots(denoiser: torch.nn.Module, config: LoraConfig) -> None:
     """Inject peft's layers; the caller's random state, from which peft draws, is put back."""
     with torch.random.fork_rng(devices=[]):
         inject_adapter_in_model(config, denoiser, adapter_name=_SLOT)
+    for layer in _layers(denoiser).values():
+        layer.cast_input_dtype_enabled = False
+        layer.lora_variant[_SLOT] = _OwnPrecision
+
+
+class _OwnPrecision(LoraVariant):
+    """Adds the low-rank term in the precision of the layer's input, and in place.
+
+    peft's own forward works in the LoRA's float32, on copies of the layer's input and output that
+    are twice as large as they are: at the widest layer that alone is a quarter of what a fit of
+    half-precision weights needs on top of them.
+    """
+
+    @staticmethod
+    def forward(
+        module: Any, active_adapter: str, x: torch.Tensor, result: torch.Tensor, **_: Any
+    ) -> torch.Tensor:
+        """Return the base layer's result with the low-rank term added to it."""
+        low_rank = _apply(module.lora_A[active_adapter], x)
+        return result.add_(_apply(module.lora_B[active_adapter], low_rank))
+
+
+def _apply(layer: Any, x: torch.Tensor) -> torch.Tensor:
+    """Return what a linear layer or a convolution makes of x in the precision of x."""
+    weight = layer.weight.to(x.dtype)
+    if isinstance(layer, torch.nn.Conv2d):
+        return torch.nn.functional.conv2d(x, weight, None, layer.stride, layer.padding)
+    return torch.nn.functional.linear(x, weight)
 
 
 def eject(denoiser: torch.nn.Module) -> None:
     """Take every LoRA layer out again: the inverse of `inject`."""
-    layers = [
-        (path, module) for path, module in denoiser.named_modules() if isinstance(module, LoraLayer)
-    ]
-    for path, layer in layers:
+    for path, layer in _layers(denoiser).items():
         parent, _, child = path.rpartition(".")
         setattr(denoiser.get_submodule(parent), child, layer.get_base_layer())
     if hasattr(denoiser, "peft_config"):
         del denoiser.peft_config
+
+
+def _layers(denoiser: torch.nn.Module) -> dict[str, Any]:
+    """Return peft's layers by their paths."""
+    modules = denoiser.named_modules()
+    return {path: module for path, module in modules if isinstance(module, LoraLayer)}
 
 
 def _slots(denoiser: torch.nn.Module) -> Iterator[tuple[str, torch.nn.Parameter]]:
