@@ -10,12 +10,21 @@ from imagic_lora.memory import MemoryPlan
 from imagic_lora.models.base import LatentModel, Traits
 from imagic_lora.models.source import Source, resolve
 
-__all__ = ["LatentModel", "Traits", "load_model"]
+__all__ = ["LatentModel", "Traits", "families", "load_model"]
 
 _CLASSES = {
     "sd": ("stable_diffusion", "StableDiffusion"),
     "sdxl": ("stable_diffusion_xl", "StableDiffusionXL"),
 }
+
+
+def families() -> dict[str, str]:
+    """Return the name of each family, with what it is in one sentence."""
+    modules = {name: f"imagic_lora.models.{module}" for name, (module, _) in _CLASSES.items()}
+    return {
+        name: (import_module(module).__doc__ or "").partition("\n")[0]
+        for name, module in modules.items()
+    }
 
 
 def load_model(source: str | Path, plan: MemoryPlan, *, config: Path | None = None) -> LatentModel:
