@@ -1,0 +1,8 @@
+"""`python -m imagic_lora` is the command line."""
+
+import sys
+
+from imagic_lora.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

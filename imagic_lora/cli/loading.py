@@ -1,0 +1,20 @@
+"""Loading the base model that a command was asked to work with."""
+
+import argparse
+
+from imagic_lora.cli.terminal import Terminal
+from imagic_lora.editor import ImagicEditor
+from imagic_lora.memory import MemoryPlan
+
+
+def load_editor(args: argparse.Namespace, model: str, terminal: Terminal) -> ImagicEditor:
+    """Return an editor on the device that was asked for.
+
+    Args:
+        args: The parsed command line.
+        model: What to load.
+        terminal: Where to say so.
+    """
+    plan = MemoryPlan.automatic(args.device)
+    terminal.say(f"loading {model} on {plan.device}")
+    return ImagicEditor.from_pretrained(model, memory=plan, config=args.config)

@@ -1,0 +1,131 @@
+"""What people see while a command runs: one line of progress, notes, and the outcome.
+
+Outcomes go to standard output; progress, notes and errors go to standard error. On a terminal the
+progress is one line that is written over; elsewhere it is a few plain lines.
+"""
+
+import shutil
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, TextIO
+
+from imagic_lora.errors import ImagicWarning
+from imagic_lora.progress import OnProgress, Progress
+
+QUIET_SECONDS = 10
+"""Time between two lines of progress where they are not written over."""
+
+
+class Terminal:
+    """Writes to a pair of streams, and keeps the line of progress apart from the rest.
+
+    Args:
+        out: Where outcomes go.
+        err: Where progress, notes and errors go.
+    """
+
+    def __init__(self, out: TextIO, err: TextIO) -> None:
+        self._out = out
+        self._err = err
+        self._rewrites = err.isatty()
+        self._unfinished = 0
+        self._said = time.monotonic()
+
+    def tell(self, text: str) -> None:
+        """Write an outcome."""
+        self._finish_line()
+        self._out.write(f"{text}\n")
+        self._out.flush()
+
+    def say(self, text: str) -> None:
+        """Write a note or an error, as one line."""
+        self._finish_line()
+        self._err.write(" ".join(text.split()) + "\n")
+        self._err.flush()
+        self._said = time.monotonic()
+
+    def progress(self, label: str = "") -> OnProgress:
+        """Return a callback that shows progress.
+
+        Args:
+            label: What is being worked on; written before the phase.
+        """
+        return partial(self._show, f"{label}: " if label else "")
+
+    @contextmanager
+    def showing_warnings(self) -> Iterator[None]:
+        """Show each ImagicWarning of a block once, as a note; other warnings stay Python's."""
+        seen: set[str] = set()
+        usual = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *rest: Any, **named: Any) -> None:
+            if not issubclass(category, ImagicWarning):
+                usual(message, category, *rest, **named)
+            elif str(message) not in seen:
+                seen.add(str(message))
+                self.say(f"note: {message}")
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("always", ImagicWarning)
+            warnings.showwarning = show
+            yield
+
+    def _show(self, label: str, progress: Progress) -> None:
+        """Show one step: over the last one on a terminal, else only now and then."""
+        text = label + progress_text(progress)
+        last = progress.step == progress.steps
+        if self._rewrites:
+            self._rewrite(text)
+            if last:
+                self._finish_line()
+        elif last or time.monotonic() - self._said >= QUIET_SECONDS:
+            self.say(text)
+
+    def _rewrite(self, text: str) -> None:
+        """Write over the unfinished line."""
+        text = text[: shutil.get_terminal_size().columns - 1]
+        self._err.write("\r" + text.ljust(self._unfinished))
+        self._err.flush()
+        self._unfinished = len(text)
+
+    def _finish_line(self) -> None:
+        """Move on to a fresh line where one is unfinished."""
+        if self._unfinished:
+            self._err.write("\n")
+            self._err.flush()
+            self._unfinished = 0
+
+
+def progress_text(progress: Progress) -> str:
+    """Return one step in words, e.g. "fit 12/80, loss 0.0431, 25 s left, peak 812 MB"."""
+    loss = "" if progress.loss is None else f", loss {progress.loss:.4f}"
+    last = progress.step == progress.steps
+    seconds = progress.seconds if last else progress.seconds_left
+    left = "" if last else " left"
+    return (
+        f"{progress.phase} {progress.step}/{progress.steps}{loss}, "
+        f"{seconds_text(seconds)}{left}, peak {bytes_text(progress.peak_bytes)}"
+    )
+
+
+def seconds_text(seconds: float) -> str:
+    """Return a duration in words, e.g. "2 min 5 s"."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def bytes_text(count: int) -> str:
+    """Return a number of bytes in words, in powers of ten, e.g. "1.2 GB"."""
+    if count < 1_000:
+        return f"{count} bytes"
+    for power, unit in ((6, "kB"), (9, "MB")):
+        if count < 10**power:
+            return f"{count / 10 ** (power - 3):.3g} {unit}"
+    return f"{count / 10**9:.1f} GB"
