@@ -42,4 +42,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         terminal.say("imagic-lora: interrupted.")
         return INTERRUPTED
+    finally:
+        terminal.finish_line()
     return 0

@@ -18,11 +18,7 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 def run(args: argparse.Namespace, terminal: Terminal) -> None:
     """Show the record that a file carries."""
     values = _picture(args.file) if _is_png(args.file) else _adapter(args.file)
-    if args.json:
-        terminal.tell(json.dumps(values, indent=2))
-        return
-    for line in _lines(values):
-        terminal.tell(line)
+    terminal.tell(json.dumps(values, indent=2) if args.json else "\n".join(_lines(values)))
 
 
 def _is_png(path: Path) -> bool:

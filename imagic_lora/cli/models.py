@@ -1,6 +1,7 @@
 """`imagic-lora models`: what base models are supported, and where they come from."""
 
 import argparse
+from collections.abc import Mapping
 
 from imagic_lora.cli.terminal import Terminal
 from imagic_lora.models import families
@@ -15,9 +16,9 @@ _SOURCES = {
 
 def run(args: argparse.Namespace, terminal: Terminal) -> None:  # noqa: ARG001  as every command
     """List families and sources."""
-    terminal.tell("Families:")
-    for name, summary in families().items():
-        terminal.tell(f"  {name:<20} {summary}")
-    terminal.tell("Sources, for --model:")
-    for name, summary in _SOURCES.items():
-        terminal.tell(f"  {name:<20} {summary}")
+    terminal.tell("\n".join(["Families:", *_rows(families()), "Sources:", *_rows(_SOURCES)]))
+
+
+def _rows(described: Mapping[str, str]) -> list[str]:
+    """Return a line for each name and what it is."""
+    return [f"  {name:<20} {summary}" for name, summary in described.items()]

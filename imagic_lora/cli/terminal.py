@@ -36,16 +36,23 @@ class Terminal:
 
     def tell(self, text: str) -> None:
         """Write an outcome."""
-        self._finish_line()
+        self.finish_line()
         self._out.write(f"{text}\n")
         self._out.flush()
 
     def say(self, text: str) -> None:
         """Write a note or an error, as one line."""
-        self._finish_line()
+        self.finish_line()
         self._err.write(" ".join(text.split()) + "\n")
         self._err.flush()
         self._said = time.monotonic()
+
+    def finish_line(self) -> None:
+        """Move on to a fresh line where the progress has not."""
+        if self._unfinished:
+            self._err.write("\n")
+            self._err.flush()
+            self._unfinished = 0
 
     def progress(self, label: str = "") -> OnProgress:
         """Return a callback that shows progress.
@@ -80,7 +87,7 @@ class Terminal:
         if self._rewrites:
             self._rewrite(text)
             if last:
-                self._finish_line()
+                self.finish_line()
         elif last or time.monotonic() - self._said >= QUIET_SECONDS:
             self.say(text)
 
@@ -90,13 +97,6 @@ class Terminal:
         self._err.write("\r" + text.ljust(self._unfinished))
         self._err.flush()
         self._unfinished = len(text)
-
-    def _finish_line(self) -> None:
-        """Move on to a fresh line where one is unfinished."""
-        if self._unfinished:
-            self._err.write("\n")
-            self._err.flush()
-            self._unfinished = 0
 
 
 def progress_text(progress: Progress) -> str:
