@@ -90,6 +90,8 @@ class _Task:
         return sum(self.loss(e, t).item() * share for e, t, share in draws)
 
 
+@torch.inference_mode(mode=False)
+@torch.enable_grad()
 def fit(
     model: LatentModel,
     plan: MemoryPlan,
@@ -113,7 +115,8 @@ def fit(
         FitError: When the loss or the gradient is not finite, or the fit makes things worse.
     """
     anchor = anchor.to(plan.device, torch.float32)
-    task = _Task(model, plan, latents.to(plan.device), anchor.trainable())
+    # A clone, since tensors made in inference mode take no part in gradients.
+    task = _Task(model, plan, latents.to(plan.device).clone(), anchor.trainable())
     denoiser, joint = model.denoiser, settings.mode == "joint"
     losses: list[float] = []
     with plan.denoising(denoiser, training=True):
