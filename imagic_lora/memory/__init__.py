@@ -1,0 +1,5 @@
+"""Where each part of a model lives while it works: every switch that trades memory is in here."""
+
+from imagic_lora.memory.plan import MemoryPlan, peak_bytes
+
+__all__ = ["MemoryPlan", "peak_bytes"]
