@@ -123,9 +123,8 @@ def seconds_text(seconds: float) -> str:
 
 def bytes_text(count: int) -> str:
     """Return a number of bytes in words, in powers of ten, e.g. "1.2 GB"."""
-    if count < 1_000:
-        return f"{count} bytes"
-    for power, unit in ((6, "kB"), (9, "MB")):
-        if count < 10**power:
-            return f"{count / 10 ** (power - 3):.3g} {unit}"
-    return f"{count / 10**9:.1f} GB"
+    for power, unit in ((9, "GB"), (6, "MB"), (3, "kB")):
+        value = count / 10**power
+        if value >= 1:
+            return f"{value:.{0 if value >= 10 else 1}f} {unit}"
+    return f"{count} bytes"
