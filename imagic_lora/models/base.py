@@ -4,7 +4,6 @@ Nothing outside this folder knows which family it has. A family is one file that
 LatentModel; the families are siblings and share parts (text.py, autoencoder.py), not a base class.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -12,6 +11,7 @@ import torch
 
 from imagic_lora.conditioning import Conditioning
 from imagic_lora.objective import Objective
+from imagic_lora.settings import SchedulerName
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,8 +71,5 @@ class LatentModel(Protocol):
     ) -> torch.Tensor:
         """Return the denoiser's float32 output for x_t (B, C, h, w) at t (B,)."""
 
-    def scheduler(self, name: str) -> Any:
+    def scheduler(self, name: SchedulerName) -> Any:
         """Return a fresh diffusers scheduler: a named one, or the model's own for "model"."""
-
-
-ModelFactory = Callable[..., LatentModel]
