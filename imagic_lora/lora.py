@@ -12,6 +12,7 @@ import torch
 from peft import LoraConfig, inject_adapter_in_model
 from peft.tuners.lora import LoraLayer
 from peft.tuners.lora.layer import LoraVariant
+from torch.nn import functional
 
 from imagic_lora.errors import AdapterMismatchError
 
@@ -51,7 +52,7 @@ def _inject_slots(denoiser: torch.nn.Module, config: LoraConfig) -> None:
 
 
 class _OwnPrecision(LoraVariant):
-    """Adds the low-rank term in the precision of the layer's input, and in place.
+    """Adds the low-rank term in the precision of the layer's input, with the fewest copies.
 
     peft's own forward works in the LoRA's float32, on copies of the layer's input and output that
     are twice as large as they are: at the widest layer that alone is a quarter of what a fit of
@@ -63,16 +64,15 @@ class _OwnPrecision(LoraVariant):
         module: Any, active_adapter: str, x: torch.Tensor, result: torch.Tensor, **_: Any
     ) -> torch.Tensor:
         """Return the base layer's result with the low-rank term added to it."""
-        low_rank = _apply(module.lora_A[active_adapter], x)
-        return result.add_(_apply(module.lora_B[active_adapter], low_rank))
-
-
-def _apply(layer: Any, x: torch.Tensor) -> torch.Tensor:
-    """Return what a linear layer or a convolution makes of x in the precision of x."""
-    weight = layer.weight.to(x.dtype)
-    if isinstance(layer, torch.nn.Conv2d):
-        return torch.nn.functional.conv2d(x, weight, None, layer.stride, layer.padding)
-    return torch.nn.functional.linear(x, weight)
+        down, up = module.lora_A[active_adapter], module.lora_B[active_adapter]
+        down_weight, up_weight = down.weight.to(x.dtype), up.weight.to(x.dtype)
+        if isinstance(down, torch.nn.Conv2d):
+            low_rank = functional.conv2d(x, down_weight, None, down.stride, down.padding)
+            return result.add_(functional.conv2d(low_rank, up_weight))
+        low_rank = functional.linear(x, down_weight).flatten(0, -2)
+        # Not in place: the result is a view, and autograd copies the gradient of a changed view.
+        summed = torch.addmm(result.flatten(0, -2), low_rank, up_weight.t())
+        return summed.unflatten(0, result.shape[:-1])
 
 
 def eject(denoiser: torch.nn.Module) -> None:
