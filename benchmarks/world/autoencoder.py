@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks.world.loop import Stage, Trainer
+from benchmarks.world.loop import CPU_SHARDS, Stage, Trainer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+    from diffusers import AutoencoderKL
 
     from benchmarks.world.data import Pixels
 
@@ -37,7 +38,7 @@ def train_vae(
 ) -> None:
     """Train in place, then centre the latents and give their channels one spread."""
     device = vae.device
-    vae.to(memory_format=torch.channels_last)  # type: ignore[call-arg]
+    vae.to(memory_format=torch.channels_last)
 
     def step_loss(generator: torch.Generator, size: int) -> Tensor:
         chosen = torch.randint(len(pictures), (size,), generator=generator)
@@ -66,14 +67,19 @@ def reconstruction_loss(vae: AutoencoderKL, batch: Tensor, generator: torch.Gene
     return loss
 
 
-@torch.no_grad()
 def encode_all(vae: AutoencoderKL, pictures: Pixels, batch: int = 64) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation of every picture's latents, each (count, 4, 16, 16), unscaled."""
-    means, deviations = [], []
-    for start in range(0, len(pictures), batch):
-        posterior = vae.encode(to_tensor(pictures[start : start + batch], vae.device)).latent_dist
-        means.append(posterior.mean.cpu())
-        deviations.append(posterior.std.cpu())
+
+    @torch.no_grad()
+    def encode(start: int) -> tuple[Tensor, Tensor]:
+        chunk = to_tensor(pictures[start : start + batch], vae.device)
+        # As in training: several times faster, and exact enough beside the deviation itself.
+        with torch.autocast(vae.device.type, torch.bfloat16):
+            posterior = vae.encode(chunk.contiguous(memory_format=torch.channels_last)).latent_dist
+        return posterior.mean.float().cpu(), posterior.std.float().cpu()
+
+    with ThreadPoolExecutor(CPU_SHARDS) as pool:
+        means, deviations = zip(*pool.map(encode, range(0, len(pictures), batch)), strict=True)
     return torch.cat(means), torch.cat(deviations)
 
 
@@ -119,4 +125,4 @@ def normalise_latents(vae: AutoencoderKL, pictures: Pixels) -> None:
 
 def set_scaling(vae: AutoencoderKL, factor: float) -> None:
     """Set the factor that gives the latents a spread of one."""
-    vae.register_to_config(scaling_factor=round(factor, 4))  # type: ignore[no-untyped-call]
+    vae.register_to_config(scaling_factor=round(factor, 4))

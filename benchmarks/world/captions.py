@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 EMPTY_SHARE = 0.1
 """Share of empty captions, for classifier-free guidance."""
 
-MENTION_SHARE = 0.5
-"""Chance of each attribute to be mentioned, apart from the subject."""
+MENTION_SHARES = (0.15, 0.6, 0.9)
+"""Terse, middling and full captions: the chance of each attribute to be mentioned."""
 
 _EXPRESSIONS = {
     "happy": ("with a happy face", "smiling", "happy", "with a smile"),
@@ -130,8 +130,7 @@ def random_caption(
     if generator.random() < EMPTY_SHARE:
         return "", frozenset()
     others = [name for name in ATTRIBUTES if name != "subject"]
-    # Terse prompts are what people write, so the number of mentions varies widely.
-    share = generator.choice((0.15, MENTION_SHARE, 0.85))
+    share = generator.choice(MENTION_SHARES)
     named = [name for name in others if generator.random() < share]
     generator.shuffle(named)
     style = _STYLES[generator.integers(len(_STYLES))]

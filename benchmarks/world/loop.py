@@ -117,7 +117,7 @@ class Trainer:
             len(self._range), initializer=_one_thread if on_cpu else None
         )
         self._optimizer = torch.optim.AdamW(
-            self._parameters, lr=stage.rate, betas=(0.9, 0.99), weight_decay=0.01
+            self._parameters, lr=stage.rate, betas=(0.9, 0.99), weight_decay=0.01, fused=True
         )
         self._average = Average(module, stage.average)
         self.step = 0
@@ -173,7 +173,7 @@ class Trainer:
         parts = list(self._pool.map(lambda shard: self._gradients(step_loss, shard), self._range))
         for position, parameter in enumerate(self._parameters):
             gradients = [part[1][position] for part in parts]
-            parameter.grad = torch.stack(gradients).mean(0) if len(parts) > 1 else gradients[0]
+            parameter.grad = torch.stack(gradients).mean(dim=0)
         nn.utils.clip_grad_norm_(self._parameters, 1.0)
         self._optimizer.step()
         self._average.update(self.step)

@@ -15,9 +15,7 @@ from benchmarks.world.judge import Judge, read_attributes, true_attributes
 from benchmarks.world.portrait import ATTRIBUTES, Portrait
 
 if TYPE_CHECKING:
-    from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import (
-        StableDiffusionPipeline,
-    )
+    from diffusers import StableDiffusionPipeline
 
     from benchmarks.world.data import Pixels
 

@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import StableDiffusionPipeline
+from diffusers import StableDiffusionPipeline
 
 from benchmarks.world.architecture import make_scheduler
 
 if TYPE_CHECKING:
-    from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
-    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+    from diffusers import AutoencoderKL, UNet2DConditionModel
     from transformers import CLIPTextModel, CLIPTokenizer
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -27,31 +26,33 @@ def export_pipeline(
     unet: UNet2DConditionModel,
     folder: Path = MODEL,
 ) -> None:
-    """Write a standard pipeline folder in half precision; the old folder stays until then."""
+    """Write a standard pipeline folder in half precision.
+
+    The modules given are turned to half precision too. The old folder stays until
+    the new one is whole.
+    """
     pipeline = StableDiffusionPipeline(
-        vae=vae,
-        text_encoder=text_encoder,
+        vae=vae.half(),
+        text_encoder=text_encoder.half(),
         tokenizer=tokenizer,
-        unet=unet,
-        scheduler=make_scheduler(),  # type: ignore[arg-type]
-        safety_checker=None,  # type: ignore[arg-type]
-        feature_extractor=None,  # type: ignore[arg-type]
+        unet=unet.half(),
+        scheduler=make_scheduler(),
+        safety_checker=None,
+        feature_extractor=None,
         requires_safety_checker=False,
     )
     partial = folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
-    pipeline.to(torch.float16).save_pretrained(partial, safe_serialization=True)
+    pipeline.save_pretrained(partial, safe_serialization=True)
     shutil.rmtree(folder, ignore_errors=True)
     partial.rename(folder)
 
 
 def load_pipeline(folder: Path = MODEL, device: str = "cpu") -> StableDiffusionPipeline:
     """The demo model through plain diffusers, in float32."""
-    pipeline = StableDiffusionPipeline.from_pretrained(
-        folder, torch_dtype=torch.float32, local_files_only=True
-    )
-    pipeline.set_progress_bar_config(disable=True)  # type: ignore[no-untyped-call]
-    return pipeline.to(device)
+    pipeline = StableDiffusionPipeline.from_pretrained(folder, local_files_only=True)
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline.to(device, torch.float32)
 
 
 def folder_bytes(folder: Path = MODEL) -> int:

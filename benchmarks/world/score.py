@@ -35,9 +35,7 @@ from benchmarks.world.measures import (
 from benchmarks.world.pipeline import MODEL, REPOSITORY, folder_bytes, load_pipeline
 
 if TYPE_CHECKING:
-    from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import (
-        StableDiffusionPipeline,
-    )
+    from diffusers import StableDiffusionPipeline
     from PIL import Image
 
 RESULTS = REPOSITORY / "benchmarks" / "results"
@@ -103,7 +101,7 @@ def environment(device: str) -> dict[str, Any]:
 
 def _git(*arguments: str) -> str:
     command = ["git", *arguments]
-    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)  # noqa: S603
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     return done.stdout.strip()
 
 
