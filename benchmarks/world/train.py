@@ -108,8 +108,7 @@ class Training:
             set_scaling(vae, scaling)
             return vae.eval().requires_grad_(False)
         train_vae(vae, self.pictures(), self.recipe.vae, self.work, self.recipe.seed, _say)
-        state = {name: value.contiguous() for name, value in vae.state_dict().items()}
-        _save(state | {"scaling_factor": torch.tensor(vae.config["scaling_factor"])}, path)
+        _save(vae.state_dict() | {"scaling_factor": torch.tensor(vae.config["scaling_factor"])}, path)
         return vae.requires_grad_(False)
 
     def latents(self, vae: AutoencoderKL) -> tuple[Tensor, Tensor]:
@@ -177,7 +176,7 @@ class Training:
 
 def _save(state: dict[str, Tensor], path: Path) -> None:
     partial = path.with_suffix(".partial")
-    save_file(state, partial)
+    save_file({name: value.contiguous() for name, value in state.items()}, partial)
     partial.replace(path)
 
 
