@@ -246,6 +246,14 @@ def _bytes(data: bytes) -> Callable[[Path], Path]:
     return write
 
 
+def _animation() -> bytes:
+    """Return a GIF of two frames, whose second is headed by a block that a cut can split."""
+    frames = [Image.new("RGB", (16, 16), colour) for colour in (WHITE, RED)]
+    buffer = io.BytesIO()
+    frames[0].save(buffer, "GIF", save_all=True, append_images=frames[1:])
+    return buffer.getvalue()
+
+
 @pytest.mark.parametrize(
     ("write", "message"),
     [
@@ -253,11 +261,12 @@ def _bytes(data: bytes) -> Callable[[Path], Path]:
         (lambda folder: folder, "it is a folder; give one image file"),
         (_bytes(b""), "the file is empty"),
         (_bytes(b"hello"), "it is not an image that is known here.*allowed are PNG, JPEG"),
-        (_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n"), "it is not an image that is known here"),
+        (_damaged("a.eps", 1.0), "it is not an image that is known here"),
         (_bytes(b"\x89PNG\r\n\x1a\n" + b"\0" * 50), "cannot read"),
         (_damaged("a.png", 0.5), "damaged or cut off"),
         (_damaged("a.jpg", 0.5), "damaged or cut off"),
         (_damaged("a.webp", 0.5), "cannot read"),
+        (_bytes(_animation()[:-40]), "damaged or cut off"),
         (_bytes(_png_header(1, 1)), "1 x 1 pixels, allowed is 16 or more a side"),
         (_bytes(_png_header(500, 15)), "500 x 15 pixels, allowed is 16 or more a side"),
         (_bytes(_png_header(9_000, 9_000)), "9000 x 9000 pixels, allowed are 80 million in all"),
