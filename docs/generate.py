@@ -123,7 +123,7 @@ def _place_row(action: argparse.Action) -> tuple[str, str]:
 def _flag_row(action: argparse.Action) -> tuple[str, str]:
     """Return the table row of an option."""
     value = "" if action.nargs == 0 else f" {_metavar(action)}"
-    choices = f": {', '.join(action.choices)}" if action.choices else ""
+    choices = f"; one of {', '.join(action.choices)}" if action.choices else ""
     required = "; required" if action.required else ""
     return f"`{', '.join(action.option_strings)}{value}`", _help(action) + choices + required
 
