@@ -108,7 +108,9 @@ class Training:
             set_scaling(vae, scaling)
             return vae.eval().requires_grad_(False)
         train_vae(vae, self.pictures(), self.recipe.vae, self.work, self.recipe.seed, _say)
-        _save(vae.state_dict() | {"scaling_factor": torch.tensor(vae.config["scaling_factor"])}, path)
+        _save(
+            vae.state_dict() | {"scaling_factor": torch.tensor(vae.config["scaling_factor"])}, path
+        )
         return vae.requires_grad_(False)
 
     def latents(self, vae: AutoencoderKL) -> tuple[Tensor, Tensor]:
