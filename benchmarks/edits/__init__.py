@@ -1,0 +1,1 @@
+"""The edits benchmark: every method edits the same portraits, and is scored against the truth."""

@@ -1,0 +1,136 @@
+"""What is edited: held-out portraits, one change each, and the prompt that asks for it.
+
+In the drawn world the ideal edit is known: it is the same portrait with one attribute changed. The
+cases of the two splits come from different portraits: settings are chosen on `tune`, figures are
+quoted from `report`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, get_args
+
+import numpy as np
+
+from benchmarks.world.captions import caption_naming
+from benchmarks.world.portrait import ATTRIBUTES, Portrait, held_out_portrait
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+Kind = Literal["add", "remove", "hair", "ears", "expression", "clothes", "background", "layout"]
+Style = Literal["terse", "full", "omitting"]
+Split = Literal["tune", "report"]
+
+KINDS: tuple[Kind, ...] = get_args(Kind)
+STYLES: tuple[Style, ...] = get_args(Style)
+FIRST: dict[Split, int] = {"tune": 200_000, "report": 300_000}
+"""The held-out portraits from these numbers on belong to a split."""
+
+_MOVES = ("arms", "head")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One edit to make.
+
+    Attributes:
+        name: Names the case in files; unique within a split.
+        kind: Kind of edit.
+        style: How the prompt is written. A terse prompt names the change alone; a full one names
+            all that the ideal edit shows; an omitting one names the change and half of the rest.
+        attribute: The attribute that changes.
+        portrait: What the input shows.
+        ideal: What the ideal edit shows.
+        source: Caption of the input that names what the target names, and as it is in the input.
+        target: The prompt.
+    """
+
+    name: str
+    kind: Kind
+    style: Style
+    attribute: str
+    portrait: Portrait
+    ideal: Portrait
+    source: str
+    target: str
+
+
+def make_cases(split: Split, count: int) -> list[Case]:
+    """Return the first cases of a split: all kinds in turn, in all styles in turn.
+
+    Args:
+        split: Which portraits to take.
+        count: How many; 24 have every kind in every style.
+    """
+    return [make_case(split, index) for index in range(count)]
+
+
+def make_case(split: Split, index: int) -> Case:
+    """Return one case of a split.
+
+    Args:
+        split: Which portraits to take.
+        index: Number of the case, from 0.
+    """
+    kind, style = KINDS[index % len(KINDS)], STYLES[index % len(STYLES)]
+    generator = np.random.default_rng((FIRST[split], index))
+    attribute = _attribute(kind, index)
+    portrait = _suited(held_out_portrait(FIRST[split] + index), kind, generator)
+    ideal = portrait.replace(**{attribute: _new_value(portrait, kind, attribute, generator)})
+    named = _named(style, attribute, generator)
+    return Case(
+        name=f"{index:03}-{kind}-{style}",
+        kind=kind,
+        style=style,
+        attribute=attribute,
+        portrait=portrait,
+        ideal=ideal,
+        # A terse source names the subject alone: "a girl", of "a girl with a flower".
+        source=caption_naming(portrait, named - {attribute} if style == "terse" else named),
+        target=caption_naming(ideal, named),
+    )
+
+
+def _attribute(kind: Kind, index: int) -> str:
+    """Return the attribute that an edit of a kind changes; layout moves alternate."""
+    if kind in ("add", "remove"):
+        return "accessory"
+    return _MOVES[index // len(KINDS) % 2] if kind == "layout" else kind
+
+
+def _suited(portrait: Portrait, kind: Kind, generator: np.random.Generator) -> Portrait:
+    """Return the portrait, changed where an edit of this kind would make no sense on it."""
+    worn = [value for value in ATTRIBUTES["accessory"] if value != "none"]
+    if kind == "add":
+        return portrait.replace(accessory="none")
+    if kind == "remove":
+        return portrait.replace(accessory=_choose(worn, generator))
+    return portrait.replace(arms="down", head="front") if kind == "layout" else portrait
+
+
+def _new_value(
+    portrait: Portrait, kind: Kind, attribute: str, generator: np.random.Generator
+) -> str:
+    """Return another value than the portrait's."""
+    if kind == "remove":
+        return "none"
+    now = getattr(portrait, attribute)
+    return _choose([value for value in ATTRIBUTES[attribute] if value != now], generator)
+
+
+def _named(style: Style, attribute: str, generator: np.random.Generator) -> frozenset[str]:
+    """Return the attributes that a prompt names besides the subject."""
+    if style == "terse":
+        return frozenset({attribute})
+    others = [name for name in ATTRIBUTES if name not in ("subject", attribute)]
+    if style == "full":
+        return frozenset({attribute, *others})
+    kept = generator.permutation(len(others))[: len(others) // 2]
+    return frozenset({attribute, *(others[i] for i in kept)})
+
+
+def _choose(values: Iterable[str], generator: np.random.Generator) -> str:
+    """Return one of the values."""
+    listed = list(values)
+    return listed[generator.integers(len(listed))]

@@ -1,0 +1,21 @@
+"""The methods by the names that results have; each at its best settings on the tune split."""
+
+from benchmarks.edits.methods.base import Bench, Method
+from benchmarks.edits.methods.full_unet import EmbeddingOnly, FullUNet
+from benchmarks.edits.methods.imagic import ImagicLora
+from benchmarks.edits.methods.img2img import Img2Img
+from benchmarks.edits.methods.inversion import DdimInversion
+from benchmarks.edits.methods.ledits import LeditsPP
+from imagic_lora import FitSettings
+
+__all__ = ["METHODS", "Bench", "Method"]
+
+METHODS: dict[str, Method] = {
+    "imagic_lora": ImagicLora(),
+    "imagic_lora_two_stage": ImagicLora(FitSettings(mode="two-stage")),
+    "full_unet": FullUNet(),
+    "embedding_only": EmbeddingOnly(),
+    "img2img": Img2Img(),
+    "ddim_inversion": DdimInversion(),
+    "ledits_pp": LeditsPP(),
+}

@@ -1,0 +1,108 @@
+"""What every method of the benchmark is: work done once per case, then one picture a strength."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from benchmarks.edits.passes import Passes
+from benchmarks.world.judge import load_judge
+from benchmarks.world.pipeline import load_pipeline
+from imagic_lora import ImagicEditor, MemoryPlan, sampling
+from imagic_lora.image import to_images, to_pixels
+from imagic_lora.models.stable_diffusion import StableDiffusion
+from imagic_lora.progress import ignore
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import torch
+    from PIL import Image
+
+    from benchmarks.edits.cases import Case
+    from benchmarks.world.judge import Judge
+    from imagic_lora.models import LatentModel
+
+STEPS = 30
+"""Denoising steps of every method, as many as the product's default."""
+
+SEED = 0
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What the methods share.
+
+    Attributes:
+        editor: The product, over the model.
+        pipeline: The same model as a diffusers pipeline; both have the same modules.
+        judge: Reads the results.
+        passes: Counts what goes through the model's denoiser and its copies.
+    """
+
+    editor: ImagicEditor
+    pipeline: Any
+    judge: Judge
+    passes: Passes
+
+    @classmethod
+    def load(cls, folder: Path, judge: Path) -> Bench:
+        """Load the model and the judge, frozen.
+
+        Args:
+            folder: Pipeline folder of the demo model.
+            judge: File with the judge's weights.
+        """
+        plan, passes = MemoryPlan.automatic(), Passes()
+        pipeline = load_pipeline(folder)
+        for part in (pipeline.unet, pipeline.vae, pipeline.text_encoder):
+            part.requires_grad_(requires_grad=False).eval()
+        passes.watch(pipeline.unet)
+        editor = ImagicEditor(StableDiffusion(pipeline, folder.name, plan), plan)
+        return cls(editor, pipeline, load_judge(judge), passes)
+
+    def latents(self, picture: Image.Image) -> torch.Tensor:
+        """Return a picture's latents, shape (1, C, h, w)."""
+        return self.editor.model.encode_image(to_pixels(picture, picture.size))
+
+    def sample(
+        self, model: LatentModel, predictor: sampling.Predictor, start: sampling.Start
+    ) -> Image.Image:
+        """Denoise by DDIM and decode one picture.
+
+        Args:
+            model: The bench's model, or one with another denoiser.
+            predictor: What is predicted at each step.
+            start: Where to begin.
+        """
+        scheduler = model.scheduler("ddim")
+        latents = sampling.denoise(
+            model, self.editor.plan, scheduler, predictor, start, STEPS, ignore
+        )
+        return to_images(model.decode(latents))[0]
+
+
+class Method(Protocol):
+    """A way to edit.
+
+    Attributes:
+        strengths: The strengths that are tried, rising; what they mean is the method's own.
+        fixed: The one of them that does best when it has to serve all cases, on the tune split.
+    """
+
+    @property
+    def strengths(self) -> tuple[float, ...]:
+        """The strengths that are tried."""
+
+    @property
+    def fixed(self) -> float:
+        """The strength that serves all cases."""
+
+    def prepare(self, bench: Bench, case: Case) -> Any:
+        """Do what is done once per case, whatever the strength, and return what it gives."""
+
+    def edit(self, bench: Bench, case: Case, prepared: Any, strength: float) -> Image.Image:
+        """Make one picture."""
+
+    def size(self, prepared: Any) -> int:
+        """Return the bytes that must be kept to edit the case again later."""

@@ -1,0 +1,56 @@
+"""imagic_lora as a user has it: one fit at a caption of the input, edits by alpha."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from benchmarks.world.drawing import draw
+from imagic_lora import Adapter, EditSettings, FitSettings
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from benchmarks.edits.cases import Case
+    from benchmarks.edits.methods.base import Bench
+
+
+FIT, EDIT = FitSettings(), EditSettings()
+
+
+@dataclass(frozen=True)
+class ImagicLora:
+    """The product at its defaults; the strength is alpha.
+
+    Attributes:
+        fitting: How to fit.
+        editing: How to edit.
+        captioned: Whether the fit is given the source caption, besides the target.
+        strengths: See Method.
+        fixed: See Method.
+    """
+
+    fitting: FitSettings = FIT
+    editing: EditSettings = EDIT
+    captioned: bool = True
+    strengths: tuple[float, ...] = (0.5, 0.75, 1.0, 1.5, 2.0)
+    fixed: float = 1.0
+
+    def prepare(self, bench: Bench, case: Case) -> Adapter:
+        """Fit the picture."""
+        return bench.editor.fit(
+            draw(case.portrait),
+            target=case.target,
+            source=case.source if self.captioned else "",
+            settings=self.fitting,
+        )
+
+    def edit(self, bench: Bench, case: Case, prepared: Adapter, strength: float) -> Image.Image:
+        """Edit towards the case's target."""
+        return bench.editor.edit(
+            prepared, target=case.target, alpha=strength, settings=self.editing
+        ).image
+
+    def size(self, prepared: Adapter) -> int:
+        """Return the size of the adapter's file."""
+        return len(prepared.to_bytes())

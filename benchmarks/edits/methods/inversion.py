@@ -1,0 +1,65 @@
+"""DDIM inversion with the prompt swapped: the input is taken to its own noise, then back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from diffusers.schedulers.scheduling_ddim_inverse import DDIMInverseScheduler
+
+from benchmarks.edits.methods.base import STEPS
+from benchmarks.world.drawing import draw
+from imagic_lora import sampling
+from imagic_lora.image import to_images
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from benchmarks.edits.cases import Case
+    from benchmarks.edits.methods.base import Bench
+
+
+@dataclass(frozen=True)
+class DdimInversion:
+    """Inverted at the source caption, denoised at the target; the strength is the guidance.
+
+    Guidance leads from the prediction at the source to that at the target: 0 gives the input back,
+    1 swaps the prompt, more goes past it. Source: Song et al. 2020, arXiv 2010.02502, section 4.3.
+
+    Attributes:
+        strengths: See Method.
+        fixed: See Method.
+    """
+
+    strengths: tuple[float, ...] = (1.0, 2.0, 3.0, 5.0, 8.0)
+    fixed: float = 3.0
+
+    @torch.no_grad()
+    def prepare(self, bench: Bench, case: Case) -> torch.Tensor:
+        """Return the noise that the input comes from."""
+        model = bench.editor.model
+        scheduler = DDIMInverseScheduler.from_config(bench.pipeline.scheduler.config)
+        scheduler.set_timesteps(STEPS)
+        source, x_t = model.encode_prompt(case.source), bench.latents(draw(case.portrait))
+        for t in scheduler.timesteps:
+            x_t = scheduler.step(model.predict(x_t, t[None], source), t, x_t).prev_sample
+        return x_t
+
+    @torch.no_grad()
+    def edit(
+        self, bench: Bench, case: Case, prepared: torch.Tensor, strength: float
+    ) -> Image.Image:
+        """Denoise the input's own noise at the target."""
+        model = bench.editor.model
+        source, target = model.encode_prompt(case.source), model.encode_prompt(case.target)
+        predictor = sampling.classifier_free(model, source, target, strength)
+        scheduler, x_t = model.scheduler("ddim"), prepared
+        scheduler.set_timesteps(STEPS)
+        for t in scheduler.timesteps:
+            x_t = scheduler.step(predictor(x_t, t[None]), t, x_t).prev_sample
+        return to_images(model.decode(x_t))[0]
+
+    def size(self, prepared: torch.Tensor) -> int:
+        """Return the bytes of the noise, in half precision."""
+        return 2 * prepared.numel()

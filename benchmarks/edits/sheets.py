@@ -1,0 +1,97 @@
+"""Pictures of the results to look at: contact sheets and the curve over strengths."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from matplotlib.figure import Figure
+from PIL import Image
+
+from benchmarks.edits.methods import METHODS
+from benchmarks.edits.report import curve
+from benchmarks.edits.runner import picture_path
+from benchmarks.environment import RESULTS
+from benchmarks.world.drawing import draw
+from imagic_lora.sheet import Cell, sheet
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from benchmarks.edits.cases import Case
+    from benchmarks.edits.runner import Record
+
+ROWS = 6
+"""Cases on a sheet."""
+
+
+def write_sheets(records: Sequence[Record], cases: Sequence[Case], folder: Path) -> None:
+    """Write the sheets of cases as they come, of the product's best and of its worst.
+
+    Args:
+        records: What came of the run.
+        cases: The cases.
+        folder: Where the pictures of the run are.
+    """
+    leader = next(iter(METHODS))
+    fixed = f"{METHODS[leader].fixed:g}"
+    scores = {r["case"]: r["scores"][fixed] for r in records if r["method"] == leader}
+    rated = [case for case in cases if case.name in scores]
+    # A perfect edit goes before any other, and a nearer one before one further from the ideal.
+    rated.sort(key=lambda c: (scores[c.name]["perfect"], scores[c.name]["psnr_ideal"]))
+    count = min(ROWS, max(1, len(rated) // 2))
+    chosen = {"random": cases[:ROWS], "best": rated[::-1][:count], "worst": rated[:count]}
+    for name, these in chosen.items():
+        page = _page(records, these, folder)
+        # A palette of 256 colours keeps the sheets small in the repository.
+        page.quantize(256).save(RESULTS / f"edits-{name}.png", optimize=True)
+
+
+def _page(records: Sequence[Record], cases: Sequence[Case], folder: Path) -> Image.Image:
+    """Return a sheet with a row for each case: the input, the ideal edit, then every method."""
+    rows = [_row(records, case, folder) for case in cases]
+    return sheet(rows, titles=[f"{case.target}  ({case.name})" for case in cases])
+
+
+def _row(records: Sequence[Record], case: Case, folder: Path) -> list[Cell]:
+    """Return the pictures of one case."""
+    cells = [Cell(draw(case.portrait), "input"), Cell(draw(case.ideal), "ideal edit")]
+    for record in records:
+        if record["case"] == case.name:
+            name = record["method"]
+            fixed = METHODS[name].fixed
+            path = picture_path(folder, name, case.name, fixed)
+            score = record["scores"][f"{fixed:g}"]
+            cells.append(Cell(Image.open(path), f"{name} {_verdict(score)}"))
+    return cells
+
+
+def _verdict(score: dict[str, object]) -> str:
+    """Return in a word what the judge says."""
+    if score["perfect"]:
+        return "(perfect)"
+    return "(kept too little)" if score["edited"] else "(not edited)"
+
+
+def write_curves(records: Sequence[Record]) -> None:
+    """Write the plot of success against preservation, a line for each method.
+
+    Args:
+        records: What came of the run.
+    """
+    figure = Figure(figsize=(7, 4.5), layout="constrained")
+    axes = figure.add_subplot()
+    for name in METHODS:
+        points = curve([r for r in records if r["method"] == name])
+        if points:
+            kept, edited = ([point[axis] for point in points] for axis in ("kept", "edited"))
+            axes.plot(kept, edited, marker="o", label=name, linewidth=2 if not axes.lines else 1)
+            axes.annotate(f"{points[-1]['strength']:g}", (kept[-1], edited[-1]))
+    axes.set(
+        xlabel="share of the other attributes kept",
+        ylabel="share of edits that show what was asked for",
+        title="Success and preservation over strengths (the strongest is numbered)",
+    )
+    axes.grid(alpha=0.3)
+    axes.legend()
+    figure.savefig(RESULTS / "edits-curves.png", dpi=110)

@@ -1,0 +1,244 @@
+"""What the edits benchmark rests on: its cases, its scores and its counts."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from benchmarks.edits import runner
+from benchmarks.edits.cases import FIRST, KINDS, STYLES, Case, make_case, make_cases
+from benchmarks.edits.methods import METHODS, Bench
+from benchmarks.edits.methods.img2img import Img2Img
+from benchmarks.edits.passes import Passes
+from benchmarks.edits.report import curve, summarise
+from benchmarks.edits.scores import BEST_PSNR, score
+from benchmarks.world import architecture
+from benchmarks.world.captions import full_caption, phrase
+from benchmarks.world.drawing import draw
+from benchmarks.world.judge import Judge, save_judge
+from benchmarks.world.pipeline import export_pipeline
+from benchmarks.world.portrait import ATTRIBUTES, Portrait
+from benchmarks.world.tokenizer import make_tokenizer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+CASES = [*make_cases("tune", 24), *make_cases("report", 24)]
+EACH_CASE = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+CASE = make_case("tune", 0)
+
+
+class ReadsAs(Judge):
+    """A judge that reads the same portrait off every picture."""
+
+    def __init__(self, portrait: Portrait) -> None:
+        super().__init__(width=4)
+        self.portrait = portrait
+
+    def forward(self, pictures: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Return logits that are 1 at the portrait's values."""
+        rows = zip(ATTRIBUTES.items(), self.portrait.labels(), strict=True)
+        return {
+            name: torch.eye(len(values))[label].expand(len(pictures), -1)
+            for (name, values), label in rows
+        }
+
+
+class Doubles(torch.nn.Module):
+    """A module that returns a tuple, as a denoiser does."""
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor]:
+        """Return twice the input."""
+        return (2 * x,)
+
+
+@EACH_CASE
+def test_the_ideal_edit_changes_one_attribute(case: Case) -> None:
+    """The ideal edit differs from the input in the named attribute alone, and looks different."""
+    changed = [n for n in ATTRIBUTES if getattr(case.portrait, n) != getattr(case.ideal, n)]
+
+    assert [case.attribute] == changed
+    assert case.portrait.shift == case.ideal.shift
+    assert draw(case.portrait).tobytes() != draw(case.ideal).tobytes()
+
+
+@EACH_CASE
+def test_the_prompt_asks_for_the_change(case: Case) -> None:
+    """The target names the new value and the source does not."""
+    asked = phrase(case.attribute, getattr(case.ideal, case.attribute)).removeprefix("with ")
+
+    assert asked in case.target
+    assert asked not in case.source
+
+
+@EACH_CASE
+def test_a_style_says_how_much_is_named(case: Case) -> None:
+    """Terse prompts name the subject and the change, full ones all, omitting ones half."""
+    named = sum(
+        phrase(name, getattr(case.ideal, name)).removeprefix("with ") in case.target
+        for name in ATTRIBUTES
+    )
+
+    assert {"terse": 2, "full": len(ATTRIBUTES), "omitting": 6}[case.style] == named
+    if case.style == "full":
+        assert full_caption(case.portrait) == case.source
+    if case.style == "terse":
+        assert phrase("subject", case.portrait.subject) == case.source
+
+
+def test_every_kind_comes_in_every_style() -> None:
+    """The first 24 cases have all kinds in all styles, and the first 8 all kinds."""
+    assert {(k, s) for k in KINDS for s in STYLES} == {(c.kind, c.style) for c in CASES[:24]}
+    assert set(KINDS) == {case.kind for case in CASES[:8]}
+    assert {"arms", "head"} == {case.attribute for case in CASES if case.kind == "layout"}
+
+
+def test_a_kind_suits_its_portrait() -> None:
+    """Something is added where nothing is worn, removed where something is, moved from rest."""
+    for case in CASES:
+        if case.kind in ("add", "remove"):
+            assert (case.kind == "add") == (case.portrait.accessory == "none")
+        if case.kind == "layout":
+            assert ("down", "front") == (case.portrait.arms, case.portrait.head)
+
+
+def test_the_splits_have_nothing_in_common() -> None:
+    """Portraits that choose settings are not those that give figures."""
+    assert abs(FIRST["tune"] - FIRST["report"]) > 10_000
+    assert make_case("tune", 3).portrait != make_case("report", 3).portrait
+    assert make_case("tune", 3) == make_case("tune", 3)
+
+
+def test_the_ideal_edit_is_perfect() -> None:
+    """The drawing of the ideal edit scores the most there is."""
+    found = score(ReadsAs(CASE.ideal), CASE, draw(CASE.ideal))
+
+    assert (True, 1.0, True, ()) == (found.edited, found.kept, found.perfect, found.lost)
+    assert (BEST_PSNR, BEST_PSNR) == (found.psnr_ideal, found.psnr_outside)
+
+
+def test_the_input_is_kept_but_not_edited() -> None:
+    """Giving the input back keeps all and edits nothing."""
+    found = score(ReadsAs(CASE.portrait), CASE, draw(CASE.portrait))
+
+    assert (False, 1.0, False) == (found.edited, found.kept, found.perfect)
+    assert BEST_PSNR == found.psnr_outside
+    assert found.psnr_ideal < BEST_PSNR
+
+
+def test_what_is_lost_is_named() -> None:
+    """An edit that changes another attribute too is not perfect, and says which."""
+    background = next(v for v in ATTRIBUTES["background"] if v != CASE.ideal.background)
+
+    found = score(ReadsAs(CASE.ideal.replace(background=background)), CASE, draw(CASE.ideal))
+
+    assert (True, 0.9, False) == (found.edited, found.kept, found.perfect)
+    assert ("background",) == found.lost
+
+
+def test_only_what_should_stay_counts_outside() -> None:
+    """A spot counts outside the region of the edit, and does not count inside it."""
+    before, ideal = (np.array(draw(p), int) for p in (CASE.portrait, CASE.ideal))
+    inside = np.abs(before - ideal).max(axis=2) > 40
+    for spots, hurt in ((inside, False), (~inside & (before.max(axis=2) > 100), True)):
+        spotted = ideal.copy()
+        spotted[spots] = 0
+        picture = Image.fromarray(spotted.astype(np.uint8))
+
+        assert hurt == (score(ReadsAs(CASE.ideal), CASE, picture).psnr_outside < BEST_PSNR)
+
+
+def test_passes_are_counted_by_what_happens() -> None:
+    """Samples without a gradient count as forward, those whose gradient came back as both."""
+    passes, module = Passes(), Doubles()
+    passes.watch(module)
+
+    module(torch.ones(3, 1))
+    assert Passes(forward=3) == passes.take()
+    (output,) = copy.deepcopy(module)(torch.ones(2, 1, requires_grad=True))
+    assert Passes(forward=2) == passes
+    output.sum().backward()
+    assert Passes(forward_backward=2) == passes.take()
+    assert Passes() == passes
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_the_fixed_strength_is_one_that_is_tried(name: str) -> None:
+    """Strengths rise, and the one that serves all cases is among them."""
+    method = METHODS[name]
+
+    assert method.fixed in method.strengths
+    assert sorted(method.strengths) == list(method.strengths)
+
+
+def _scores(*, perfect: bool, kept: float = 1.0) -> Mapping[str, Any]:
+    return {
+        "edited": perfect,
+        "kept": kept,
+        "perfect": perfect,
+        "psnr_ideal": 20.0,
+        "psnr_outside": 30.0,
+    }
+
+
+def _record(style: str, *perfect: bool) -> dict[str, Any]:
+    costs = {"passes_fwd": 10, "passes_fwd_bwd": 4, "seconds_fit": 1, "seconds": 2, "bytes": 8}
+    scores = {str(n): _scores(perfect=each) for n, each in enumerate(perfect, start=1)}
+    return {"style": style, "scores": scores, **costs}
+
+
+def test_rates_are_of_cases() -> None:
+    """Best counts a case that is perfect at any strength, fixed at the one, omit its own style."""
+    records = [
+        _record("terse", True, False),
+        _record("omitting", False, True),
+        _record("full", False, False),
+        _record("omitting", False, False),
+    ]
+
+    found = summarise(records, fixed=2)
+
+    assert (0.5, 0.25, 0.5) == tuple(
+        found[name] for name in ("perfect_best", "perfect_fixed", "perfect_omit")
+    )
+    assert [0.25, 0.25] == [point["perfect"] for point in curve(records)]
+    assert summarise(records[:1], fixed=1)["perfect_omit"] is None
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    """Give the folder of an untrained demo model."""
+    tokenizer = make_tokenizer()
+    text = architecture.make_text_encoder(
+        len(tokenizer), tokenizer.bos_token_id, tokenizer.eos_token_id
+    )
+    vae, unet = architecture.make_vae(), architecture.make_unet()
+    export_pipeline(vae, text, tokenizer, unet, tmp_path / "model")
+    return tmp_path / "model"
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")
+def test_a_stopped_run_goes_on(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A finished case is found again, unless the method or the model has changed since."""
+    save_judge(Judge(), tmp_path / "judge.safetensors")
+    bench = Bench.load(model, tmp_path / "judge.safetensors")
+    monkeypatch.setitem(METHODS, "img2img", Img2Img(strengths=(0.1,), fixed=0.1))
+    run = runner.Run(tmp_path, ("img2img", "full_unet"), (CASE,), model)
+    record = runner.measure(bench, "img2img", CASE, tmp_path)
+    assert (0, 6) == (record["passes_fwd_bwd"], record["passes_fwd"])
+    assert runner.picture_path(tmp_path, "img2img", CASE.name, 0.1).exists()
+
+    run.log.write_text(json.dumps({"version": run.version("img2img"), **record}) + "\n")
+
+    assert ["img2img"] == [found["method"] for found in run.records()]
+    monkeypatch.setitem(METHODS, "img2img", Img2Img(strengths=(0.2,), fixed=0.2))
+    assert [] == run.records()
