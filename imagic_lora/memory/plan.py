@@ -1,19 +1,25 @@
-"""Where each part of a model lives while it works: every switch that trades memory is here.
+"""The memory plan: which levers are pulled, found from a budget before anything is loaded.
 
 What always holds: the text encoders and the autoencoder are on the device only while they work;
 frozen weights are half precision on a GPU; what is trained is float32 everywhere.
 """
 
-import resource
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import torch
 
 from imagic_lora.errors import DeviceError
+from imagic_lora.memory.attention import attending
+from imagic_lora.memory.footprint import Footprint
+from imagic_lora.memory.frozen import Stream, freeze, release
+from imagic_lora.memory.host import activations_on_host
+from imagic_lora.memory.ladder import LADDER, PHASES, Lever, Phase
+from imagic_lora.memory.size import gigabytes
+
+Attention = Literal["auto", "sdpa", "xformers"]
 
 
 @dataclass(frozen=True)
@@ -22,24 +28,32 @@ class MemoryPlan:
 
     Attributes:
         device: Where the work is done.
-        dtype: Precision of the frozen weights.
-        checkpointing: Recompute the denoiser's activations instead of keeping them in a fit.
-        vae_tiling: Encode and decode in tiles.
-        offload_denoiser: Take the denoiser off the device while it is not working.
+        dtype: Precision of the frozen weights, and of what is computed with them.
         micro_batch: Most samples of one optimiser step that are worked on at a time; the step's
             gradient is the same.
+        offload_denoiser: Take the denoiser off the device while it is not working.
+        checkpointing: Recompute the denoiser's activations in a fit instead of keeping them.
+        vae_tiling: Encode and decode in tiles.
+        eight_bit: Hold the denoiser's weights as int8 codes, rounded once, when the model is
+            loaded: the rounded weights are then the base model, and are never changed.
+        streaming: Hold frozen weights in host memory and fetch each when it is needed.
+        attention: Kernel of the denoiser's attention: "auto" leaves the choice to PyTorch, "sdpa"
+            allows its fused kernels only, "xformers" uses that package.
     """
 
     device: torch.device
     dtype: torch.dtype
+    micro_batch: int = 4
+    offload_denoiser: bool = False
     checkpointing: bool = False
     vae_tiling: bool = False
-    offload_denoiser: bool = False
-    micro_batch: int = 4
+    eight_bit: bool = False
+    streaming: bool = False
+    attention: Attention = "auto"
 
     @classmethod
     def automatic(cls, device: str | None = None) -> "MemoryPlan":
-        """Return the plan for a device: half precision on a GPU, float32 on a CPU.
+        """Return the plan for a device, no lever pulled: half precision on a GPU, float32 on a CPU.
 
         Args:
             device: A torch device, e.g. "cuda" or "cpu"; default: a GPU where there is one.
@@ -62,6 +76,67 @@ class MemoryPlan:
         bfloat16 = torch.cuda.is_bf16_supported(including_emulation=False)
         return cls(found, torch.bfloat16 if bfloat16 else torch.float16)
 
+    @classmethod
+    def for_budget(
+        cls, budget_bytes: int, footprint: Footprint, base: "MemoryPlan | None" = None
+    ) -> "MemoryPlan":
+        """Return the plan with the fewest levers whose every phase fits in a budget.
+
+        Nothing is loaded or tried: equal arguments give equal plans, and a larger budget never
+        pulls a lever that a smaller one leaves alone.
+
+        Args:
+            budget_bytes: Bytes that the whole job may take on the device.
+            footprint: What the model needs.
+            base: Device and precision; default: a CUDA device and bfloat16.
+
+        Raises:
+            DeviceError: When no plan fits; the smallest budget that would do is named.
+        """
+        base = base or cls(torch.device("cuda"), torch.bfloat16)
+        peaks = [footprint.peak(rung, base.dtype.itemsize) for rung in range(len(LADDER) + 1)]
+        for rung, peak in enumerate(peaks):
+            if peak <= budget_bytes:
+                return base.climb(LADDER[:rung])
+        raise DeviceError(
+            f"{footprint.model} was asked to work in {gigabytes(budget_bytes)}; with every lever "
+            f"pulled it needs {gigabytes(min(peaks))}: allow that much, or use a smaller model."
+        )
+
+    @property
+    def levers(self) -> tuple[Lever, ...]:
+        """The levers that are pulled, lowest first."""
+        return tuple(lever for lever in LADDER if self._pulled(lever))
+
+    def _pulled(self, lever: Lever) -> bool:
+        return all(getattr(self, name) == value for name, value in lever.changes.items())
+
+    def climb(self, levers: tuple[Lever, ...]) -> "MemoryPlan":
+        """Return the plan with more levers pulled."""
+        changes: dict[str, Any] = {}
+        for lever in levers:
+            changes |= lever.changes
+        return replace(self, **changes)
+
+    def next_lever(self, phase: Phase) -> Lever | None:
+        """Return the lowest lever that would make a phase smaller and is not pulled yet."""
+        helping = (lever for lever in LADDER if phase in lever.slower)
+        return next((lever for lever in helping if not self._pulled(lever)), None)
+
+    def prepare(self, denoiser: Any, encoders: tuple[Any, ...]) -> None:
+        """Store the frozen weights of a model as the plan says.
+
+        Args:
+            denoiser: The denoiser, on the CPU or on the device.
+            encoders: The text encoders; they are streamed but never rounded.
+        """
+        if self.eight_bit or self.streaming:
+            stream = Stream(self.device) if self.streaming else None
+            freeze(denoiser, eight_bit=self.eight_bit, stream=stream)
+        if self.streaming:
+            for encoder in encoders:
+                freeze(encoder, eight_bit=False, stream=Stream(self.device))
+
     @contextmanager
     def resident(self, *modules: torch.nn.Module) -> Iterator[None]:
         """Hold modules on the device for the length of a block, then send them back to the CPU."""
@@ -70,30 +145,72 @@ class MemoryPlan:
         try:
             yield
         finally:
+            for module in modules:
+                release(module)
             if self.device.type != "cpu":
                 for module in modules:
                     module.to("cpu")
                 torch.cuda.empty_cache()
 
     @contextmanager
+    def tiled(self, autoencoder: Any) -> Iterator[None]:
+        """Hold an autoencoder on the device for the length of a block, working in tiles if asked.
+
+        A tile is half as wide as the canvas that the model was made for: the autoencoder's own
+        choice is all of that canvas, which would save nothing.
+        """
+        with self.resident(autoencoder):
+            if self.vae_tiling:
+                side = autoencoder.config.sample_size // 2
+                factor = 2 ** (len(autoencoder.config.block_out_channels) - 1)
+                autoencoder.enable_tiling()
+                autoencoder.tile_sample_min_size = side
+                autoencoder.tile_latent_min_size = side // factor
+            try:
+                yield
+            finally:
+                autoencoder.disable_tiling()
+
+    @contextmanager
     def denoising(self, denoiser: Any, *, training: bool = False) -> Iterator[None]:
         """Hold the denoiser on the device while it works, checkpointed if it is to be trained."""
         checkpointed = training and self.checkpointing
         denoiser.to(self.device)
-        if checkpointed:
-            denoiser.enable_gradient_checkpointing()
-        try:
-            yield
-        finally:
+        with ExitStack() as stack:
+            stack.enter_context(attending(denoiser, self.attention, self.device))
             if checkpointed:
-                denoiser.disable_gradient_checkpointing()
-            if self.offload_denoiser:
-                denoiser.to("cpu")
+                stack.enter_context(activations_on_host())
+                denoiser.enable_gradient_checkpointing()
+                stack.callback(denoiser.disable_gradient_checkpointing)
+            try:
+                yield
+            finally:
+                release(denoiser)
+                if self.offload_denoiser:
+                    denoiser.to("cpu")
 
+    def explain(self, footprint: Footprint) -> list[Mapping[str, Any]]:
+        """Return one row for each phase: its levers, its bytes, and how much slower it gets.
 
-def peak_bytes(device: torch.device) -> int:
-    """Return the most memory used so far: of the GPU if it is one, else of this process."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device)
-    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return kilobytes if sys.platform == "darwin" else kilobytes * 1024
+        Args:
+            footprint: What the model needs.
+        """
+        rung = len(self.levers)
+        size = self.dtype.itemsize
+        return [
+            {
+                "name": phase,
+                "levers": [lever.name for lever in self.levers if phase in lever.slower],
+                "counted_bytes": footprint.counted_bytes(phase, rung, size),
+                "predicted_bytes": footprint.predicted_bytes(phase, rung, size),
+                "slower": self._slower(phase),
+            }
+            for phase in PHASES
+        ]
+
+    def _slower(self, phase: Phase) -> float:
+        """Return how many times longer a phase is expected to take for its levers."""
+        product = 1.0
+        for lever in self.levers:
+            product *= lever.slower.get(phase, 1.0)
+        return round(product, 2)

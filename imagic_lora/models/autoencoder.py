@@ -34,7 +34,7 @@ class Autoencoder:
         Args:
             pixels: Shape (B, 3, H, W) in [-1, 1].
         """
-        with self.plan.resident(self.module):
+        with self.plan.tiled(self.module):
             pixels = pixels.to(self.plan.device, self.module.dtype)
             mean = self.module.encode(pixels).latent_dist.mode()
         latents: torch.Tensor = mean.float() * self.module.config.scaling_factor
@@ -47,7 +47,7 @@ class Autoencoder:
         Args:
             latents: Shape (B, C, h, w).
         """
-        with self.plan.resident(self.module):
+        with self.plan.tiled(self.module):
             scaled = latents.to(self.plan.device) / self.module.config.scaling_factor
             pixels: torch.Tensor = self.module.decode(scaled.to(self.module.dtype)).sample
         return pixels.float().clamp(-1, 1)

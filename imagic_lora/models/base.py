@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import torch
 
 from imagic_lora.conditioning import Conditioning
+from imagic_lora.memory import MemoryPlan
 from imagic_lora.objective import Objective
 from imagic_lora.settings import SchedulerName
 
@@ -48,11 +49,16 @@ class LatentModel(Protocol):
         traits: Plain facts.
         objective: Noise schedule and prediction target.
         denoiser: The network that predicts; frozen.
+        plan: Where it works and in what precision.
     """
 
     traits: Traits
     objective: Objective
     denoiser: torch.nn.Module
+    plan: MemoryPlan
+
+    def replan(self, plan: MemoryPlan) -> None:
+        """Work by another plan from now on; weights that it rounds stay rounded."""
 
     def encode_prompt(self, prompt: str) -> Conditioning:
         """Return the conditioning of a prompt, batch 1, float32, on the plan's device.

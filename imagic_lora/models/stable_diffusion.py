@@ -24,7 +24,6 @@ class StableDiffusion:
     """
 
     def __init__(self, pipeline: Any, name: str, plan: MemoryPlan) -> None:
-        self.plan = plan
         self.denoiser = pipeline.unet
         self.objective = read_objective(pipeline.scheduler)
         self._own_scheduler = pipeline.scheduler
@@ -42,6 +41,13 @@ class StableDiffusion:
             pooled_width=None,
             lora_targets=UNET_LORA_TARGETS,
         )
+        self.replan(plan)
+
+    def replan(self, plan: MemoryPlan) -> None:
+        """Work by another plan from now on; what it rounds stays rounded."""
+        self.plan = plan
+        self._autoencoder = Autoencoder(self._autoencoder.module, plan)
+        plan.prepare(self.denoiser, (self._text.module,))
 
     @torch.no_grad()
     def encode_prompt(self, prompt: str) -> Conditioning:

@@ -25,7 +25,6 @@ class StableDiffusionXL:
     """
 
     def __init__(self, pipeline: Any, name: str, plan: MemoryPlan) -> None:
-        self.plan = plan
         self.denoiser = pipeline.unet
         self.objective = read_objective(pipeline.scheduler)
         self._own_scheduler = pipeline.scheduler
@@ -47,6 +46,13 @@ class StableDiffusionXL:
             pooled_width=int(pipeline.text_encoder_2.config.projection_dim),
             lora_targets=UNET_LORA_TARGETS,
         )
+        self.replan(plan)
+
+    def replan(self, plan: MemoryPlan) -> None:
+        """Work by another plan from now on; what it rounds stays rounded."""
+        self.plan = plan
+        self._autoencoder = Autoencoder(self._autoencoder.module, plan)
+        plan.prepare(self.denoiser, tuple(text.module for text in self._texts))
 
     @torch.no_grad()
     def encode_prompt(self, prompt: str) -> Conditioning:

@@ -1,0 +1,69 @@
+"""The levers, in the order in which they are pulled: what costs least comes first."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+Phase = Literal["text encode", "image encode", "fit", "sample", "decode"]
+"""What a job consists of, in the order in which it happens; each has a peak of its own."""
+
+PHASES: tuple[Phase, ...] = get_args(Phase)
+
+
+@dataclass(frozen=True)
+class Lever:
+    """One way to need less memory.
+
+    Attributes:
+        name: What it is called.
+        changes: Fields of a plan that it sets.
+        slower: How many times longer each phase that it acts on is expected to take.
+        help: One sentence, no full stop.
+    """
+
+    name: str
+    changes: Mapping[str, Any]
+    slower: Mapping[Phase, float]
+    help: str
+
+
+LADDER = (
+    Lever(
+        "micro-batch",
+        {"micro_batch": 1},
+        {"fit": 1.1},
+        "work on one noise level at a time; the step's gradient is the same",
+    ),
+    Lever(
+        "offload",
+        {"offload_denoiser": True},
+        {"text encode": 1.0, "image encode": 1.0, "decode": 1.0},
+        "take the denoiser off the device while the encoders work",
+    ),
+    Lever(
+        "checkpointing",
+        {"checkpointing": True},
+        {"fit": 1.4},
+        "recompute activations in the backward pass, from inputs that wait in host memory",
+    ),
+    Lever(
+        "tiling",
+        {"vae_tiling": True},
+        {"image encode": 1.3, "decode": 1.3},
+        "encode and decode images in overlapping tiles; seams are blended",
+    ),
+    Lever(
+        "8-bit",
+        {"eight_bit": True},
+        {"fit": 1.3, "sample": 1.3},
+        "hold the denoiser's frozen weights as int8 with a scale for every output channel",
+    ),
+    Lever(
+        "streaming",
+        {"streaming": True},
+        {"text encode": 1.0, "fit": 3.0, "sample": 2.0},
+        "hold frozen weights in host memory, and fetch each while the layer before it computes",
+    ),
+)
+"""The order: first what changes no result and costs little time, then what changes no result, then
+what rounds. Measured bytes decide how far up a budget has to go; the times are expectations."""
