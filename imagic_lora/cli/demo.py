@@ -137,8 +137,10 @@ Done in {seconds_text(report["seconds"]["all"])}:
   edited it towards "{TARGET}" at {len(ALPHAS)} strengths, with no second fit;
   made {len(STRENGTHS)} pictures by plain img2img, to compare.
 
-Look at {out / _SWEEP}. The upper row goes from the input to the prompt and past it; the lower
-row is img2img with the same prompt. Figures are in {out / _REPORT}.
+Look at {out / _SWEEP}
+  The upper row goes from the input to the prompt and past it;
+  the lower row is img2img with the same prompt.
+Figures are in {out / _REPORT}
 
 Next, another edit of the same fit:
   imagic-lora edit {out / _ADAPTER} --target "{NEXT_TARGET}" --alpha 0.7,1,1.3 -o {out / "glasses"}"""
