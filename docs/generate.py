@@ -1,4 +1,4 @@
-"""Fill the generated parts of the docs from the settings and the command line.
+"""Fill the generated parts of the docs from the settings, the command line and the benchmarks.
 
     python docs/generate.py           writes them
     python docs/generate.py --check   names the pages that drifted, and exits with 1 if any did
@@ -7,12 +7,15 @@ A part stands between `<!-- generated: NAME -->` and `<!-- /generated -->`; NAME
 """
 
 import argparse
+import json
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.world import report
+from imagic_lora.cli import build_parser
 from imagic_lora.settings import (
     ALPHA,
     NOISE,
@@ -89,8 +92,6 @@ def _value(value: object) -> str:
 
 def _commands() -> str:
     """Return a section for each command of the command line."""
-    from imagic_lora.cli import build_parser  # noqa: PLC0415 (only this part needs it)
-
     return "\n\n".join(_command(name, parser) for name, parser in _parsers(build_parser()))
 
 
@@ -141,12 +142,20 @@ def _help(action: argparse.Action) -> str:
     return (action.help or "") % values
 
 
+def _world() -> str:
+    """Return the figures of the demo model."""
+    if not report.RESULT.exists():
+        return "Not measured yet."
+    return report.figures(json.loads(report.RESULT.read_text("utf-8")))
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "FitSettings": lambda: _settings_table(FitSettings),
     "EditSettings": lambda: _settings_table(EditSettings),
     "SamplingSettings": lambda: _settings_table(SamplingSettings),
     "strengths": _strengths_table,
     "cli": _commands,
+    "world": _world,
 }
 
 
