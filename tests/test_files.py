@@ -123,17 +123,22 @@ def test_the_bytes_are_on_the_disk_before_the_old_file_goes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The new file is complete and flushed at the moment when it takes the old one's place."""
-    seen: list[bytes] = []
-    replace = Path.replace
+    seen: list[tuple[str, int]] = []
+    fsync, replace = os.fsync, Path.replace
 
-    def look(self: Path, target: Path) -> Path:
-        seen.append(self.read_bytes())
+    def flushed(descriptor: int) -> None:
+        seen.append(("flushed", os.fstat(descriptor).st_size))
+        fsync(descriptor)
+
+    def replaced(self: Path, target: Path) -> Path:
+        seen.append(("replaced", self.stat().st_size))
         return replace(self, target)
 
-    monkeypatch.setattr(Path, "replace", look)
+    monkeypatch.setattr(os, "fsync", flushed)
+    monkeypatch.setattr(Path, "replace", replaced)
     write_atomic(tmp_path / "a", b"new")
 
-    assert [b"new"] == seen
+    assert [("flushed", 3), ("replaced", 3)] == seen
 
 
 def test_a_link_is_followed(tmp_path: Path) -> None:
