@@ -68,8 +68,8 @@ class Gallery:
                 "give a folder."
             )
         names = [spot.name for spot in self.spots] + ([SHEET] if self._has_sheet else [])
-        for path in {self._path(name) for name in names}:
-            check_writable(path, force=self.force)
+        for name in names:
+            check_writable(self._path(name), force=self.force)
 
     @property
     def _is_file(self) -> bool:
