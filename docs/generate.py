@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.edits.figures import RESULT, figures
 from benchmarks.world import report
 from imagic_lora.cli import build_parser
 from imagic_lora.settings import (
@@ -149,6 +150,13 @@ def _world() -> str:
     return report.figures(json.loads(report.RESULT.read_text("utf-8")))
 
 
+def _edits() -> str:
+    """Return the figures of the edits."""
+    if not RESULT.exists():
+        return "Not measured yet."
+    return figures(json.loads(RESULT.read_text("utf-8")))
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "FitSettings": lambda: _settings_table(FitSettings),
     "EditSettings": lambda: _settings_table(EditSettings),
@@ -156,6 +164,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "strengths": _strengths_table,
     "cli": _commands,
     "world": _world,
+    "edits": _edits,
 }
 
 

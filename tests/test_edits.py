@@ -11,12 +11,13 @@ import pytest
 import torch
 from PIL import Image
 
-from benchmarks.edits import runner
+from benchmarks.edits import report, runner, sheets
 from benchmarks.edits.cases import FIRST, KINDS, STYLES, Case, make_case, make_cases
+from benchmarks.edits.figures import figures
 from benchmarks.edits.methods import METHODS, Bench
 from benchmarks.edits.methods.img2img import Img2Img
 from benchmarks.edits.passes import Passes
-from benchmarks.edits.report import curve, summarise
+from benchmarks.edits.report import curve, summarise, write_report
 from benchmarks.edits.scores import BEST_PSNR, score
 from benchmarks.world import architecture
 from benchmarks.world.captions import full_caption, phrase
@@ -242,3 +243,34 @@ def test_a_stopped_run_goes_on(
     assert ["img2img"] == [found["method"] for found in run.records()]
     monkeypatch.setitem(METHODS, "img2img", Img2Img(strengths=(0.2,), fixed=0.2))
     assert [] == run.records()
+
+
+def test_results_become_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Records give a result file, tables that name every method, sheets and a plot."""
+    for module in (sheets, report.write_result):
+        names = vars(module) if module is sheets else module.__globals__
+        monkeypatch.setitem(names, "RESULTS", tmp_path)
+    cases = make_cases("tune", 4)
+    records = []
+    for name in ("imagic_lora", "img2img"):
+        strengths = METHODS[name].strengths
+        for case in cases:
+            scores = {f"{s:g}": _scores(perfect=s < 1) for s in strengths}
+            told = {"method": name, "case": case.name, "kind": case.kind, "scores": scores}
+            records.append({**_record(case.style), **told})
+            path = runner.picture_path(tmp_path, name, case.name, METHODS[name].fixed)
+            path.parent.mkdir(exist_ok=True)
+            draw(case.ideal).save(path)
+    ceiling = dict.fromkeys(
+        ("judge_on_ideal", "judge_on_reconstructed_ideal", "psnr_reconstructed_ideal"), 1.0
+    )
+
+    result = json.loads(write_report("tune", records, ceiling, cases).read_text())
+    sheets.write_sheets(records, cases, tmp_path)
+    sheets.write_curves(records)
+
+    assert ["imagic_lora", "img2img"] == list(result["methods"])
+    assert set(KINDS[:4]) == {kind for kind, found in result["by_kind"].items() if found}
+    assert all(f"| `{name}` |" in figures(result) for name in result["methods"])
+    for name in ("random", "best", "worst", "curves"):
+        assert (tmp_path / f"edits-{name}.png").stat().st_size > 1000

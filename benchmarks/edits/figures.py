@@ -1,0 +1,108 @@
+"""The figures of benchmarks/results/edits.json as tables, for the docs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.environment import RESULTS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+RESULT = RESULTS / "edits.json"
+
+
+def figures(result: Mapping[str, Any]) -> str:
+    """Return the tables of a result, in Markdown.
+
+    Args:
+        result: The content of the result file.
+    """
+    return "\n\n".join(
+        (
+            _size(result),
+            _table(("method", *_RATES, "dB outside"), _rate_rows(result["methods"])),
+            "What an edit takes, the fit included:",
+            _table(("method", *_COSTS), _cost_rows(result["methods"])),
+            "Perfect edits at the best strength of each case, by kind of edit:",
+            _table(("method", *result["by_kind"]), _kind_rows(result)),
+            _ceiling(result["ceiling"]),
+            _environment(result["environment"]),
+        )
+    )
+
+
+_RATES = {
+    "perfect, best strength": "perfect_best",
+    "perfect, one strength": "perfect_fixed",
+    "perfect, omitting prompt": "perfect_omit",
+    "edited": "edited",
+    "others kept": "kept",
+}
+_COSTS = {
+    "samples forward": "passes_fwd",
+    "forward and backward": "passes_fwd_bwd",
+    "seconds": "seconds",
+    "kB kept": "bytes",
+}
+
+
+def _size(result: Mapping[str, Any]) -> str:
+    """Return how large the run was, and how far its figures can be trusted."""
+    count = result["cases"]
+    one = f"{100 / count:.1f}".removesuffix(".0")
+    return (
+        f"{count} cases of the `{result['split']}` split, one seed. One case more or less is "
+        f"{one} points, so differences of a few cases mean nothing."
+    )
+
+
+def _ceiling(found: Mapping[str, float]) -> str:
+    """Return what a perfect method would score."""
+    return (
+        f"The ceiling: the judge reads all attributes of {_percent(found['judge_on_ideal'])} of "
+        f"the ideal drawings, and of {_percent(found['judge_on_reconstructed_ideal'])} of what the "
+        f"autoencoder makes of them ({found['psnr_reconstructed_ideal']:.1f} dB)."
+    )
+
+
+def _environment(found: Mapping[str, Any]) -> str:
+    """Return what the figures were measured on."""
+    versions = ", ".join(f"{name} {found['versions'][name]}" for name in ("torch", "diffusers"))
+    return f"Measured on {found['device']}, {found['cores']} cores, {versions}."
+
+
+def _rate_rows(methods: Mapping[str, Mapping[str, float | None]]) -> Iterable[Sequence[str]]:
+    """Yield success and preservation of each method."""
+    for name, found in methods.items():
+        outside = found["psnr_outside"] or 0
+        rates = (_percent(found[key]) for key in _RATES.values())
+        yield f"`{name}`", *rates, f"{outside:.1f}"
+
+
+def _cost_rows(methods: Mapping[str, Mapping[str, float | None]]) -> Iterable[Sequence[str]]:
+    """Yield what each method takes."""
+    for name, found in methods.items():
+        values = {key: found[key] or 0 for key in _COSTS.values()}
+        values["bytes"] /= 1000
+        yield f"`{name}`", *(f"{value:.0f}" for value in values.values())
+
+
+def _kind_rows(result: Mapping[str, Any]) -> Iterable[Sequence[str]]:
+    """Yield the rate of each method for each kind of edit."""
+    kinds = result["by_kind"].values()
+    for name in result["methods"]:
+        rates = (_percent(kind[name]["perfect_best"]) if name in kind else "-" for kind in kinds)
+        yield f"`{name}`", *rates
+
+
+def _table(header: Iterable[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a Markdown table with numbers to the right."""
+    names = list(header)
+    lines = [names, ["---", *["--:"] * (len(names) - 1)], *map(list, rows)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _percent(share: float | None) -> str:
+    """Return a rate in words."""
+    return "-" if share is None else f"{100 * share:.0f} %"
