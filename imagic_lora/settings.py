@@ -23,56 +23,71 @@ class Option:
 
     Attributes:
         help: One sentence, no full stop.
+        kind: What the value is: a whole number, a number, or text.
         low: Smallest allowed value, or None.
         high: Largest allowed value, or None.
         unit: Unit of the value, or "".
         choices: The allowed words, or () for a free value.
+        optional: Whether None is allowed too.
     """
 
     help: str
+    kind: type[int] | type[float] | type[str] = float
     low: float | None = None
     high: float | None = None
     unit: str = ""
     choices: tuple[str, ...] = ()
+    optional: bool = False
 
     def range_text(self) -> str:
         """Return the allowed values in words, e.g. "1 to 10000 steps"."""
         if self.choices:
             return "one of " + ", ".join(self.choices)
+        if self.kind is str:
+            return "any text"
         unit = f" {self.unit}" if self.unit else ""
         if self.low is not None and self.high is not None:
             return f"{self.low:g} to {self.high:g}{unit}"
-        if self.low is not None:
-            return f"{self.low:g} or more{unit}"
-        return f"any number{unit}" if not self.unit else f"any{unit}"
+        return "any number" if self.low is None else f"{self.low:g} or more{unit}"
 
     def check(self, name: str, value: Any) -> None:
-        """Raise a SettingsError unless the value is allowed; None always is.
+        """Raise a SettingsError unless the value is allowed.
 
         Args:
             name: Name of the setting, for the message.
             value: The value to check.
         """
-        if value is None:
+        if value is None and self.optional:
             return
         if self.choices:
-            if value not in self.choices:
-                raise SettingsError(
-                    f"{name} was {value!r}, allowed is {self.range_text()}."
-                    + near_match(str(value), self.choices)
-                )
-            return
-        if isinstance(value, str):
-            return
-        finite = math.isfinite(value)
+            allowed = value in self.choices
+        elif self.kind is str:
+            allowed = isinstance(value, str)
+        else:
+            allowed = self._is_number(name, value) and self._in_range(value)
+        if not allowed:
+            hint = near_match(str(value), self.choices)
+            raise SettingsError(f"{name} was {value!r}, allowed is {self.range_text()}.{hint}")
+
+    def _is_number(self, name: str, value: Any) -> bool:
+        """Return whether a value is a number; raise if it is one, but no whole one as it should."""
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            return False
+        if self.kind is int and not isinstance(value, int):
+            raise SettingsError(f"{name} was {value!r}, allowed is a whole number.")
+        return math.isfinite(value)
+
+    def _in_range(self, value: float) -> bool:
         above = self.low is None or value >= self.low
-        below = self.high is None or value <= self.high
-        if not (finite and above and below):
-            raise SettingsError(f"{name} was {value!r}, allowed is {self.range_text()}.")
+        return above and (self.high is None or value <= self.high)
 
 
 def option(default: Any, help: str, **kwargs: Any) -> Any:
-    """Return a dataclass field with a default and an Option."""
+    """Return a dataclass field with a default and an Option; without a default, it is optional."""
+    if default is None:
+        kwargs["optional"] = True
+    else:
+        kwargs.setdefault("kind", type(default))
     return field(default=default, metadata={"option": Option(help, **kwargs)})
 
 
@@ -96,18 +111,7 @@ class _Checked:
 
     def __post_init__(self) -> None:
         for name, described in options(self):
-            value = getattr(self, name)
-            self._check_type(name, value)
-            described.check(name, value)
-
-    def _check_type(self, name: str, value: Any) -> None:
-        """Raise a SettingsError where a number is expected and something else was given."""
-        default = type(self).__dataclass_fields__[name].default
-        number = isinstance(default, (int, float)) and not isinstance(default, bool)
-        if number and (isinstance(value, bool) or not isinstance(value, (int, float))):
-            raise SettingsError(f"{name} was {value!r}, allowed is a number.")
-        if isinstance(default, int) and isinstance(value, float):
-            raise SettingsError(f"{name} was {value!r}, allowed is a whole number.")
+            described.check(name, getattr(self, name))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,12 +142,22 @@ class FitSettings(_Checked):
         high=1,
     )
     width: int | None = option(
-        None, "width of the canvas; default: from the image", low=8, high=8192, unit="pixels"
+        None,
+        "width of the canvas; default: from the image",
+        kind=int,
+        low=8,
+        high=8192,
+        unit="pixels",
     )
     height: int | None = option(
-        None, "height of the canvas; default: from the image", low=8, high=8192, unit="pixels"
+        None,
+        "height of the canvas; default: from the image",
+        kind=int,
+        low=8,
+        high=8192,
+        unit="pixels",
     )
-    seed: int = option(0, "seed of everything random in the fit", low=0, high=2**63 - 1)
+    seed: int = option(0, "seed of everything random in the fit", low=0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,12 +175,12 @@ class SamplingSettings(_Checked):
         choices=get_args(SchedulerName),
     )
     width: int | None = option(
-        None, "width of the picture; default: as fitted", low=8, high=8192, unit="pixels"
+        None, "width of the picture; default: as fitted", kind=int, low=8, high=8192, unit="pixels"
     )
     height: int | None = option(
-        None, "height of the picture; default: as fitted", low=8, high=8192, unit="pixels"
+        None, "height of the picture; default: as fitted", kind=int, low=8, high=8192, unit="pixels"
     )
-    seed: int = option(0, "seed of the noise", low=0, high=2**63 - 1)
+    seed: int = option(0, "seed of the noise", low=0)
 
 
 @dataclass(frozen=True, kw_only=True)
