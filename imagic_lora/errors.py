@@ -11,6 +11,7 @@
     │   └── AdapterMismatchError  an adapter that belongs to another kind of model
     ├── DeviceError           a device that is not there, or too small
     ├── FitError              a fit that diverged
+    ├── SamplingError         a picture that became no numbers
     ├── OutputError           a path that cannot be written, or exists already
     └── MissingExtraError     an optional package that is not installed
 
@@ -67,6 +68,10 @@ class DeviceError(ImagicError):
 
 class FitError(ImagicError):
     """A fit diverged."""
+
+
+class SamplingError(ImagicError):
+    """Denoising ended in values that are no numbers."""
 
 
 class OutputError(ImagicError):

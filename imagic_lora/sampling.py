@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from imagic_lora.conditioning import Conditioning, concatenate, interpolate
+from imagic_lora.errors import SamplingError
 from imagic_lora.memory import MemoryPlan, peak_bytes
 from imagic_lora.models import LatentModel
 from imagic_lora.progress import OnProgress, Progress
@@ -149,6 +150,9 @@ def denoise(
         start: Where to begin; its latents are on any device.
         steps: Steps of the whole schedule, of which the start's share is run.
         on_progress: Called after every step.
+
+    Raises:
+        SamplingError: When the latents are not finite, as half precision may make them.
     """
     with plan.denoising(model.denoiser):
         scheduler.set_timesteps(steps, device=plan.device)
@@ -170,6 +174,11 @@ def denoise(
                 )
             )
     result: torch.Tensor = x_t.float()
+    if not torch.isfinite(result).all():
+        raise SamplingError(
+            f"Denoising ended in values that are no numbers, with weights in {plan.dtype}; try "
+            "bfloat16 or float32 weights, less guidance, or an adapter of this very model."
+        )
     return result
 
 

@@ -11,7 +11,14 @@ from diffusers import (
     StableDiffusionXLPipeline,
 )
 
-from imagic_lora import Adapter, EditSettings, ImagicEditor, SamplingSettings, sampling
+from imagic_lora import (
+    Adapter,
+    EditSettings,
+    ImagicEditor,
+    SamplingError,
+    SamplingSettings,
+    sampling,
+)
 from imagic_lora.conditioning import interpolate
 from imagic_lora.image import to_images, to_pixels
 from imagic_lora.progress import Progress, ignore
@@ -259,3 +266,22 @@ def test_img2img_equals_plain_diffusers(
     ours = editor("sd1").img2img(picture, "a cat", strength=0.6, settings=settings)
 
     assert_same_pixels(theirs, ours.image)
+
+
+def test_a_picture_of_no_numbers_is_refused(editor: Editor) -> None:
+    """A prediction that is not finite ends in one sentence, not in a black picture."""
+    model, plan = editor("sd1").model, editor("sd1").plan
+
+    def broken(x_t: torch.Tensor, _: torch.Tensor) -> torch.Tensor:
+        return x_t * torch.nan
+
+    with pytest.raises(SamplingError, match=r"torch\.float32.*less guidance"):
+        sampling.denoise(
+            model,
+            plan,
+            model.scheduler("ddim"),
+            broken,
+            sampling.Start(noise(0), 1.0, 0),
+            2,
+            ignore,
+        )
