@@ -17,7 +17,7 @@ from benchmarks.edits.figures import figures
 from benchmarks.edits.methods import METHODS, Bench
 from benchmarks.edits.methods.img2img import Img2Img
 from benchmarks.edits.passes import Passes
-from benchmarks.edits.report import curve, summarise, write_report
+from benchmarks.edits.report import curve, summarise
 from benchmarks.edits.scores import BEST_PSNR, score
 from benchmarks.world import architecture
 from benchmarks.world.captions import full_caption, phrase
@@ -247,9 +247,9 @@ def test_a_stopped_run_goes_on(
 
 def test_results_become_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Records give a result file, tables that name every method, sheets and a plot."""
-    for module in (sheets, report.write_result):
-        names = vars(module) if module is sheets else module.__globals__
-        monkeypatch.setitem(names, "RESULTS", tmp_path)
+    monkeypatch.setattr(sheets, "RESULTS", tmp_path)
+    monkeypatch.setattr(report, "write_result", lambda _, result: written.append(result))
+    written: list[dict[str, Any]] = []
     cases = make_cases("tune", 4)
     records = []
     for name in ("imagic_lora", "img2img"):
@@ -265,10 +265,11 @@ def test_results_become_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         ("judge_on_ideal", "judge_on_reconstructed_ideal", "psnr_reconstructed_ideal"), 1.0
     )
 
-    result = json.loads(write_report("tune", records, ceiling, cases).read_text())
+    report.write_report("tune", records, ceiling, cases)
     sheets.write_sheets(records, cases, tmp_path)
     sheets.write_curves(records)
 
+    (result,) = written
     assert ["imagic_lora", "img2img"] == list(result["methods"])
     assert set(KINDS[:4]) == {kind for kind, found in result["by_kind"].items() if found}
     assert all(f"| `{name}` |" in figures(result) for name in result["methods"])

@@ -82,8 +82,9 @@ def write_curves(records: Sequence[Record]) -> None:
     figure = Figure(figsize=(7, 4.5), layout="constrained")
     axes = figure.add_subplot()
     for name in METHODS:
-        points = curve([r for r in records if r["method"] == name])
-        if points:
+        own = [record for record in records if record["method"] == name]
+        if own:
+            points = curve(own)
             kept, edited = ([point[axis] for point in points] for axis in ("kept", "edited"))
             axes.plot(kept, edited, marker="o", label=name, linewidth=2 if not axes.lines else 1)
             axes.annotate(f"{points[-1]['strength']:g}", (kept[-1], edited[-1]))
