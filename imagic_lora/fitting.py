@@ -9,27 +9,29 @@ arXiv 2309.10556, section 3.2.
 import math
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 
 from imagic_lora import lora
 from imagic_lora.conditioning import Conditioning
 from imagic_lora.errors import FitError
-from imagic_lora.memory import MemoryPlan, peak_bytes
+from imagic_lora.memory import MemoryPlan, peak_bytes, relieved
 from imagic_lora.models import LatentModel
-from imagic_lora.progress import OnProgress, Progress, StopFit
+from imagic_lora.progress import OnProgress, Progress, StopFit, ignore
 from imagic_lora.seeding import generator, randn
 from imagic_lora.settings import FitSettings
 
 _REFERENCE_WIDTH = 320
 """Width of the denoiser that learning rates are given for: Stable Diffusion's."""
 
-_BANK = 16
+_BANK = 8
 """Noise samples that the fit is judged by: the same before, during and after it."""
 
 _CHECK_EVERY = 10
-"""Optimiser steps between two looks at the bank; a look costs about as much as one step."""
+"""Optimiser steps between two looks at the bank; a look costs less than a step."""
 
 _MOST_OVERFLOWS = 16
 """Times in a row that a half-precision gradient may overflow before the fit is given up."""
@@ -57,20 +59,23 @@ class _Task:
     """What is to be reconstructed, by which model, from which conditioning."""
 
     model: LatentModel
-    plan: MemoryPlan
     latents: torch.Tensor
     conditioning: Conditioning
 
     def draw(
         self, count: int, noise: torch.Generator, timesteps: torch.Generator
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return noise and timesteps, on the CPU."""
+        e = randn((count, *self.latents.shape[1:]), noise)
+        return e, self.model.objective.sample_timesteps(count, timesteps)
+
+    def parts(
+        self, e: torch.Tensor, t: torch.Tensor
     ) -> Iterator[tuple[torch.Tensor, torch.Tensor, float]]:
         """Yield noise and timesteps in chunks of what fits at once, with their share of all."""
-        e = randn((count, *self.latents.shape[1:]), noise)
-        t = self.model.objective.sample_timesteps(count, timesteps)
-        size = self.plan.micro_batch
+        size, device = self.model.plan.micro_batch, self.latents.device
         for e_part, t_part in zip(torch.split(e, size), torch.split(t, size), strict=True):
-            device = self.latents.device
-            yield e_part.to(device), t_part.to(device), len(t_part) / count
+            yield e_part.to(device), t_part.to(device), len(t_part) / len(t)
 
     def loss(self, e: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
         """Return the mean squared error of the model's prediction at given noise and timesteps.
@@ -86,8 +91,24 @@ class _Task:
     @torch.no_grad()
     def bank_loss(self, seed: int) -> float:
         """Return the loss on a fixed set of noises and timesteps."""
-        draws = self.draw(_BANK, generator(seed, "bank noise"), generator(seed, "bank timesteps"))
-        return sum(self.loss(e, t).item() * share for e, t, share in draws)
+        bank = self.draw(_BANK, generator(seed, "bank noise"), generator(seed, "bank timesteps"))
+        return sum(self.loss(e, t).item() * share for e, t, share in self.parts(*bank))
+
+    def accumulate(
+        self,
+        e: torch.Tensor,
+        t: torch.Tensor,
+        optimiser: torch.optim.Optimizer,
+        scaler: torch.amp.GradScaler,
+    ) -> float:
+        """Set the gradient of one step, whatever it was before, and return the mean loss."""
+        total = 0.0
+        optimiser.zero_grad(set_to_none=True)
+        for e_part, t_part, share in self.parts(e, t):
+            loss = self.loss(e_part, t_part) * share
+            scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+            total += loss.item()
+        return total
 
 
 @torch.inference_mode(mode=False)
@@ -114,26 +135,70 @@ def fit(
     Raises:
         FitError: When the loss or the gradient is not finite, or the fit makes things worse.
     """
-    anchor = anchor.to(plan.device, torch.float32)
-    # A clone, since tensors made in inference mode take no part in gradients.
-    task = _Task(model, plan, latents.to(plan.device).clone(), anchor.trainable())
+    task = _task(model, plan, latents, anchor)
     denoiser, joint = model.denoiser, settings.mode == "joint"
-    losses: list[float] = []
-    with plan.denoising(denoiser, training=True):
-        initial = task.bank_loss(settings.seed)
-        stage = _Stage(task, settings, initial, losses, on_progress)
+    with ExitStack() as levers:
+        stage = _Stage(task, settings, [], on_progress, levers)
+        stage.pull()
         try:
-            finished = joint or stage.run("fit embedding", task.conditioning.tensors(), [])
+            initial = stage.bank_loss()
+            embedding = task.conditioning.tensors()
+            finished = joint or stage.run("fit embedding", embedding, [], initial)
             lora_seed = generator(settings.seed, "lora")
             lora.inject(denoiser, model.traits.lora_targets, settings.rank, lora_seed)
             if finished:
-                embedding = task.conditioning.tensors() if joint else []
-                stage.run("fit", embedding, lora.parameters(denoiser))
-            gap = task.bank_loss(settings.seed) / initial
+                weights = lora.parameters(denoiser)
+                stage.run("fit", embedding if joint else [], weights, initial)
+            gap = stage.bank_loss() / initial
             conditioning = task.conditioning.map(lambda tensor: tensor.detach().cpu())
-            return Fitted(lora.read(denoiser), conditioning, tuple(losses), gap)
+            return Fitted(lora.read(denoiser), conditioning, tuple(stage.losses), gap)
         finally:
             lora.eject(denoiser)
+
+
+def _task(
+    model: LatentModel, plan: MemoryPlan, latents: torch.Tensor, anchor: Conditioning
+) -> _Task:
+    """Return what is to be fitted, on the plan's device."""
+    if model.plan != plan:
+        model.replan(plan)
+    anchor = anchor.to(plan.device, torch.float32)
+    # A clone, since tensors made in inference mode take no part in gradients.
+    return _Task(model, latents.to(plan.device).clone(), anchor.trainable())
+
+
+@torch.enable_grad()
+def rehearse(
+    model: LatentModel,
+    plan: MemoryPlan,
+    latents: torch.Tensor,
+    anchor: Conditioning,
+    settings: FitSettings,
+) -> None:
+    """Make one optimiser step as a fit makes it, its optimiser's state in place; keep nothing.
+
+    It needs as much memory as a whole fit, so this is what is counted and measured.
+
+    Args:
+        model: The base model; it is unchanged afterwards.
+        plan: Where the work is done.
+        latents: Latents of the image, shape (1, C, h, w), float32.
+        anchor: Where the embedding starts, batch 1.
+        settings: How to fit.
+    """
+    task = _task(model, plan, latents, anchor)
+    with ExitStack() as levers:
+        stage = _Stage(task, settings, [], ignore, levers)
+        stage.pull()
+        lora_seed = generator(settings.seed, "lora")
+        lora.inject(model.denoiser, model.traits.lora_targets, settings.rank, lora_seed)
+        levers.callback(lora.eject, model.denoiser)
+        weights = lora.parameters(model.denoiser)
+        optimiser = stage.optimiser(task.conditioning.tensors(), weights)
+        for parameter in (*task.conditioning.tensors(), *weights):
+            parameter.grad = torch.zeros_like(parameter)
+        optimiser.step()
+        stage.step(stage.draws("fit"), optimiser, stage.scaler())
 
 
 @dataclass(frozen=True)
@@ -142,22 +207,37 @@ class _Stage:
 
     task: _Task
     settings: FitSettings
-    initial: float
     losses: list[float]
     on_progress: OnProgress
+    levers: ExitStack
+
+    def pull(self) -> None:
+        """Hold the denoiser on the device as the model's plan says, until the fit ends."""
+        model = self.task.model
+        self.levers.enter_context(model.plan.denoising(model.denoiser, training=True))
+
+    def bank_loss(self) -> float:
+        """Return the loss on the bank."""
+        work = partial(self.task.bank_loss, self.settings.seed)
+        return relieved(self.task.model, "fit", work, self.pull)
 
     def run(
-        self, phase: str, embedding: list[torch.Tensor], weights: list[torch.nn.Parameter]
+        self,
+        phase: str,
+        embedding: list[torch.Tensor],
+        weights: list[torch.nn.Parameter],
+        initial: float,
     ) -> bool:
         """Optimise until the steps are done or the loss is low enough; False if told to stop."""
-        optimiser = self._optimiser(embedding, weights)
-        plan, steps = self.task.plan, self.settings.steps
-        half = plan.dtype == torch.float16
-        scaler = torch.amp.GradScaler(plan.device.type, init_scale=2.0**12, enabled=half)
-        draws = self._draws(phase)
+        optimiser, scaler, draws = (
+            self.optimiser(embedding, weights),
+            self.scaler(),
+            self.draws(phase),
+        )
+        steps = self.settings.steps
         began = time.monotonic()
         for step in range(1, steps + 1):
-            loss = _step(self.task, draws, optimiser, scaler)
+            loss = self.step(draws, optimiser, scaler)
             self._check(phase, step, loss)
             self.losses.append(loss)
             try:
@@ -168,16 +248,40 @@ class _Stage:
                         steps=steps,
                         loss=loss,
                         seconds=time.monotonic() - began,
-                        peak_bytes=peak_bytes(plan.device),
+                        peak_bytes=peak_bytes(self.task.model.plan.device),
                     )
                 )
             except StopFit:
                 return False
-            if step % _CHECK_EVERY == 0 and self._low_enough(phase, step):
+            if step % _CHECK_EVERY == 0 and self._low_enough(phase, step, initial):
                 break
         return True
 
-    def _optimiser(
+    def step(
+        self,
+        draws: Iterator[tuple[torch.Tensor, torch.Tensor]],
+        optimiser: torch.optim.Optimizer,
+        scaler: torch.amp.GradScaler,
+    ) -> float:
+        """Make one optimiser step and return its mean loss.
+
+        A step whose half-precision gradient overflowed changes nothing and is made again, at a
+        smaller loss scale: in a short fit every step counts.
+        """
+        for _ in range(_MOST_OVERFLOWS):
+            work = partial(self.task.accumulate, *next(draws), optimiser, scaler)
+            total = relieved(self.task.model, "fit", work, self.pull)
+            scale = scaler.get_scale()
+            scaler.step(optimiser)
+            scaler.update()
+            if scaler.get_scale() >= scale:
+                return total
+        raise FitError(
+            "The gradient overflows half precision at every loss scale; use bfloat16 or float32 "
+            "weights."
+        )
+
+    def optimiser(
         self, embedding: list[torch.Tensor], weights: list[torch.nn.Parameter]
     ) -> torch.optim.Optimizer:
         """Return Adam with learning rates scaled to the model's width."""
@@ -188,12 +292,18 @@ class _Stage:
         ]
         return torch.optim.Adam([group for group in groups if group["params"]])
 
-    def _draws(self, phase: str) -> Iterator[list[tuple[torch.Tensor, torch.Tensor, float]]]:
+    def scaler(self) -> torch.amp.GradScaler:
+        """Return what keeps small gradients above zero in float16; in others it does nothing."""
+        plan = self.task.model.plan
+        half = plan.dtype == torch.float16
+        return torch.amp.GradScaler(plan.device.type, init_scale=2.0**12, enabled=half)
+
+    def draws(self, phase: str) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Yield the samples of one optimiser step after another."""
         noise = generator(self.settings.seed, f"{phase} noise")
         timesteps = generator(self.settings.seed, f"{phase} timesteps")
         while True:
-            yield list(self.task.draw(self.settings.batch, noise, timesteps))
+            yield self.task.draw(self.settings.batch, noise, timesteps)
 
     def _check(self, phase: str, step: int, loss: float) -> None:
         """Raise a FitError for a loss that is no number."""
@@ -203,40 +313,12 @@ class _Stage:
                 "learning rates, or bfloat16 or float32 weights."
             )
 
-    def _low_enough(self, phase: str, step: int) -> bool:
+    def _low_enough(self, phase: str, step: int, initial: float) -> bool:
         """Return whether the bank's loss has come down as far as asked; raise if it went up."""
-        share = self.task.bank_loss(self.settings.seed) / self.initial
+        share = self.bank_loss() / initial
         if not share < 2:
             raise FitError(
                 f"The fit made the loss {share:.1f} times what it was, by step {step} of the phase "
                 f"{phase!r}; try half the learning rates."
             )
         return share <= self.settings.stop_at
-
-
-def _step(
-    task: _Task,
-    draws: Iterator[list[tuple[torch.Tensor, torch.Tensor, float]]],
-    optimiser: torch.optim.Optimizer,
-    scaler: torch.amp.GradScaler,
-) -> float:
-    """Make one optimiser step and return its mean loss.
-
-    A step whose half-precision gradient overflowed changes nothing and is made again, at a smaller
-    loss scale: in a short fit every step counts.
-    """
-    for _ in range(_MOST_OVERFLOWS):
-        total = 0.0
-        optimiser.zero_grad(set_to_none=True)
-        for e, t, share in next(draws):
-            loss = task.loss(e, t) * share
-            scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
-            total += loss.item()
-        scale = scaler.get_scale()
-        scaler.step(optimiser)
-        scaler.update()
-        if scaler.get_scale() >= scale:
-            return total
-    raise FitError(
-        "The gradient overflows half precision at every loss scale; use bfloat16 or float32 weights."
-    )

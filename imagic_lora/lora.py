@@ -72,7 +72,7 @@ class _OwnPrecision(LoraVariant):
         low_rank = functional.linear(x, down_weight).flatten(0, -2)
         # Not in place: the result is a view, and autograd copies the gradient of a changed view.
         summed = torch.addmm(result.flatten(0, -2), low_rank, up_weight.t())
-        return summed.unflatten(0, result.shape[:-1])
+        return summed.view(result.shape)
 
 
 def eject(denoiser: torch.nn.Module) -> None:

@@ -7,14 +7,16 @@ predictions to the reconstruction, "interpolate" is the paper's straight line be
 import inspect
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 
 from imagic_lora.conditioning import Conditioning, concatenate, interpolate
 from imagic_lora.errors import SamplingError
-from imagic_lora.memory import MemoryPlan, peak_bytes
+from imagic_lora.memory import MemoryPlan, peak_bytes, relieved
 from imagic_lora.models import LatentModel
 from imagic_lora.progress import OnProgress, Progress
 from imagic_lora.seeding import generator, randn
@@ -154,14 +156,22 @@ def denoise(
     Raises:
         SamplingError: When the latents are not finite, as half precision may make them.
     """
-    with plan.denoising(model.denoiser):
+    if model.plan != plan:
+        model.replan(plan)
+    with ExitStack() as levers:
+
+        def pull() -> None:
+            levers.enter_context(model.plan.denoising(model.denoiser))
+
+        pull()
         scheduler.set_timesteps(steps, device=plan.device)
         timesteps, x_t = _begin(scheduler, start, steps, plan.device)
         extra = _step_options(scheduler, start.seed)
         began = time.monotonic()
         for index, t in enumerate(timesteps, start=1):
             scaled = scheduler.scale_model_input(x_t, t)
-            predicted = predictor(scaled, t.expand(len(scaled)))
+            work = partial(predictor, scaled, t.expand(len(scaled)))
+            predicted = relieved(model, "sample", work, pull)
             x_t = scheduler.step(predicted, t, x_t, return_dict=False, **extra)[0]
             on_progress(
                 Progress(

@@ -17,6 +17,7 @@ LAYERS = (
     {"image", "sheet", "conditioning", "objective", "memory", "lora", "adapter_format"},
     {"adapter", "models", "picture"},
     {"export", "fitting", "sampling"},
+    {"planning"},
     {"editor"},
     {"cli", "ui"},
     {"__main__"},

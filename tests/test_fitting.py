@@ -1,3 +1,4 @@
+import contextlib
 import dataclasses
 from collections.abc import Callable
 from typing import Any
@@ -185,15 +186,15 @@ def test_gradients_that_always_overflow_end_the_fit(
 def test_learning_rates_follow_the_width(editor: Editor) -> None:
     """A setting means the same on a narrow model: the rate is scaled by 320 over its width."""
     stage = fitting._Stage(
-        fitting._Task(editor("sd1").model, editor("sd1").plan, LATENTS, None),  # type: ignore[arg-type]
+        fitting._Task(editor("sd1").model, LATENTS, None),  # type: ignore[arg-type]
         FitSettings(embedding_lr=1e-3, lora_lr=2e-4),
-        1.0,
         [],
         ignore,
+        contextlib.ExitStack(),
     )
     parameter = torch.nn.Parameter(torch.zeros(1))
 
-    optimiser = stage._optimiser([parameter], [torch.nn.Parameter(torch.zeros(1))])
+    optimiser = stage.optimiser([parameter], [torch.nn.Parameter(torch.zeros(1))])
 
     assert [1e-3 * 320 / 32, 2e-4 * 320 / 32] == [g["lr"] for g in optimiser.param_groups]
 

@@ -1,6 +1,17 @@
 """Where each part of a model lives while it works: every switch that trades memory is in here."""
 
 from imagic_lora.memory.device import peak_bytes
+from imagic_lora.memory.footprint import Footprint, footprints, predict
 from imagic_lora.memory.plan import MemoryPlan
+from imagic_lora.memory.relief import relieved
+from imagic_lora.memory.size import parse_size
 
-__all__ = ["MemoryPlan", "peak_bytes"]
+__all__ = [
+    "Footprint",
+    "MemoryPlan",
+    "footprints",
+    "parse_size",
+    "peak_bytes",
+    "predict",
+    "relieved",
+]

@@ -61,7 +61,7 @@ LADDER = (
     Lever(
         "streaming",
         {"streaming": True},
-        {"text encode": 1.0, "fit": 3.0, "sample": 2.0},
+        {"text encode": 1.0, "image encode": 1.5, "fit": 3.0, "sample": 2.0, "decode": 1.5},
         "hold frozen weights in host memory, and fetch each while the layer before it computes",
     ),
 )

@@ -128,7 +128,7 @@ class MemoryPlan:
 
         Args:
             denoiser: The denoiser, on the CPU or on the device.
-            encoders: The text encoders; they are streamed but never rounded.
+            encoders: The text encoders and the autoencoder: streamed, but never rounded.
         """
         if self.eight_bit or self.streaming:
             stream = Stream(self.device) if self.streaming else None
@@ -157,11 +157,13 @@ class MemoryPlan:
         """Hold an autoencoder on the device for the length of a block, working in tiles if asked.
 
         A tile is half as wide as the canvas that the model was made for: the autoencoder's own
-        choice is all of that canvas, which would save nothing.
+        choice is all of that canvas, which would save nothing. Where weights are streamed it is a
+        quarter, but at least 256 pixels, below which seams show.
         """
         with self.resident(autoencoder):
             if self.vae_tiling:
-                side = autoencoder.config.sample_size // 2
+                native = autoencoder.config.sample_size
+                side = max(native // 4, min(256, native // 2)) if self.streaming else native // 2
                 factor = 2 ** (len(autoencoder.config.block_out_channels) - 1)
                 autoencoder.enable_tiling()
                 autoencoder.tile_sample_min_size = side

@@ -60,6 +60,9 @@ class LatentModel(Protocol):
     def replan(self, plan: MemoryPlan) -> None:
         """Work by another plan from now on; weights that it rounds stay rounded."""
 
+    def parts(self) -> list[torch.nn.Module]:
+        """Return the networks: the denoiser, the autoencoder, then what encodes text."""
+
     def encode_prompt(self, prompt: str) -> Conditioning:
         """Return the conditioning of a prompt, batch 1, float32, on the plan's device.
 

@@ -47,7 +47,12 @@ class StableDiffusion:
         """Work by another plan from now on; what it rounds stays rounded."""
         self.plan = plan
         self._autoencoder = Autoencoder(self._autoencoder.module, plan)
-        plan.prepare(self.denoiser, (self._text.module,))
+        denoiser, *encoders = self.parts()
+        plan.prepare(denoiser, tuple(encoders))
+
+    def parts(self) -> list[torch.nn.Module]:
+        """Return the networks: the denoiser, the autoencoder and what encodes text."""
+        return [self.denoiser, self._autoencoder.module, self._text.module]
 
     @torch.no_grad()
     def encode_prompt(self, prompt: str) -> Conditioning:

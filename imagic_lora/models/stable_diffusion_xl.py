@@ -52,7 +52,12 @@ class StableDiffusionXL:
         """Work by another plan from now on; what it rounds stays rounded."""
         self.plan = plan
         self._autoencoder = Autoencoder(self._autoencoder.module, plan)
-        plan.prepare(self.denoiser, tuple(text.module for text in self._texts))
+        denoiser, *encoders = self.parts()
+        plan.prepare(denoiser, tuple(encoders))
+
+    def parts(self) -> list[torch.nn.Module]:
+        """Return the networks: the denoiser, the autoencoder and what encodes text."""
+        return [self.denoiser, self._autoencoder.module, *(text.module for text in self._texts)]
 
     @torch.no_grad()
     def encode_prompt(self, prompt: str) -> Conditioning:
