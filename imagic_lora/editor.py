@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from importlib.metadata import version
 from os import PathLike
 from pathlib import Path
@@ -10,11 +11,11 @@ from pathlib import Path
 import torch
 from PIL import Image
 
-from imagic_lora import fitting, lora, sampling
+from imagic_lora import fitting, lora, planning, sampling
 from imagic_lora.adapter import Adapter, FitRecord
 from imagic_lora.errors import AdapterMismatchError, ImagicWarning, PromptError
 from imagic_lora.image import canvas, image_hash, open_image, to_images, to_pixels
-from imagic_lora.memory import MemoryPlan
+from imagic_lora.memory import MemoryPlan, relieved
 from imagic_lora.models import LatentModel, load_model
 from imagic_lora.picture import Edit, Variation
 from imagic_lora.progress import OnProgress, ignore
@@ -51,7 +52,8 @@ class ImagicEditor:
         cls,
         source: str | Path,
         *,
-        memory: MemoryPlan | None = None,
+        memory: MemoryPlan | str | int = "auto",
+        device: str | None = None,
         config: str | Path | None = None,
     ) -> "ImagicEditor":
         """Load a base model.
@@ -59,15 +61,19 @@ class ImagicEditor:
         Args:
             source: "demo" (bundled), a Hub name ("owner/name"), a pipeline folder, or one
                 .safetensors checkpoint.
-            memory: Where the model works and in what precision; default: what this machine has.
+            memory: How much memory the work may take on the device: "auto" (what is free), a size
+                such as "8GB", bytes, or a whole plan.
+            device: Where the work is done, e.g. "cuda" or "cpu"; default: a GPU where there is one.
+                A whole plan has its own.
             config: For a checkpoint file: a pipeline folder of the same kind, whose configuration
                 and tokenizers are used, so that no network is needed.
 
         Raises:
             ModelError: When the model is missing, incomplete or of an unsupported kind.
-            DeviceError: When the device is not there.
+            SettingsError: When the memory is no size.
+            DeviceError: When the device is not there, or too small for the model.
         """
-        plan = memory or MemoryPlan.automatic()
+        plan = planning.choose(source, memory, device)
         model = load_model(source, plan, config=None if config is None else Path(config))
         return cls(model, plan)
 
@@ -107,6 +113,7 @@ class ImagicEditor:
         anchor = self.model.encode_prompt(source or target)
         latents = self.model.encode_image(to_pixels(picture, (width, height)))
         fitted = fitting.fit(self.model, self.plan, latents, anchor, settings, on_progress)
+        self.plan = self.model.plan
         traits = self.model.traits
         record = FitRecord(
             family=traits.family,
@@ -302,7 +309,9 @@ class ImagicEditor:
         latents = sampling.denoise(
             self.model, self.plan, scheduler, predictor, start, settings.steps, on_progress
         )
-        return to_images(self.model.decode(latents))[0]
+        pixels = relieved(self.model, "decode", partial(self.model.decode, latents))
+        self.plan = self.model.plan
+        return to_images(pixels)[0]
 
     def _check_adapter(self, adapter: Adapter) -> None:
         """Raise for an adapter of another kind of model; warn for another checkpoint."""

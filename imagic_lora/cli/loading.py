@@ -4,7 +4,7 @@ import argparse
 
 from imagic_lora.cli.terminal import Terminal
 from imagic_lora.editor import ImagicEditor
-from imagic_lora.memory import MemoryPlan
+from imagic_lora.planning import choose
 
 
 def load_editor(args: argparse.Namespace, model: str, terminal: Terminal) -> ImagicEditor:
@@ -15,6 +15,6 @@ def load_editor(args: argparse.Namespace, model: str, terminal: Terminal) -> Ima
         model: What to load.
         terminal: Where to say so.
     """
-    plan = MemoryPlan.automatic(args.device)
+    plan = choose(model, args.memory, args.device)
     terminal.say(f"loading {model} on {plan.device}")
     return ImagicEditor.from_pretrained(model, memory=plan, config=args.config)

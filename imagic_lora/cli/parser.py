@@ -90,6 +90,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_img2img(commands)
     _add_inspect(commands)
     _add_models(commands)
+    _add_plan(commands)
     return parser
 
 
@@ -177,6 +178,23 @@ def _add_models(commands: Any) -> None:
     _add(commands, "models", "list what base models are supported, and where they come from")
 
 
+def _add_plan(commands: Any) -> None:
+    plan = _add(commands, "plan", "say what a model will need on a GPU, and which levers make it fit")
+    plan.add_argument(
+        "--model",
+        required=True,
+        metavar="NAME",
+        help="sd15, sd21 or sdxl, a Hub name, a pipeline folder, or a .safetensors checkpoint",
+    )
+    plan.add_argument(
+        "--memory", required=True, metavar="SIZE", help="what the GPU has, e.g. 6GB or 5.5GiB"
+    )
+    plan.add_argument(
+        "--exact", action="store_true", help="count every tensor now, which takes minutes"
+    )
+    plan.add_argument("--json", action="store_true", help="write JSON, for programs")
+
+
 def _add_seeds(parser: Parser) -> None:
     """Add --seeds, which takes the place of the settings' one seed."""
     described = dict(options(SamplingSettings))["seed"]
@@ -211,4 +229,10 @@ def _add_model(parser: Parser, ending: str, default: str | None) -> None:
         "--device",
         metavar="NAME",
         help="where to work, e.g. cuda or cpu (default: a GPU where there is one)",
+    )
+    group.add_argument(
+        "--memory",
+        default="auto",
+        metavar="SIZE",
+        help="what the work may take on the device, e.g. 8GB (default: auto, what is free)",
     )

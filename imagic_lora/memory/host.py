@@ -61,7 +61,6 @@ def activations_on_host() -> Iterator[None]:
 
 
 def _dense(tensor: torch.Tensor) -> bool:
-    """Return whether a copy of a tensor can have the same strides."""
-    return tensor.is_contiguous() or (
-        tensor.dim() == 4 and tensor.is_contiguous(memory_format=torch.channels_last)
-    )
+    """Return whether a tensor fills what it spans, so that a copy can have the same strides."""
+    steps = zip(tensor.shape, tensor.stride(), strict=True)
+    return 1 + sum((size - 1) * stride for size, stride in steps) == tensor.numel()
