@@ -1,0 +1,78 @@
+"""Count what every phase needs at every rung of the ladder, for the models that are known by name.
+
+    python -m benchmarks.memory [MODEL ...]
+
+Nothing is loaded and no GPU is used: the real code runs at true sizes on tensors without data. The
+figures go to benchmarks/results/memory.json, and to the table that plans are made from. A figure
+that is there already is kept, so a run that was stopped goes on where it was; name a model to count
+it anew.
+"""
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import imagic_lora.memory
+from benchmarks.environment import RESULTS, describe, write_result
+from imagic_lora.memory import MemoryPlan
+from imagic_lora.memory.ladder import LADDER, PHASES, Phase
+from imagic_lora.models.blueprint import BLUEPRINTS
+from imagic_lora.planning import count
+from imagic_lora.settings import FitSettings
+
+RESULT = RESULTS / "memory.json"
+TABLE = Path(imagic_lora.memory.__file__).parent / "footprints.json"
+
+
+def rungs(phase: Phase) -> list[int]:
+    """Return the rungs at which a phase changes: the first, and those whose lever acts on it."""
+    return [0, *(index for index, lever in enumerate(LADDER, 1) if phase in lever.slower)]
+
+
+def missing(known: dict[str, Any]) -> list[tuple[Phase, int]]:
+    """Return the phases and rungs of one model that have no figure yet."""
+    return [(p, rung) for p in PHASES for rung in rungs(p) if str(rung) not in known.get(p, {})]
+
+
+def filled(known: dict[str, Any]) -> dict[str, list[int]]:
+    """Return a figure for every rung: that of the last rung at which the phase changed."""
+    ladder = range(len(LADDER) + 1)
+    return {
+        phase: [known[phase][str(max(r for r in rungs(phase) if r <= rung))] for rung in ladder]
+        for phase in PHASES
+    }
+
+
+def main(models: Sequence[str]) -> None:
+    """Count what is missing, writing each figure as it lands."""
+    counted = json.loads(RESULT.read_text("utf-8"))["counted"] if RESULT.exists() else {}
+    for name in models:
+        counted.pop(name, None)
+    for name, blueprint in BLUEPRINTS.items():
+        known = counted.setdefault(name, {})
+        for phase, rung in missing(known):
+            plan = MemoryPlan(torch.device("cpu"), torch.bfloat16).climb(LADDER[:rung])
+            found = count(blueprint, plan, (phase,))[phase]
+            print(f"{name} {phase} {rung}: {found / 2**30:.3f} GiB", flush=True)
+            known.setdefault(phase, {})[str(rung)] = found
+            write(counted)
+
+
+def write(counted: dict[str, Any]) -> None:
+    """Write the result, and the table of the models that are complete."""
+    settings = {"rank": FitSettings().rank, "weights": "bfloat16", "levers": _names()}
+    write_result("memory", {**describe(), "settings": settings, "counted": counted})
+    table = {name: filled(known) for name, known in counted.items() if not missing(known)}
+    TABLE.write_text(json.dumps(table, indent=1) + "\n", "utf-8")
+
+
+def _names() -> list[str]:
+    return [lever.name for lever in LADDER]
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
