@@ -17,6 +17,9 @@ from typing import Any
 from benchmarks.edits.figures import RESULT, figures
 from benchmarks.world import report
 from imagic_lora.cli import build_parser
+from imagic_lora.memory.footprint import footprints
+from imagic_lora.memory.ladder import LADDER, PHASES
+from imagic_lora.memory.size import gigabytes
 from imagic_lora.settings import (
     ALPHA,
     NOISE,
@@ -157,6 +160,35 @@ def _edits() -> str:
     return figures(json.loads(RESULT.read_text("utf-8")))
 
 
+def _levers() -> str:
+    """Return the table of the levers."""
+    rows = (
+        (
+            lever.name,
+            lever.help,
+            ", ".join(f"{phase} {times:g}x" for phase, times in lever.slower.items()),
+        )
+        for lever in LADDER
+    )
+    return _table(("Lever", "What it does", "Expected time of the phases it acts on"), rows)
+
+
+def _memory() -> str:
+    """Return what every model needs at every rung of the ladder."""
+    names = ["no lever", *(lever.name for lever in LADDER)]
+    rows = (
+        (
+            model,
+            name,
+            *(f"{found.counted[phase][rung] / 2**30:.2f}" for phase in PHASES),
+            gigabytes(found.peak(rung)),
+        )
+        for model, found in footprints().items()
+        for rung, name in enumerate(names)
+    )
+    return _table(("Model", "Lever", *(f"{phase}, GiB" for phase in PHASES), "Budget"), rows)
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "FitSettings": lambda: _settings_table(FitSettings),
     "EditSettings": lambda: _settings_table(EditSettings),
@@ -165,6 +197,8 @@ PARTS: dict[str, Callable[[], str]] = {
     "cli": _commands,
     "world": _world,
     "edits": _edits,
+    "levers": _levers,
+    "memory": _memory,
 }
 
 
