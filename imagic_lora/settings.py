@@ -193,7 +193,7 @@ class EditSettings(SamplingSettings):
         choices=("guided", "interpolate"),
     )
     structure_lock: float = option(
-        0.08,
+        0.0,
         "how much of the layout is kept: 0 starts from pure noise, 1 is the input",
         low=0,
         high=1,
