@@ -25,8 +25,10 @@ if TYPE_CHECKING:
         ModelError,
         OutputError,
         PromptError,
+        SamplingError,
         SettingsError,
     )
+    from imagic_lora.export import export_lora
     from imagic_lora.memory import MemoryPlan
     from imagic_lora.picture import Edit, Variation
     from imagic_lora.progress import Progress, StopFit
@@ -53,11 +55,13 @@ __all__ = [
     "OutputError",
     "Progress",
     "PromptError",
+    "SamplingError",
     "SamplingSettings",
     "SettingsError",
     "StopFit",
     "Variation",
     "__version__",
+    "export_lora",
 ]
 
 __version__: str
@@ -73,6 +77,7 @@ _HOMES = {
     "SamplingSettings": "settings",
     "StopFit": "progress",
     "Variation": "picture",
+    "export_lora": "export",
 }
 
 

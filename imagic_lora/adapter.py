@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from imagic_lora import adapter_format
+from imagic_lora import adapter_format, modelspec
 from imagic_lora.conditioning import Conditioning
 from imagic_lora.errors import AdapterFileError, SettingsError
 from imagic_lora.files import write_atomic
@@ -19,6 +19,16 @@ from imagic_lora.settings import FitSettings
 
 MAX_BYTES = 1 << 30
 """Largest file that is read."""
+
+_TEXTS = (
+    "family",
+    "base_model",
+    "fingerprint",
+    "prediction",
+    "target",
+    "source",
+    "image_sha256",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,28 +39,31 @@ class FitRecord:
         family: Kind of base model.
         base_model: Name of the base model.
         fingerprint: Tells checkpoints of one family apart.
+        prediction: What the base model's denoiser predicts.
         target: Prompt of the edited image, or "".
         source: Caption of the input image, or "".
         width: Width of the canvas, in pixels.
         height: Height of the canvas, in pixels.
-        image_sha256: Hash of the input image: the image itself is not kept.
-        settings: Settings of the fit.
-        losses: Mean loss of every optimiser step.
-        gap: Loss after the fit as a share of the loss before it, on the same noise.
+        image_sha256: Hash of the input image's size and RGB bytes.
+        settings: Settings of the fit; None where another tool made the weights.
+        losses: Mean loss of every optimiser step; none where another tool made the weights.
+        gap: Loss after the fit as a share of the loss before it, on the same noise; None where
+            another tool made the weights.
         versions: Versions of the packages that made it.
     """
 
     family: str
     base_model: str
     fingerprint: str
+    prediction: str
     target: str
     source: str
     width: int
     height: int
     image_sha256: str
-    settings: FitSettings
+    settings: FitSettings | None
     losses: tuple[float, ...]
-    gap: float
+    gap: float | None
     versions: Mapping[str, str]
 
 
@@ -61,16 +74,19 @@ class Adapter:
     Two adapters are equal when every tensor and every field of the record is.
 
     Attributes:
-        lora: LoRA tensors, half precision, by "<module>.lora_A.weight" and "….lora_B.weight".
+        lora: LoRA tensors, half precision, by `<module>.lora_A.weight` and
+            `<module>.lora_B.weight`.
         conditioning: The optimised conditioning, half precision, batch 1.
         latents: Latents of the input image, half precision, shape (1, C, h, w).
         record: What was fitted and how.
+        thumbnail: A small JPEG of the input image, for other tools to show, or b"".
     """
 
     lora: Mapping[str, torch.Tensor] = field(repr=False)
     conditioning: Conditioning = field(repr=False)
     latents: torch.Tensor = field(repr=False)
     record: FitRecord
+    thumbnail: bytes = field(default=b"", repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "lora", MappingProxyType(dict(self.lora)))
@@ -93,7 +109,16 @@ class Adapter:
     @property
     def rank(self) -> int:
         """Largest rank among the layers."""
-        return max(t.shape[0] for name, t in self.lora.items() if ".lora_A." in name)
+        return max(self.ranks().values())
+
+    def ranks(self) -> dict[str, int]:
+        """Return the rank of each layer by its path."""
+        ending = ".lora_A.weight"
+        return {
+            name.removesuffix(ending): len(tensor)
+            for name, tensor in self.lora.items()
+            if name.endswith(ending)
+        }
 
     def to_bytes(self) -> bytes:
         """Return the content of the adapter's file; the same adapter gives the same bytes."""
@@ -103,7 +128,12 @@ class Adapter:
         tensors[adapter_format.LATENTS] = self.latents
         if self.conditioning.pooled is not None:
             tensors[adapter_format.POOLED] = self.conditioning.pooled
-        return adapter_format.encode(tensors, asdict(self.record))
+        return adapter_format.encode(tensors, asdict(self.record), self.shown())
+
+    def shown(self) -> dict[str, str]:
+        """Return what other tools show of the adapter, by their names for it."""
+        width = self.conditioning.tokens.shape[-1]
+        return modelspec.describe(asdict(self.record), self.lora, width, self.thumbnail)
 
     def save(self, path: str | Path, *, force: bool = False) -> None:
         """Write the adapter to one safetensors file, whole or not at all.
@@ -129,7 +159,7 @@ class Adapter:
         """
         path = Path(path)
         try:
-            return cls.from_bytes(_read_limited(path))
+            return cls.from_bytes(read_limited(path))
         except AdapterFileError as error:
             raise AdapterFileError(f"The adapter {str(path)!r} cannot be used: {error}") from error
 
@@ -153,11 +183,17 @@ class Adapter:
         conditioning = Conditioning(
             tensors[adapter_format.TOKENS], tensors.get(adapter_format.POOLED)
         )
-        return cls(lora, conditioning, tensors[adapter_format.LATENTS], _parse_record(header))
+        thumbnail = modelspec.read_thumbnail(adapter_format.read_metadata(data))
+        latents = tensors[adapter_format.LATENTS]
+        return cls(lora, conditioning, latents, _parse_record(header), thumbnail)
 
 
-def _read_limited(path: Path) -> bytes:
-    """Return a file's content, refusing before reading what is too large to be an adapter."""
+def read_limited(path: Path) -> bytes:
+    """Return a file's content, refusing before reading what is too large to be an adapter.
+
+    Raises:
+        AdapterFileError: When it is too large or cannot be read.
+    """
     try:
         size = path.stat().st_size
         if size > MAX_BYTES:
@@ -173,8 +209,7 @@ def _parse_record(header: Mapping[str, Any]) -> FitRecord:
     missing = wanted - header.keys()
     if missing:
         raise AdapterFileError(f"its header lacks {', '.join(sorted(missing))}.")
-    texts = ("family", "base_model", "fingerprint", "target", "source", "image_sha256")
-    for name in texts:
+    for name in _TEXTS:
         if not isinstance(header[name], str):
             raise AdapterFileError(f"its header's {name} is not text.")
     for name in ("width", "height"):
@@ -185,14 +220,16 @@ def _parse_record(header: Mapping[str, Any]) -> FitRecord:
     values |= {
         "settings": _parse_settings(header["settings"]),
         "losses": tuple(_parse_number(value) for value in _parse_list(header["losses"])),
-        "gap": _parse_number(header["gap"]),
+        "gap": None if header["gap"] is None else _parse_number(header["gap"]),
         "versions": _parse_versions(header["versions"]),
     }
     return FitRecord(**values)
 
 
-def _parse_settings(value: Any) -> FitSettings:
+def _parse_settings(value: Any) -> FitSettings | None:
     """Return fit settings from a header, without fields that this version does not know."""
+    if value is None:
+        return None
     if not isinstance(value, dict):
         raise AdapterFileError("its header's settings are not an object.")
     known = {item.name for item in fields(FitSettings)}

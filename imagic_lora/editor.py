@@ -7,14 +7,22 @@ from functools import partial
 from importlib.metadata import version
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import torch
 from PIL import Image
 
-from imagic_lora import fitting, lora, planning, sampling
+from imagic_lora import fitting, foreign, lora, planning, sampling
 from imagic_lora.adapter import Adapter, FitRecord
 from imagic_lora.errors import AdapterMismatchError, ImagicWarning, PromptError
-from imagic_lora.image import canvas, image_hash, open_image, to_images, to_pixels
+from imagic_lora.image import (
+    canvas,
+    image_hash,
+    open_image,
+    to_images,
+    to_pixels,
+    to_thumbnail,
+)
 from imagic_lora.memory import MemoryPlan, relieved
 from imagic_lora.models import LatentModel, load_model
 from imagic_lora.picture import Edit, Variation
@@ -84,6 +92,7 @@ class ImagicEditor:
         target: str = "",
         source: str = "",
         settings: FitSettings = FitSettings(),
+        thumbnail: bool = True,
         on_progress: OnProgress = ignore,
     ) -> Adapter:
         """Fit one image.
@@ -94,6 +103,7 @@ class ImagicEditor:
             source: Caption of the input image. With one, the fit belongs to the image alone, and
                 any target can be edited later.
             settings: How to fit.
+            thumbnail: Keep a small copy of the image, for other tools to show.
             on_progress: Called after every step; a StopFit raised in it ends the fit early and
                 keeps what was learned.
 
@@ -114,26 +124,72 @@ class ImagicEditor:
         latents = self.model.encode_image(to_pixels(picture, (width, height)))
         fitted = fitting.fit(self.model, self.plan, latents, anchor, settings, on_progress)
         self.plan = self.model.plan
-        traits = self.model.traits
-        record = FitRecord(
-            family=traits.family,
-            base_model=traits.name,
-            fingerprint=traits.fingerprint,
-            target=target,
-            source=source,
-            width=width,
-            height=height,
-            image_sha256=image_hash(picture),
-            settings=settings,
-            losses=fitted.losses,
-            gap=fitted.gap,
-            versions={package: version(package) for package in _PACKAGES},
-        )
         return Adapter(
             fitted.lora,
             fitted.conditioning.to("cpu", torch.float16),
             latents.to("cpu", torch.float16),
-            record,
+            self._record(
+                target=target,
+                source=source,
+                width=width,
+                height=height,
+                image_sha256=image_hash(picture),
+                settings=settings,
+                losses=fitted.losses,
+                gap=fitted.gap,
+            ),
+            to_thumbnail(picture) if thumbnail else b"",
+        )
+
+    def adopt(
+        self,
+        file: str | PathLike[str],
+        image: ImageSource,
+        *,
+        source: str,
+        target: str = "",
+        thumbnail: bool = True,
+    ) -> Adapter:
+        """Make an adapter of a LoRA file of another tool, for one image; nothing is fitted.
+
+        Such a file has no embedding and no image, so the adapter's conditioning is that of the
+        source caption as it is: it works with plain prompts, and reconstructs the image only as far
+        as the LoRA knows it.
+
+        Args:
+            file: A safetensors file of kohya's scripts, diffusers or PEFT, whatever its alpha.
+            image: The image to edit: a path or a PIL image.
+            source: Caption of the image, as the LoRA was trained with.
+            target: Prompt of the edited image.
+            thumbnail: Keep a small copy of the image, for other tools to show.
+
+        Raises:
+            AdapterFileError: When the file is damaged, or no plain LoRA (e.g. LyCORIS or DoRA).
+            AdapterMismatchError: When it was made for another kind of model.
+            ImageError: When the image cannot be used.
+            PromptError: When the caption is empty.
+        """
+        if not source.strip():
+            raise PromptError("Adopting a LoRA needs a source caption; it was empty.")
+        weights = foreign.load_lora(file, self.model.denoiser)
+        picture = open_image(image)
+        width, height = self._canvas(picture.size, None, None)
+        latents = self.model.encode_image(to_pixels(picture, (width, height)))
+        return Adapter(
+            weights,
+            self.model.encode_prompt(source.strip()).to("cpu", torch.float16),
+            latents.to("cpu", torch.float16),
+            self._record(
+                target=target.strip(),
+                source=source.strip(),
+                width=width,
+                height=height,
+                image_sha256=image_hash(picture),
+                settings=None,
+                losses=(),
+                gap=None,
+            ),
+            to_thumbnail(picture) if thumbnail else b"",
         )
 
     def edit(
@@ -255,6 +311,18 @@ class ImagicEditor:
             strength=strength,
             noise=noise,
             image_sha256=image_hash(picture),
+        )
+
+    def _record(self, **values: Any) -> FitRecord:
+        """Return a record of what was done with this model and these packages."""
+        traits = self.model.traits
+        return FitRecord(
+            family=traits.family,
+            base_model=traits.name,
+            fingerprint=traits.fingerprint,
+            prediction=self.model.objective.prediction,
+            versions={package: version(package) for package in _PACKAGES},
+            **values,
         )
 
     def _canvas(

@@ -33,6 +33,9 @@ MAX_PIXELS = 80_000_000
 MAX_ASPECT = 2.5
 """Longest canvas, as long side over short side: base models draw repetitions beyond it."""
 
+THUMBNAIL_SIDE = 256
+"""Longer side, in pixels, of the small copy that an adapter carries."""
+
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM")
 """What is read. A list of our own, since Pillow's includes formats that start other programs."""
 
@@ -147,6 +150,15 @@ def image_hash(image: Image.Image) -> str:
     """Return the SHA-256, in hex, of an image's size and RGB values."""
     rgb = image.convert("RGB")
     return hashlib.sha256(f"{rgb.width}x{rgb.height}\n".encode() + rgb.tobytes()).hexdigest()
+
+
+def to_thumbnail(image: Image.Image) -> bytes:
+    """Return a small JPEG of an RGB image; a smaller image is not enlarged."""
+    small = image.copy()
+    small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    small.save(buffer, "JPEG", quality=80)
+    return buffer.getvalue()
 
 
 def save_png(

@@ -121,7 +121,7 @@ def injected(denoiser: torch.nn.Module, weights: Weights) -> Iterator[None]:
     Raises:
         AdapterMismatchError: When the denoiser has no such layer, or one of another shape.
     """
-    _check_fit(denoiser, weights)
+    check_fit(denoiser, weights)
     ranks = {
         name.removesuffix(".lora_A.weight"): tensor.shape[0]
         for name, tensor in weights.items()
@@ -146,8 +146,16 @@ def injected(denoiser: torch.nn.Module, weights: Weights) -> Iterator[None]:
         eject(denoiser)
 
 
-def _check_fit(denoiser: torch.nn.Module, weights: Weights) -> None:
-    """Raise unless every weight has a layer of its shape in the denoiser."""
+def check_fit(denoiser: torch.nn.Module, weights: Weights) -> None:
+    """Raise unless every weight has a layer of its shape in the denoiser.
+
+    Args:
+        denoiser: The module that the weights are meant for; it is not changed.
+        weights: The weights.
+
+    Raises:
+        AdapterMismatchError: When the denoiser has no such layer, or one of another shape.
+    """
     layers = dict(denoiser.named_modules())
     for name, tensor in weights.items():
         path, _, which = name.removesuffix(".weight").rpartition(".")

@@ -1,5 +1,6 @@
 import contextlib
 import dataclasses
+import hashlib
 import json
 import pickle
 import struct
@@ -14,37 +15,12 @@ from diffusers import StableDiffusionPipeline
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagic_lora import Adapter, AdapterFileError, FitSettings, ImagicEditor, OutputError, lora
-from imagic_lora.adapter import FitRecord
+from imagic_lora import Adapter, AdapterFileError, ImagicEditor, OutputError, lora
 from imagic_lora.conditioning import Conditioning
+from tests.handmade import made
 from tests.tiny import KINDS, Kind
 
 TOKENS = "imagic_lora.conditioning.tokens"
-
-
-def made(**changes: Any) -> Adapter:
-    """Return a small adapter written by hand."""
-    values: dict[str, Any] = {
-        "family": "sd",
-        "base_model": "someone/some-model",
-        "fingerprint": "0123456789abcdef",
-        "target": "a girl with a flower",
-        "source": "a girl",
-        "width": 64,
-        "height": 48,
-        "image_sha256": "ab" * 32,
-        "settings": FitSettings(steps=3),
-        "losses": (0.5, 0.25, 0.125),
-        "gap": 0.25,
-        "versions": {"imagic-lora": "0.1.0"},
-    }
-    half = torch.arange(6, dtype=torch.float16)
-    return Adapter(
-        lora={"a.to_q.lora_A.weight": half.view(2, 3), "a.to_q.lora_B.weight": half.view(3, 2)},
-        conditioning=Conditioning(half.view(1, 2, 3)),
-        latents=half[:4].view(1, 4, 1, 1),
-        record=FitRecord(**(values | changes)),
-    )
 
 
 def rewrite(data: bytes, change: Callable[[dict[str, Any]], object]) -> bytes:
@@ -110,6 +86,7 @@ def test_a_changed_field_makes_another_adapter() -> None:
     others = [
         made(target="a boy"),
         dataclasses.replace(original, latents=original.latents + 1),
+        dataclasses.replace(original, thumbnail=b""),
         dataclasses.replace(original, lora={n: t + 1 for n, t in original.lora.items()}),
     ]
 
@@ -258,6 +235,73 @@ HOSTILE_TENSORS: dict[str, dict[str, torch.Tensor | None]] = {
     "no low-rank weight": {"unet.a.to_q.weight": HALF},
     "no LoRA": {"unet.a.to_q.lora_A.weight": None, "unet.a.to_q.lora_B.weight": None},
 }
+
+
+def adopted() -> Adapter:
+    """Return an adapter of SDXL's kind whose weights another tool made."""
+    adapter = made(family="sdxl", settings=None, losses=(), gap=None)
+    half = torch.arange(6, dtype=torch.float16)
+    return dataclasses.replace(
+        adapter, conditioning=Conditioning(half.view(1, 2, 3), half.view(1, 6))
+    )
+
+
+GOLDEN = Path(__file__).parent / "golden"
+"""Files of format version 1, written once: a change of these bytes is a change of the format."""
+
+
+@pytest.mark.parametrize("name", ["fitted", "adopted"])
+def test_version_1_stays_readable(name: str) -> None:
+    """A file of version 1 that was written once loads as what it was written from."""
+    expected = {"fitted": made(settings=None), "adopted": adopted()}[name]
+
+    found = Adapter.load(GOLDEN / f"{name}-1.safetensors")
+
+    settings = found.record.settings
+    assert (name == "adopted") == (settings is None)
+    assert settings is None or (3, "joint") == (settings.steps, settings.mode)
+    unset = dataclasses.replace(found.record, settings=None)
+    assert expected == dataclasses.replace(found, record=unset)
+
+
+def test_version_1_is_written_byte_for_byte() -> None:
+    """What is written today has the very bytes that version 1 began with."""
+    assert (GOLDEN / "adopted-1.safetensors").read_bytes() == adopted().to_bytes()
+
+
+def test_the_header_follows_modelspec() -> None:
+    """The file names itself to other tools, with the hash of its tensors and no date."""
+    data = made().to_bytes()
+    size = int.from_bytes(data[:8], "little")
+
+    shown = json.loads(data[8 : 8 + size])["__metadata__"]
+
+    assert "1.0.1" == shown["modelspec.sai_model_spec"]
+    assert "0x" + hashlib.sha256(data[8 + size :]).hexdigest() == shown["modelspec.hash_sha256"]
+    assert not [name for name in shown if "date" in name or "_at" in name]
+    assert {"imagic_lora", "format"} == {
+        name for name in shown if not name.startswith(("modelspec.", "ss_"))
+    }
+
+
+def test_tensors_that_were_changed_are_noticed() -> None:
+    """One flipped bit in a tensor, which no shape or range gives away, is refused by the hash."""
+    data = bytearray(made().to_bytes())
+    data[-1] ^= 1
+
+    with pytest.raises(AdapterFileError, match="do not have the hash"):
+        Adapter.from_bytes(bytes(data))
+
+
+@pytest.mark.parametrize("url", ["x", "data:text/html;base64,PGI+", "data:image/jpeg;base64,?"])
+def test_a_thumbnail_that_is_no_jpeg_is_refused(url: str) -> None:
+    """What other tools would show must be a JPEG in a data URL."""
+    data = made().to_bytes()
+    size = int.from_bytes(data[:8], "little")
+    metadata = json.loads(data[8 : 8 + size])["__metadata__"] | {"modelspec.thumbnail": url}
+
+    with pytest.raises(AdapterFileError, match="thumbnail"):
+        Adapter.from_bytes(safetensors.torch.save(safetensors.torch.load(data), metadata))
 
 
 @pytest.mark.parametrize("name", HOSTILE_TENSORS)

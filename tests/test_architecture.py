@@ -14,9 +14,10 @@ PACKAGE = Path(imagic_lora.__file__).parent
 LAYERS = (
     {"errors"},
     {"settings", "progress", "seeding", "files"},
-    {"image", "sheet", "conditioning", "objective", "memory", "lora", "adapter_format"},
+    {"image", "sheet", "conditioning", "objective", "memory", "lora"},
+    {"adapter_format", "kohya", "modelspec"},
     {"adapter", "models", "picture"},
-    {"export", "fitting", "sampling"},
+    {"export", "foreign", "fitting", "sampling"},
     {"planning"},
     {"editor"},
     {"cli", "ui"},

@@ -1,0 +1,70 @@
+"""The names that kohya's scripts give a UNet's layers, which ComfyUI, A1111, Forge and SD.Next read.
+
+Stable Diffusion 1 and 2 have diffusers' paths there; XL has those of Stability AI's own code, which
+counts the layers of all blocks in one row.
+"""
+
+import re
+
+PREFIX = "lora_unet_"
+
+_ROW = 3
+"""Entries of a block in the row: two layers, and a change of size or one layer more."""
+
+_INNER = {"resnets": 0, "attentions": 1}
+_RESNET_LAYERS = {
+    "conv1": "in_layers.2",
+    "conv2": "out_layers.3",
+    "time_emb_proj": "emb_layers.1",
+    "conv_shortcut": "skip_connection",
+}
+_OUTSIDE_BLOCKS = {
+    "conv_in": "input_blocks.0.0",
+    "conv_out": "out.2",
+    "time_embedding.linear_1": "time_embed.0",
+    "time_embedding.linear_2": "time_embed.2",
+    "add_embedding.linear_1": "label_emb.0.0",
+    "add_embedding.linear_2": "label_emb.0.2",
+}
+_IN_BLOCK = re.compile(r"(down|up)_blocks\.(\d+)\.(resnets|attentions)\.(\d+)\.(.+)")
+_IN_MIDDLE = re.compile(r"mid_block\.(resnets|attentions)\.(\d+)\.(.+)")
+_RESIZE = re.compile(r"(down|up)_blocks\.(\d+)\.(?:down|up)samplers\.0\.conv")
+
+
+def flat_name(path: str) -> str:
+    """Return a layer's name in files for Stable Diffusion 1 and 2.
+
+    Args:
+        path: The layer's path in the diffusers UNet.
+    """
+    return PREFIX + path.replace(".", "_")
+
+
+def row_name(path: str) -> str:
+    """Return a layer's name in files for Stable Diffusion XL.
+
+    Args:
+        path: The layer's path in the diffusers UNet.
+    """
+    return flat_name(_row_path(path))
+
+
+def _row_path(path: str) -> str:
+    """Return a layer's path in Stability AI's own UNet."""
+    if found := _IN_BLOCK.fullmatch(path):
+        way, block, inner, layer, rest = found.groups()
+        place = int(block) * _ROW + int(layer)
+        row = f"input_blocks.{place + 1}" if way == "down" else f"output_blocks.{place}"
+        return f"{row}.{_INNER[inner]}.{_rest(inner, rest)}"
+    if found := _IN_MIDDLE.fullmatch(path):
+        inner, layer, rest = found.groups()
+        return f"middle_block.{2 * int(layer) + _INNER[inner]}.{_rest(inner, rest)}"
+    if found := _RESIZE.fullmatch(path):
+        way, last = found[1], int(found[2]) * _ROW + _ROW
+        return f"input_blocks.{last}.0.op" if way == "down" else f"output_blocks.{last - 1}.2.conv"
+    return _OUTSIDE_BLOCKS.get(path, path)
+
+
+def _rest(inner: str, rest: str) -> str:
+    """Return what follows a layer's place in the row."""
+    return _RESNET_LAYERS.get(rest, rest) if inner == "resnets" else rest

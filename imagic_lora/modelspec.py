@@ -1,0 +1,106 @@
+"""What other tools show of an adapter: header keys of modelspec 1.0.1, and those of kohya's scripts.
+
+Only texts, and no date, so that the same adapter gives the same bytes.
+Source: https://github.com/Stability-AI/ModelSpec.
+"""
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from imagic_lora.errors import AdapterFileError
+
+_THUMBNAIL = "modelspec.thumbnail"
+_DATA_URL = "data:image/jpeg;base64,"
+_JPEG = b"\xff\xd8\xff"
+_SD2_WIDTH = 1024
+
+
+def describe(
+    record: Mapping[str, Any], lora: Mapping[str, torch.Tensor], token_width: int, thumbnail: bytes
+) -> dict[str, str]:
+    """Return the header's texts for other tools.
+
+    Args:
+        record: What was fitted and how, as plain values.
+        lora: The LoRA weights by name.
+        token_width: Width of a token embedding.
+        thumbnail: A small JPEG of the input image, or b"" for none.
+    """
+    caption = record["source"] or record["target"]
+    shown = {
+        "modelspec.sai_model_spec": "1.0.1",
+        "modelspec.architecture": f"{_architecture(record, token_width)}/lora",
+        "modelspec.implementation": "diffusers",
+        "modelspec.title": f"imagic_lora: {record['target'] or record['source']}",
+        "modelspec.resolution": f"{record['width']}x{record['height']}",
+        "modelspec.description": f"One picture, '{caption}', learned on {record['base_model']}.",
+        "modelspec.usage_hint": f"The prompt '{caption}' at strength 1 recalls the picture; the "
+        "learned embedding, without which it is less like it, works in imagic_lora only.",
+        "modelspec.prediction_type": "v" if _predicts_v(record) else record["prediction"],
+        **_kohya_keys(record, lora, token_width),
+    }
+    if thumbnail:
+        shown[_THUMBNAIL] = _DATA_URL + base64.b64encode(thumbnail).decode()
+    return shown
+
+
+def _predicts_v(record: Mapping[str, Any]) -> bool:
+    return bool(record["prediction"] == "v_prediction")
+
+
+def _architecture(record: Mapping[str, Any], token_width: int) -> str:
+    """Return the base model's architecture by its name in modelspec."""
+    if record["family"] == "sdxl":
+        return "stable-diffusion-xl-v1-base"
+    if token_width != _SD2_WIDTH:
+        return "stable-diffusion-v1"
+    return "stable-diffusion-v2-768-v" if _predicts_v(record) else "stable-diffusion-v2-512"
+
+
+def _kohya_keys(
+    record: Mapping[str, Any], lora: Mapping[str, torch.Tensor], token_width: int
+) -> dict[str, str]:
+    """Return the keys that A1111 and its kin sort and show LoRA files by."""
+    rank = str(max(len(tensor) for name, tensor in lora.items() if ".lora_A." in name))
+    v2 = record["family"] == "sd" and token_width == _SD2_WIDTH
+    version = "sdxl_base_v1-0" if record["family"] == "sdxl" else f"sd_v{1 + v2}"
+    convolutions = any(tensor.dim() == 4 for tensor in lora.values())
+    return {
+        "ss_v2": str(v2),
+        "ss_base_model_version": version + ("_v" if v2 and _predicts_v(record) else ""),
+        "ss_network_module": "networks.lora",
+        "ss_network_dim": rank,
+        "ss_network_alpha": rank,
+        "ss_network_args": json.dumps(
+            {"conv_dim": rank, "conv_alpha": rank} if convolutions else {}
+        ),
+        "ss_sd_model_name": record["base_model"],
+        "ss_resolution": f"({record['width']}, {record['height']})",
+        "ss_steps": str(len(record["losses"])),
+    }
+
+
+def read_thumbnail(metadata: Mapping[str, Any]) -> bytes:
+    """Return the thumbnail in a header, or b"" where there is none; it is not decoded.
+
+    Args:
+        metadata: The texts of a header.
+
+    Raises:
+        AdapterFileError: When it is no JPEG in a data URL.
+    """
+    text = metadata.get(_THUMBNAIL, "")
+    if text == "":
+        return b""
+    try:
+        found = base64.b64decode(str(text).removeprefix(_DATA_URL), validate=True)
+    except (ValueError, binascii.Error):
+        found = b""
+    if not (str(text).startswith(_DATA_URL) and found.startswith(_JPEG)):
+        raise AdapterFileError("its thumbnail is no JPEG in a data URL.")
+    return found
