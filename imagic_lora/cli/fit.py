@@ -67,7 +67,7 @@ def run(args: argparse.Namespace, terminal: Terminal) -> None:
     """Fit one image and save the adapter; after Ctrl-C, what was learned so far."""
     if not (args.target or args.source):
         raise PromptError("a fit needs --target or --source; neither was given.")
-    _check_out(args.out, force=args.force)
+    check_out(args.out, force=args.force)
     image = open_image(args.image)
     settings = read_settings(args, FitSettings)
     editor = load_editor(args, args.model, terminal)
@@ -79,6 +79,7 @@ def run(args: argparse.Namespace, terminal: Terminal) -> None:
             target=args.target or "",
             source=args.source or "",
             settings=settings,
+            thumbnail=not args.no_thumbnail,
             on_progress=interrupt.on_progress,
         )
     if interrupt.stopped:
@@ -93,11 +94,11 @@ def run(args: argparse.Namespace, terminal: Terminal) -> None:
     terminal.tell(f"Edit it: {_next_command(args)}")
 
 
-def _check_out(path: Path, *, force: bool) -> None:
-    """Raise an OutputError unless an adapter can be written here."""
+def check_out(path: Path, *, force: bool) -> None:
+    """Raise an OutputError unless an adapter, or another safetensors file, can be written here."""
     if path.suffix != _SUFFIX:
         raise OutputError(
-            f"'{path}' does not end in {_SUFFIX}, which is how adapters are known; "
+            f"'{path}' does not end in {_SUFFIX}, which is how such files are known; "
             f"choose a name like '{path.with_suffix(_SUFFIX)}'."
         )
     check_writable(path, force=force)

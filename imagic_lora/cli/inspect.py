@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from imagic_lora.adapter import Adapter
-from imagic_lora.cli.terminal import Terminal
+from imagic_lora.cli.terminal import Terminal, bytes_text
 from imagic_lora.errors import ImageError
 from imagic_lora.image import read_record
 
+_CHECKED = "names, shapes and finite values of every tensor, and the hash of all"
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -50,10 +51,12 @@ def _adapter(path: Path) -> dict[str, Any]:
         "bytes": len(adapter.to_bytes()),
         "sha256": adapter.sha256,
         "rank": adapter.rank,
-        "layers": len(adapter.lora) // 2,
+        "layers": len(adapter.ranks()),
         "steps": len(adapter.record.losses),
     }
-    return facts | asdict(adapter.record)
+    shown = adapter.shown()
+    shown["modelspec.thumbnail"] = f"{bytes_text(len(adapter.thumbnail))} of JPEG"
+    return facts | asdict(adapter.record) | {"checked": _CHECKED, "shown": shown}
 
 
 def _lines(values: Mapping[str, Any], indent: str = "") -> Iterator[str]:

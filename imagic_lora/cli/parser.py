@@ -88,6 +88,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_fit(commands)
     _add_edit(commands)
     _add_img2img(commands)
+    _add_export(commands)
     _add_inspect(commands)
     _add_models(commands)
     _add_plan(commands)
@@ -132,6 +133,11 @@ def _add_fit(commands: Any) -> None:
         help="caption of the image as it is; with one, any target can be edited later",
     )
     _add_out(fit, "FILE", "the adapter to write, ending in .safetensors")
+    fit.add_argument(
+        "--no-thumbnail",
+        action="store_true",
+        help="keep no small copy of the image for other tools to show",
+    )
     _add_model(fit, f"default: {MODEL}", MODEL)
     add_settings(fit, FitSettings, "settings of the fit")
 
@@ -164,6 +170,18 @@ def _add_img2img(commands: Any) -> None:
     _add_out(img2img, "PATH", "one .png for one picture, or a folder")
     _add_model(img2img, f"default: {MODEL}", MODEL)
     add_settings(img2img, SamplingSettings, "settings of the pictures", skip=("seed",))
+
+
+def _add_export(commands: Any) -> None:
+    export = _add(commands, "export", "write an adapter's LoRA as a file for other tools")
+    export.add_argument("adapter", type=Path, metavar="FILE", help="an adapter that fit has saved")
+    export.add_argument(
+        "--to",
+        choices=("kohya", "diffusers"),
+        required=True,
+        help="'kohya' for ComfyUI, A1111, Forge and SD.Next, 'diffusers' for diffusers and PEFT",
+    )
+    _add_out(export, "FILE", "the LoRA to write, ending in .safetensors")
 
 
 def _add_inspect(commands: Any) -> None:
