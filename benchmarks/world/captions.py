@@ -120,7 +120,9 @@ def caption_naming(portrait: Portrait, attributes: Iterable[str]) -> str:
 
 
 def random_caption(
-    portrait: Portrait, generator: np.random.Generator
+    portrait: Portrait,
+    generator: np.random.Generator,
+    mentions: tuple[float, ...] = MENTION_SHARES,
 ) -> tuple[str, frozenset[str]]:
     """A caption as in training: random attributes, words and order.
 
@@ -130,7 +132,7 @@ def random_caption(
     if generator.random() < EMPTY_SHARE:
         return "", frozenset()
     others = [name for name in ATTRIBUTES if name != "subject"]
-    share = generator.choice(MENTION_SHARES)
+    share = generator.choice(mentions)
     named = [name for name in others if generator.random() < share]
     generator.shuffle(named)
     style = _STYLES[generator.integers(len(_STYLES))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,20 +10,40 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.world.captions import random_caption
-from benchmarks.world.loop import Stage, Trainer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
     from diffusers import DDIMScheduler, UNet2DConditionModel
     from transformers import CLIPTextModel, CLIPTokenizer
 
+    from benchmarks.world.loop import Trainer
     from benchmarks.world.portrait import Portrait
 
-HIGH_NOISE_SHARE = 0.4
-HIGH_NOISE_FROM = 650
 WEIGHT_CAP = 8.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Focus:
+    """What a phase of training attends to.
+
+    Attributes:
+        low: First timestep of the range that is drawn more often.
+        high: End of that range.
+        share: Share of timesteps from it; the others are uniform.
+        mentions: Shares of attributes that captions name, one chosen for each caption.
+    """
+
+    low: int
+    high: int
+    share: float
+    mentions: tuple[float, ...]
+
+
+LAYOUT = Focus(650, 1000, 0.4, mentions=(0.15, 0.6, 0.9))
+"""Large areas: what the text says about them is decided at high noise, and hardly
+learned with uniform timesteps."""
+
+DETAIL = Focus(250, 700, 0.7, mentions=(0.3, 0.9, 0.9))
+"""Mouths, eyes and where the head is turned, which are decided at middling noise."""
 
 
 class Denoiser(nn.Module):
@@ -40,18 +61,16 @@ class Denoiser(nn.Module):
         return prediction
 
 
-def sample_timesteps(count: int, generator: torch.Generator) -> Tensor:
-    """Timesteps from 0 to 999, with a good share of nearly pure noise.
+def sample_timesteps(count: int, generator: torch.Generator, focus: Focus) -> Tensor:
+    """Timesteps from 0 to 999, with a good share from the focus.
 
-    What the text says about large areas (background, clothes, hair) is decided
-    at high noise; with uniform timesteps the model hardly learns it. The draws
-    are stratified: one from each of `count` equal shares of the distribution,
-    which makes the gradient less noisy.
+    The draws are stratified: one from each of `count` equal shares of the
+    distribution, which makes the gradient less noisy.
     """
     levels = (torch.arange(count) + torch.rand(count, generator=generator)) / count
-    high = HIGH_NOISE_FROM + levels / HIGH_NOISE_SHARE * (1000 - HIGH_NOISE_FROM)
-    uniform = (levels - HIGH_NOISE_SHARE) / (1 - HIGH_NOISE_SHARE) * 1000
-    return torch.where(levels < HIGH_NOISE_SHARE, high, uniform).long().clamp(0, 999)
+    inside = focus.low + levels / focus.share * (focus.high - focus.low)
+    outside = (levels - focus.share) / (1 - focus.share) * 1000
+    return torch.where(levels < focus.share, inside, outside).long().clamp(0, 999)
 
 
 def loss_weights(scheduler: DDIMScheduler, timesteps: Tensor) -> Tensor:
@@ -78,13 +97,16 @@ class Batches:
         self._portraits, self._tokenizer = portraits, tokenizer
         self._device = device
 
-    def draw(self, generator: torch.Generator, size: int) -> tuple[Tensor, Tensor]:
+    def draw(self, generator: torch.Generator, size: int, focus: Focus) -> tuple[Tensor, Tensor]:
         """Clean latents (size, 4, 16, 16), already scaled, and token ids (size, length)."""
         chosen = torch.randint(len(self._portraits), (size,), generator=generator)
         means, deviations = self._means[chosen], self._deviations[chosen]
         clean = means + deviations * torch.randn(means.shape, generator=generator)
         words = np.random.default_rng(int(torch.randint(2**31, (1,), generator=generator)))
-        captions = [random_caption(self._portraits[index], words)[0] for index in chosen.tolist()]
+        captions = [
+            random_caption(self._portraits[index], words, focus.mentions)[0]
+            for index in chosen.tolist()
+        ]
         tokens = tokenize(self._tokenizer, captions)
         return clean.to(self._device), tokens.to(self._device)
 
@@ -101,19 +123,17 @@ def train_denoiser(
     denoiser: Denoiser,
     batches: Batches,
     scheduler: DDIMScheduler,
-    stage: Stage,
-    folder: Path,
-    seed: int,
-    report: Callable[[str], None],
+    focus: Focus,
+    trainer: Trainer,
 ) -> None:
-    """Train in place; the module is left with its averaged weights."""
+    """Train in place, by a trainer of this module, which is left with its averaged weights."""
     if next(denoiser.parameters()).device.type == "cpu":
         # The fused attention's backward pass is several times slower on a CPU in bfloat16.
         torch.backends.cuda.enable_flash_sdp(False)
 
     def step_loss(generator: torch.Generator, size: int) -> Tensor:
-        clean, tokens = batches.draw(generator, size)
-        timesteps = sample_timesteps(len(clean), generator)
+        clean, tokens = batches.draw(generator, size, focus)
+        timesteps = sample_timesteps(len(clean), generator, focus)
         noise = torch.randn(clean.shape, generator=generator).to(clean)
         noisy = scheduler.add_noise(clean, noise, timesteps.to(clean.device))
         with torch.autocast(clean.device.type, torch.bfloat16):
@@ -122,5 +142,5 @@ def train_denoiser(
         loss: Tensor = (loss_weights(scheduler, timesteps).to(error) * error).mean()
         return loss
 
-    Trainer(stage, denoiser, folder, seed, report).run(step_loss)
+    trainer.run(step_loss)
     denoiser.eval()

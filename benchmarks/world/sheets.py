@@ -33,15 +33,19 @@ def sheet(pictures: Sequence[Image.Image], labels: Sequence[str], columns: int) 
         columns: Pictures per row.
     """
     wrapped = [textwrap.wrap(label, 22) for label in labels]
-    height = TILE + LINE * max(len(lines) for lines in wrapped) + GAP
-    rows = -(-len(pictures) // columns)
-    page = Image.new("RGB", (columns * (TILE + GAP) + GAP, rows * height + GAP), PAPER)
+    rows = [range(i, min(i + columns, len(pictures))) for i in range(0, len(pictures), columns)]
+    heights = [TILE + GAP + LINE * max(len(wrapped[i]) for i in row) for row in rows]
+    page = Image.new("RGB", (columns * (TILE + GAP) + GAP, sum(heights) + GAP), PAPER)
     pen, font = ImageDraw.Draw(page), ImageFont.load_default(10)
-    for index, (picture, lines) in enumerate(zip(pictures, wrapped, strict=True)):
-        row, column = divmod(index, columns)
-        left, top = GAP + column * (TILE + GAP), GAP + row * height
-        page.paste(picture.resize((TILE, TILE), Image.Resampling.LANCZOS), (left, top))
-        pen.multiline_text((left, top + TILE), "\n".join(lines), TEXT, font, spacing=1)
+    top = GAP
+    for row, height in zip(rows, heights, strict=True):
+        for index in row:
+            left = GAP + (index - row.start) * (TILE + GAP)
+            tile = pictures[index].resize((TILE, TILE), Image.Resampling.LANCZOS)
+            page.paste(tile, (left, top))
+            label = "\n".join(wrapped[index])
+            pen.multiline_text((left, top + TILE), label, TEXT, font, spacing=1)
+        top += height
     return page
 
 

@@ -22,10 +22,12 @@ from torch import Tensor, nn
 from benchmarks.world import architecture
 from benchmarks.world.autoencoder import encode_all, set_scaling, train_vae
 from benchmarks.world.data import Pixels, cached_pictures, training_portraits
-from benchmarks.world.denoiser import Batches, Denoiser, train_denoiser
+from benchmarks.world.denoiser import DETAIL, LAYOUT, Batches, Denoiser, train_denoiser
+from benchmarks.world.drawing import draw
 from benchmarks.world.judge import Judge, save_judge, train_judge
 from benchmarks.world.loop import Stage, Trainer
 from benchmarks.world.pipeline import MODEL, REPOSITORY, export_pipeline
+from benchmarks.world.portrait import EXAMPLE, held_out_portrait
 from benchmarks.world.tokenizer import make_tokenizer
 
 if TYPE_CHECKING:
@@ -43,7 +45,8 @@ GPU_BATCH = 8
 """How many times larger batches are on a GPU."""
 
 VAE = Stage("vae", steps=2200, batch=16, rate=2e-3, decay_from=0.5)
-JUDGE = Stage("judge", steps=1500, batch=64, rate=2e-3, average=0.99)
+JUDGE = Stage("judge", steps=5000, batch=64, rate=3e-3, average=0.99)
+REFINE = Stage("refine", steps=2400, batch=32, rate=6e-4)
 DENOISER = Stage("denoiser", steps=6000, batch=32, rate=8e-4)
 
 
@@ -56,6 +59,7 @@ class Recipe:
     vae: Stage = VAE
     judge: Stage = JUDGE
     denoiser: Stage = DENOISER
+    refine: Stage = REFINE
 
     def scaled(self, *, length: float, batch: int) -> Recipe:
         """The same recipe with fewer or more steps and pictures, and larger batches."""
@@ -70,6 +74,7 @@ class Recipe:
             vae=scale(self.vae),
             judge=scale(self.judge),
             denoiser=scale(self.denoiser),
+            refine=scale(self.refine),
         )
 
 
@@ -149,26 +154,23 @@ class Training:
         return Denoiser(self._seeded(architecture.make_unet), text_encoder), tokenizer
 
     def train_denoiser(self) -> None:
-        """Train the denoiser on the cached latents."""
+        """Train the denoiser on the cached latents: the layout first, then the details."""
         denoiser, tokenizer = self.denoiser()
         batches = Batches(self.latents(self.vae()), self.portraits(), tokenizer, self.device)
-        train_denoiser(
-            denoiser,
-            batches,
-            architecture.make_scheduler(),
-            self.recipe.denoiser,
-            self.work,
-            self.recipe.seed,
-            _say,
-        )
+        scheduler = architecture.make_scheduler()
+        for stage, focus in ((self.recipe.denoiser, LAYOUT), (self.recipe.refine, DETAIL)):
+            trainer = Trainer(stage, denoiser, self.work, self.recipe.seed, _say)
+            train_denoiser(denoiser, batches, scheduler, focus, trainer)
 
     def export(self, folder: Path = MODEL) -> None:
-        """Write the pipeline as the checkpoints have it, finished or not."""
+        """Write the pipeline as the checkpoints have it, finished or not, and the example."""
         denoiser, tokenizer = self.denoiser()
-        trainer = Trainer(self.recipe.denoiser, denoiser, self.work, self.recipe.seed, _say)
-        trainer.resume()
-        trainer.copy_average()
+        for stage in (self.recipe.denoiser, self.recipe.refine):
+            trainer = Trainer(stage, denoiser, self.work, self.recipe.seed, _say)
+            trainer.resume()
+            trainer.copy_average()
         export_pipeline(self.vae(), denoiser.text_encoder, tokenizer, denoiser.unet, folder)
+        draw(held_out_portrait(EXAMPLE)).save(folder.with_name("girl.png"), optimize=True)
         _say(f"wrote {folder}")
 
     def _seeded(self, make: Callable[[], Module]) -> Module:
