@@ -129,7 +129,8 @@ def train_judge(
             for name in ATTRIBUTES
         ]
         # The norm, not the mean: it weighs the attributes that are read worst.
-        return torch.linalg.vector_norm(torch.stack(losses))
+        norm: Tensor = torch.linalg.vector_norm(torch.stack(losses))
+        return norm
 
     Trainer(stage, judge, folder, seed, report).run(step_loss)
     judge.eval()
