@@ -20,6 +20,7 @@ from imagic_lora import Adapter, FitError, ImagicEditor, adapter_format
 from imagic_lora.cli.pictures import SHEET
 from imagic_lora.image import open_image
 from imagic_lora.models import families
+from imagic_lora.models.blueprint import find_blueprint
 from imagic_lora.models.source import Source
 from tests.command import Command, runner
 from tests.tiny import Kind
@@ -43,10 +44,15 @@ def place(tmp_path: Path, picture: Image.Image, adapter: Callable[[Kind], Adapte
 
 
 @pytest.fixture
-def _tiny(monkeypatch: pytest.MonkeyPatch, editor: Callable[[Kind], ImagicEditor]) -> None:
-    """Load a tiny model, already in memory, whatever model is asked for."""
-    model = editor("sd1").model
+def _tiny(
+    monkeypatch: pytest.MonkeyPatch,
+    editor: Callable[[Kind], ImagicEditor],
+    folder: Callable[[Kind], Path],
+) -> None:
+    """Plan for and load a tiny model, already in memory, whatever model is asked for."""
+    model, blueprint = editor("sd1").model, find_blueprint(folder("sd1"))
     monkeypatch.setattr("imagic_lora.editor.load_model", lambda *_, **__: model)
+    monkeypatch.setattr("imagic_lora.planning.find_blueprint", lambda _: blueprint)
 
 
 @pytest.fixture
@@ -391,7 +397,7 @@ def test_an_image_becomes_an_adapter_and_pictures(
     assert (0, 0) == (fit.code, edit.code)
     assert f"imagic-lora edit {out} --alpha 0.7,0.9,1.1 -o {place}/new/cat-edits" in fit.out
     assert "fit 2/2, loss " in fit.err
-    assert "[4/4] alpha 1, seed 7: sample 1/1" in edit.err
+    assert "[4/4] alpha 1, seed 7: sample 2/2" in edit.err
     names = [f"alpha_{alpha}_seed_{seed}.png" for alpha in (-0.5, 1.0) for seed in (0, 7)]
     assert {*names, SHEET} == {path.name for path in (place / "cats").iterdir()}
     assert f"Wrote 4 pictures to {place / 'cats'}, side by side in sheet.png.\n" == edit.out
