@@ -22,7 +22,7 @@ from imagic_lora.settings import (
 )
 from tests.command import Command, actions, runner
 
-COMMANDS = ("demo", "fit", "edit", "img2img", "inspect", "models")
+COMMANDS = ("demo", "fit", "edit", "export", "img2img", "inspect", "models", "plan")
 WORDS = {
     "fit": ["fit", "a.png", "--out", "a.safetensors"],
     "edit": ["edit", "a.safetensors", "--alpha", "1", "--out", "a"],
@@ -32,7 +32,7 @@ WORDS = {
 
 KINDS: dict[str, Any] = {"fit": FitSettings, "edit": EditSettings, "img2img": SamplingSettings}
 OWN = {
-    "fit": {"--target", "--source"},
+    "fit": {"--target", "--source", "--no-thumbnail"},
     "edit": {"--target", "--alpha", "--seeds"},
     "img2img": {"--target", "--strength", "--noise", "--seeds"},
 }

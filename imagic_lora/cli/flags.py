@@ -6,8 +6,7 @@ A value that is not allowed is refused while the command line is read, before an
 import argparse
 import dataclasses
 from collections.abc import Callable
-from types import NoneType
-from typing import Any, TypeVar, get_args, get_type_hints
+from typing import Any, TypeVar
 
 from imagic_lora.errors import SettingsError
 from imagic_lora.settings import Option, options
@@ -29,41 +28,28 @@ def add_settings(
         skip: Fields that get no flag here.
     """
     group = parser.add_argument_group(title)
-    hints = get_type_hints(kind)
     for name, described in options(kind):
         if name not in skip:
             default = kind.__dataclass_fields__[name].default  # type: ignore[attr-defined]
-            _add_setting(group, name, described, _value_type(hints[name]), default)
+            _add_setting(group, name, described, default)
 
 
-def _add_setting(
-    group: Any, name: str, described: Option, value_type: type, default: object
-) -> None:
+def _add_setting(group: Any, name: str, described: Option, default: object) -> None:
     """Add the flag of one setting."""
     flag = "--" + name.replace("_", "-")
     if described.choices:
         text = f"{described.help} (default: {default})"
         group.add_argument(flag, choices=described.choices, default=default, help=text)
         return
-    facts = [] if value_type is str else [described.range_text()]
+    facts = [] if described.kind is str else [described.range_text()]
     facts += [] if default in (None, "") else [f"default: {default}"]
     group.add_argument(
         flag,
-        type=one(described, value_type),
+        type=one(described),
         default=default,
-        metavar=_METAVARS[value_type],
+        metavar=_METAVARS[described.kind],
         help=described.help + (f" ({'; '.join(facts)})" if facts else ""),
     )
-
-
-def _value_type(hint: Any) -> type:
-    """Return the type of a setting's value, leaving None aside."""
-    (found,) = {
-        part if isinstance(part, type) else type(part)
-        for part in get_args(hint) or (hint,)
-        if part is not NoneType
-    }
-    return found
 
 
 def read_settings(args: argparse.Namespace, kind: type[Settings], **others: Any) -> Settings:
@@ -78,14 +64,14 @@ def read_settings(args: argparse.Namespace, kind: type[Settings], **others: Any)
     return kind(**{name: getattr(args, name) for name in names}, **others)
 
 
-def one(described: Option, value_type: type) -> Callable[[str], Any]:
+def one(described: Option) -> Callable[[str], Any]:
     """Return a function from a word to a checked value, for argparse."""
 
     def parse(text: str) -> Any:
         try:
-            value = value_type(text)
+            value = described.kind(text)
         except ValueError as error:
-            whole = "a whole number, " if value_type is int else ""
+            whole = "a whole number, " if described.kind is int else ""
             raise argparse.ArgumentTypeError(
                 f"the value was {text!r}, allowed is {whole}{described.range_text()}."
             ) from error
@@ -98,21 +84,19 @@ def one(described: Option, value_type: type) -> Callable[[str], Any]:
     return parse
 
 
-def several(described: Option, value_type: type) -> Callable[[str], tuple[Any, ...]]:
+def several(described: Option) -> Callable[[str], tuple[Any, ...]]:
     """Return a function from words with commas between them to checked values, each once."""
-    parse = one(described, value_type)
+    parse = one(described)
     return lambda text: tuple(dict.fromkeys(parse(word.strip()) for word in text.split(",")))
 
 
-def add_several(
-    parser: Any, flag: str, described: Option, value_type: type, default: object = None
-) -> None:
+def add_several(parser: Any, flag: str, described: Option, default: object = None) -> None:
     """Add a flag of several values with commas between them, required if it has no default."""
-    metavar = _METAVARS[value_type]
+    metavar = _METAVARS[described.kind]
     ending = "" if default is None else f"; default: {default}"
     parser.add_argument(
         flag,
-        type=several(described, value_type),
+        type=several(described),
         required=default is None,
         default=None if default is None else (default,),
         metavar=f"{metavar},...",

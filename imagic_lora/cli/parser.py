@@ -151,7 +151,7 @@ def _add_edit(commands: Any) -> None:
         metavar="TEXT",
         help="prompt to edit towards; default: the one that was given to the fit",
     )
-    add_several(edit, "--alpha", ALPHA, float)
+    add_several(edit, "--alpha", ALPHA)
     _add_seeds(edit)
     _add_out(edit, "PATH", "one .png for one picture, or a folder")
     _add_model(edit, "default: the one that the adapter was fitted on", None)
@@ -164,8 +164,8 @@ def _add_img2img(commands: Any) -> None:
     img2img.add_argument(
         "--target", type=prompt, required=True, metavar="TEXT", help="prompt of the new image"
     )
-    add_several(img2img, "--strength", STRENGTH, float)
-    add_several(img2img, "--noise", NOISE, float, default=0.0)
+    add_several(img2img, "--strength", STRENGTH)
+    add_several(img2img, "--noise", NOISE, default=0.0)
     _add_seeds(img2img)
     _add_out(img2img, "PATH", "one .png for one picture, or a folder")
     _add_model(img2img, f"default: {MODEL}", MODEL)
@@ -216,7 +216,7 @@ def _add_plan(commands: Any) -> None:
 def _add_seeds(parser: Parser) -> None:
     """Add --seeds, which takes the place of the settings' one seed."""
     described = dict(options(SamplingSettings))["seed"]
-    add_several(parser, "--seeds", described, int, default=SamplingSettings.seed)
+    add_several(parser, "--seeds", described, default=SamplingSettings.seed)
 
 
 def _add_out(parser: Parser, metavar: str, help: str) -> None:
