@@ -197,7 +197,9 @@ def _add_models(commands: Any) -> None:
 
 
 def _add_plan(commands: Any) -> None:
-    plan = _add(commands, "plan", "say what a model will need on a GPU, and which levers make it fit")
+    plan = _add(
+        commands, "plan", "say what a model will need on a GPU, and which levers make it fit"
+    )
     plan.add_argument(
         "--model",
         required=True,
