@@ -26,14 +26,14 @@ ROWS = 6
 
 
 def write_sheets(records: Sequence[Record], cases: Sequence[Case], folder: Path) -> None:
-    """Write the sheets of cases as they come, of the product's best and of its worst.
+    """Write the sheets of cases as they come, and of the first method's best and worst.
 
     Args:
-        records: What came of the run.
+        records: What came of the run, in the order of the methods.
         cases: The cases.
         folder: Where the pictures of the run are.
     """
-    leader = next(iter(METHODS))
+    leader = records[0]["method"]
     fixed = f"{METHODS[leader].fixed:g}"
     scores = {r["case"]: r["scores"][fixed] for r in records if r["method"] == leader}
     rated = [case for case in cases if case.name in scores]

@@ -1,4 +1,4 @@
-"""The methods by the names that results have; each at its best settings on the tune split."""
+"""The methods at their defaults, by the names that results have."""
 
 from benchmarks.edits.methods.base import Bench, Method
 from benchmarks.edits.methods.full_unet import EmbeddingOnly, FullUNet

@@ -87,7 +87,7 @@ class Method(Protocol):
 
     Attributes:
         strengths: The strengths that are tried, rising; what they mean is the method's own.
-        fixed: The one of them that does best when it has to serve all cases, on the tune split.
+        fixed: The one of them that serves all cases.
     """
 
     @property
