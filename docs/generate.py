@@ -17,7 +17,9 @@ from typing import Any
 from benchmarks.edits.figures import RESULT, figures
 from benchmarks.world import report
 from imagic_lora.cli import build_parser
-from imagic_lora.memory.footprint import footprints
+from imagic_lora.errors import DeviceError
+from imagic_lora.memory import MemoryPlan
+from imagic_lora.memory.footprint import Footprint, footprints
 from imagic_lora.memory.ladder import LADDER, PHASES
 from imagic_lora.memory.size import gigabytes
 from imagic_lora.settings import (
@@ -30,6 +32,9 @@ from imagic_lora.settings import (
     SamplingSettings,
     options,
 )
+
+CARDS = (2, 4, 6, 8, 12)
+"""Sizes of consumer cards, in GB."""
 
 ROOT = Path(__file__).resolve().parents[1]
 _PART = re.compile(r"(<!-- generated: (?P<name>[^\n]+?) -->\n).*?(<!-- /generated -->)", re.DOTALL)
@@ -189,6 +194,24 @@ def _memory() -> str:
     return _table(("Model", "Lever", *(f"{phase}, GiB" for phase in PHASES), "Budget"), rows)
 
 
+def _cards() -> str:
+    """Return what has to be done for a fit and its edits to fit on cards of several sizes."""
+    header = ("model", *(f"{size} GB card" for size in CARDS))
+    rows = (
+        (model, *(_on_card(found, size) for size in CARDS)) for model, found in footprints().items()
+    )
+    return _table(header, rows)
+
+
+def _on_card(found: Footprint, size: int) -> str:
+    """Return the last lever that a card of a size needs, or that nothing or no lever is enough."""
+    try:
+        levers = MemoryPlan.for_budget(size * 10**9, found).levers
+    except DeviceError:
+        return "too small"
+    return f"up to {levers[-1].name}" if levers else "as it is"
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "FitSettings": lambda: _settings_table(FitSettings),
     "EditSettings": lambda: _settings_table(EditSettings),
@@ -199,6 +222,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "edits": _edits,
     "levers": _levers,
     "memory": _memory,
+    "cards": _cards,
 }
 
 
