@@ -193,8 +193,8 @@ class EditSettings(SamplingSettings):
         choices=("guided", "interpolate"),
     )
     structure_lock: float = option(
-        0.0,
-        "how much of the layout is kept: 0 starts from pure noise, 1 is the input",
+        0.01,
+        "how much of the layout is kept: 0 starts from pure noise, 1 is the input itself",
         low=0,
         high=1,
     )
