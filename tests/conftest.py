@@ -16,6 +16,7 @@ import torch
 from PIL import Image
 
 from imagic_lora import Adapter, FitSettings, ImagicEditor
+from imagic_lora.models.blueprint import find_blueprint
 from tests.tiny import Kind, build
 
 torch.set_num_threads(1)
@@ -94,6 +95,18 @@ def adapter(
         return editor(kind).fit(picture, target="a cat", source="a dog", settings=settings)
 
     return fitted
+
+
+@pytest.fixture
+def tiny(
+    monkeypatch: pytest.MonkeyPatch,
+    editor: Callable[[Kind], ImagicEditor],
+    folder: Callable[[Kind], Path],
+) -> None:
+    """Plan for and load a tiny model, already in memory, whatever model is asked for."""
+    model, blueprint = editor("sd1").model, find_blueprint(folder("sd1"))
+    monkeypatch.setattr("imagic_lora.editor.load_model", lambda *_, **__: model)
+    monkeypatch.setattr("imagic_lora.planning.find_blueprint", lambda _: blueprint)
 
 
 @pytest.fixture(scope="session")

@@ -16,11 +16,10 @@ import torch
 from PIL import Image
 
 import imagic_lora
-from imagic_lora import Adapter, FitError, ImagicEditor, adapter_format
+from imagic_lora import Adapter, FitError, adapter_format
 from imagic_lora.cli.pictures import SHEET
 from imagic_lora.image import open_image
 from imagic_lora.models import families
-from imagic_lora.models.blueprint import find_blueprint
 from imagic_lora.models.source import Source
 from tests.command import Command, runner
 from tests.tiny import Kind
@@ -41,18 +40,6 @@ def place(tmp_path: Path, picture: Image.Image, adapter: Callable[[Kind], Adapte
     picture.save(tmp_path / "good.png")
     adapter("sd1").save(tmp_path / "good.safetensors")
     return tmp_path
-
-
-@pytest.fixture
-def _tiny(
-    monkeypatch: pytest.MonkeyPatch,
-    editor: Callable[[Kind], ImagicEditor],
-    folder: Callable[[Kind], Path],
-) -> None:
-    """Plan for and load a tiny model, already in memory, whatever model is asked for."""
-    model, blueprint = editor("sd1").model, find_blueprint(folder("sd1"))
-    monkeypatch.setattr("imagic_lora.editor.load_model", lambda *_, **__: model)
-    monkeypatch.setattr("imagic_lora.planning.find_blueprint", lambda _: blueprint)
 
 
 @pytest.fixture
@@ -166,7 +153,7 @@ GOOD_IMAGES: dict[str, tuple[Callable[[Path], Path], tuple[int, int]]] = {
 }
 
 
-@pytest.mark.usefixtures("_tiny")
+@pytest.mark.usefixtures("tiny")
 @pytest.mark.parametrize("name", GOOD_IMAGES)
 def test_an_odd_image_is_fitted_as_people_see_it(run: Command, tmp_path: Path, name: str) -> None:
     """Animated, 16-bit, CMYK, palette, RGBA and turned images are handled, not refused."""
@@ -397,13 +384,13 @@ def test_an_image_becomes_an_adapter_and_pictures(
     assert (0, 0) == (fit.code, edit.code)
     assert f"imagic-lora edit {out} --alpha 0.7,0.9,1.1 -o {place}/new/cat-edits" in fit.out
     assert "fit 2/2, loss " in fit.err
-    assert "[4/4] alpha 1, seed 7: sample 2/2" in edit.err
+    assert "[4/4] alpha 1, seed 7: sample 1/1" in edit.err
     names = [f"alpha_{alpha}_seed_{seed}.png" for alpha in (-0.5, 1.0) for seed in (0, 7)]
     assert {*names, SHEET} == {path.name for path in (place / "cats").iterdir()}
     assert f"Wrote 4 pictures to {place / 'cats'}, side by side in sheet.png.\n" == edit.out
 
 
-@pytest.mark.usefixtures("_tiny")
+@pytest.mark.usefixtures("tiny")
 def test_each_setting_reaches_the_picture(run: Command, place: Path) -> None:
     """What was given as flags is what the picture says that it was made with."""
     expected = {
@@ -428,7 +415,7 @@ def test_each_setting_reaches_the_picture(run: Command, place: Path) -> None:
     assert (24, 40) == open_image(place / "a.png").size
 
 
-@pytest.mark.usefixtures("_tiny")
+@pytest.mark.usefixtures("tiny")
 def test_each_setting_reaches_the_fit(run: Command, place: Path) -> None:
     """What was given as flags is what the adapter says that it was fitted with."""
     expected = {
@@ -455,7 +442,7 @@ def test_each_setting_reaches_the_fit(run: Command, place: Path) -> None:
     )
 
 
-@pytest.mark.usefixtures("_tiny")
+@pytest.mark.usefixtures("tiny")
 def test_another_target_needs_no_second_fit(run: Command, place: Path) -> None:
     """--target takes the place of the fit's own."""
     words = ("edit", place / "good.safetensors", "--alpha", 1, *FEW)
@@ -468,7 +455,7 @@ def test_another_target_needs_no_second_fit(run: Command, place: Path) -> None:
     assert pictures[0] != pictures[1]
 
 
-@pytest.mark.usefixtures("_tiny")
+@pytest.mark.usefixtures("tiny")
 def test_img2img_makes_every_strength_noise_and_seed(run: Command, place: Path) -> None:
     """A row of the sheet for each noise and seed, a column for each strength."""
     flags = ("--strength", "0.5,1", "--noise", "0,0.2", "--seeds", "0,1", *FEW)
@@ -484,7 +471,7 @@ def test_img2img_makes_every_strength_noise_and_seed(run: Command, place: Path) 
     assert made[::2] == made[1::2]
 
 
-@pytest.mark.usefixtures("_tiny")
+@pytest.mark.usefixtures("tiny")
 def test_one_picture_in_a_folder_needs_no_sheet(run: Command, place: Path) -> None:
     """A folder is made for one picture too, without a sheet of one."""
     done = run("edit", place / "good.safetensors", "--alpha", 1, "-o", place / "a", *FEW)
@@ -493,7 +480,7 @@ def test_one_picture_in_a_folder_needs_no_sheet(run: Command, place: Path) -> No
     assert f"Wrote {place}/a/alpha_1.0_seed_0.png.\n" == done.out
 
 
-@pytest.mark.usefixtures("_tiny")
+@pytest.mark.usefixtures("tiny")
 @pytest.mark.parametrize("name", ["good.safetensors", "good.png"])
 def test_force_replaces_what_is_there(run: Command, place: Path, name: str) -> None:
     """With --force the old file goes once the new one is whole."""
@@ -509,7 +496,7 @@ def test_force_replaces_what_is_there(run: Command, place: Path, name: str) -> N
     assert before != (place / name).read_bytes()
 
 
-@pytest.mark.usefixtures("_tiny")
+@pytest.mark.usefixtures("tiny")
 @pytest.mark.parametrize("failure", [FitError("it diverged."), RuntimeError("a bug")])
 def test_a_failed_fit_leaves_the_previous_file(
     run: Command, place: Path, failure: Exception, monkeypatch: pytest.MonkeyPatch
@@ -531,7 +518,7 @@ def test_a_failed_fit_leaves_the_previous_file(
     assert before == _listing(place)
 
 
-@pytest.mark.usefixtures("_tiny")
+@pytest.mark.usefixtures("tiny")
 def test_what_is_cut_is_said_once(run: Command, place: Path) -> None:
     """Of a prompt that is too long the lost end is quoted, once for all pictures."""
     target = "a girl with a flower " * 3 + "on a hill"
@@ -545,7 +532,7 @@ def test_what_is_cut_is_said_once(run: Command, place: Path) -> None:
     assert (0, True) == (done.code, "on a hill'" in note)
 
 
-@pytest.mark.usefixtures("_tiny")
+@pytest.mark.usefixtures("tiny")
 def test_a_size_that_is_rounded_is_said(run: Command, place: Path) -> None:
     """A side that is no multiple of 8 is rounded, with a note."""
     out = place / "a.safetensors"
@@ -585,7 +572,7 @@ def test_an_adapter_tells_what_made_it(run: Command, place: Path) -> None:
     assert "losses           4 values, from " in text.out
 
 
-@pytest.mark.usefixtures("_tiny")
+@pytest.mark.usefixtures("tiny")
 def test_a_picture_tells_what_made_it(run: Command, place: Path) -> None:
     """A PNG of ours names its prompt, alpha, settings and adapter."""
     run("edit", place / "good.safetensors", "--alpha", 0.25, "-o", place / "a.png", *FEW)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from imagic_lora import Adapter, ImagicEditor
+from imagic_lora import Adapter
 from tests.command import Command, runner
 from tests.tiny import Kind
 
@@ -60,13 +60,6 @@ def place(tmp_path: Path, picture: Image.Image, adapter: Callable[[Kind], Adapte
 
 
 @pytest.fixture
-def _tiny(monkeypatch: pytest.MonkeyPatch, editor: Callable[[Kind], ImagicEditor]) -> None:
-    """Load a tiny model, already in memory, whatever model is asked for."""
-    model = editor("sd1").model
-    monkeypatch.setattr("imagic_lora.editor.load_model", lambda *_, **__: model)
-
-
-@pytest.fixture
 def press(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """Give a function that makes Ctrl-C come at a given step."""
 
@@ -90,7 +83,7 @@ def _fit(place: Path) -> list[object]:
     return ["fit", *files, "--target", "a cat", *LONG]
 
 
-@pytest.mark.usefixtures("_tiny")
+@pytest.mark.usefixtures("tiny")
 def test_an_interrupted_fit_keeps_what_was_learned(
     run: Command, place: Path, press: Callable[[int], None]
 ) -> None:
@@ -107,7 +100,7 @@ def test_an_interrupted_fit_keeps_what_was_learned(
     assert ("", "imagic-lora: interrupted.") == (done.out, done.err.splitlines()[-1])
 
 
-@pytest.mark.usefixtures("_tiny")
+@pytest.mark.usefixtures("tiny")
 def test_an_earlier_partial_fit_is_kept(
     run: Command, place: Path, press: Callable[[int], None]
 ) -> None:
@@ -121,7 +114,7 @@ def test_an_earlier_partial_fit_is_kept(
     assert 1 == len(Adapter.load(place / "cat.partial-2.safetensors").record.losses)
 
 
-@pytest.mark.usefixtures("_tiny")
+@pytest.mark.usefixtures("tiny")
 def test_a_partial_fit_can_be_edited(
     run: Command, place: Path, press: Callable[[int], None]
 ) -> None:
@@ -135,7 +128,7 @@ def test_a_partial_fit_can_be_edited(
     assert (0, True) == (done.code, out.exists())
 
 
-@pytest.mark.usefixtures("_tiny")
+@pytest.mark.usefixtures("tiny")
 def test_a_second_interrupt_ends_at_once(
     run: Command, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -153,7 +146,7 @@ def test_a_second_interrupt_ends_at_once(
     assert before == {path: path.read_bytes() for path in place.iterdir()}
 
 
-@pytest.mark.usefixtures("_tiny")
+@pytest.mark.usefixtures("tiny")
 def test_interrupted_edits_leave_whole_pictures(
     run: Command, place: Path, press: Callable[[int], None]
 ) -> None:
