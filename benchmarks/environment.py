@@ -11,7 +11,16 @@ from typing import Any
 import torch
 
 RESULTS = Path(__file__).parent / "results"
-_PACKAGES = ("torch", "diffusers", "transformers", "peft", "accelerate", "safetensors")
+_PACKAGES = (
+    "torch",
+    "diffusers",
+    "transformers",
+    "peft",
+    "accelerate",
+    "safetensors",
+    "numpy",
+    "pillow",
+)
 
 
 def describe(device: str = "cpu") -> dict[str, Any]:

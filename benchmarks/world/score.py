@@ -8,10 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
-import subprocess
 import time
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +16,7 @@ os.environ.setdefault("OMP_NUM_THREADS", str(os.cpu_count() or 1))
 
 import torch
 
+from benchmarks.environment import RESULTS, describe
 from benchmarks.world import sheets
 from benchmarks.world.autoencoder import reconstruct, to_tensor
 from benchmarks.world.data import draw_all, held_out_portraits
@@ -32,13 +30,12 @@ from benchmarks.world.measures import (
     reconstruction_figures,
     terse_requests,
 )
-from benchmarks.world.pipeline import MODEL, REPOSITORY, folder_bytes, load_pipeline
+from benchmarks.world.pipeline import MODEL, folder_bytes, load_pipeline
 
 if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline
     from PIL import Image
 
-RESULTS = REPOSITORY / "benchmarks" / "results"
 GUIDANCES = (2.0, 3.0, 4.5, 6.0)
 STEPS = 25
 SEED = 0
@@ -87,24 +84,6 @@ def seconds_per_picture(pipeline: StableDiffusionPipeline, threads: int) -> floa
     return round(min(times), 2)
 
 
-def environment(device: str) -> dict[str, Any]:
-    """What the figures were measured with."""
-    packages = ("torch", "diffusers", "transformers", "numpy", "pillow")
-    return {
-        "commit": _git("rev-parse", "HEAD"),
-        "device": torch.cuda.get_device_name() if device == "cuda" else platform.machine(),
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-        "versions": {name: version(name) for name in packages},
-    }
-
-
-def _git(*arguments: str) -> str:
-    command = ["git", *arguments]
-    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
-    return done.stdout.strip()
-
-
 def main(arguments: list[str] | None = None) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -133,7 +112,7 @@ def main(arguments: list[str] | None = None) -> None:
             "seconds_per_picture_one_thread": seconds_per_picture(pipeline, threads=1),
         },
         "settings": {"seed": SEED, "held_out_drawings": len(portraits), "held_out_from": REPORTING},
-        "environment": environment(device),
+        "environment": describe(device),
         "seconds": 0.0,
     }
     result["seconds"] = round(time.perf_counter() - started, 1)
