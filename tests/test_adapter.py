@@ -39,6 +39,7 @@ def with_tensors(changes: dict[str, torch.Tensor | None]) -> bytes:
     data = made().to_bytes()
     size = int.from_bytes(data[:8], "little")
     metadata = json.loads(data[8 : 8 + size])["__metadata__"]
+    del metadata["modelspec.hash_sha256"]  # or it would be the hash that gives the change away
     tensors = safetensors.torch.load(data) | changes
     kept = {name: tensor for name, tensor in tensors.items() if tensor is not None}
     return safetensors.torch.save(kept, metadata)
@@ -307,7 +308,7 @@ def test_a_thumbnail_that_is_no_jpeg_is_refused(url: str) -> None:
 @pytest.mark.parametrize("name", HOSTILE_TENSORS)
 def test_tensors_that_are_wrong_are_refused(name: str) -> None:
     """Names, pairs, shapes, precision and values are checked before they are believed."""
-    with pytest.raises(AdapterFileError):
+    with pytest.raises(AdapterFileError, match=r"^its tensor|^it has no LoRA"):
         Adapter.from_bytes(with_tensors(HOSTILE_TENSORS[name]))
 
 
