@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from benchmarks.world.portrait import Portrait
 
-SCALE = {"close": 1.0, "far": 0.76}
+SCALE = {"close": 1.0, "far": 0.82}
 
 
 def draw(portrait: Portrait) -> Image.Image:

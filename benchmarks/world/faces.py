@@ -26,17 +26,32 @@ def draw_face(canvas: Canvas, portrait: Portrait) -> None:
     skin = skin_of(portrait)
     line, turn = shade(skin, 0.66), TURN[portrait.head]
     if portrait.subject == "robot":
-        for x in (14.0, 50.0):
-            canvas.ellipse((x + turn, 36), (3.4, 4.6), shade(STEEL, 0.72), shade(STEEL, 0.5))
+        for x in (14.0, 50.0) if portrait.head == "front" else ():
+            canvas.ellipse((x, 36), (3.4, 4.6), shade(STEEL, 0.72), shade(STEEL, 0.5))
         side = [(32, 17), (18, 18), (15, 26), (15, 42), (18.5, 49), (32, 50.5)]
         canvas.blob([(x + turn, y) for x, y in [*side, *reversed(mirror(side[1:-1]))]], skin, line)
+        _side_of_head(canvas, portrait, (3.4, 4.6))
         return
-    if portrait.subject == "boy":
+    if portrait.subject == "boy" and portrait.head == "front":
         for x in (14.5, 49.5):
             canvas.ellipse((x, 38), (2.8, 3.8), skin, line)
     side = [(32, 17), (18.5, 22), (15, 33), (17, 42), (24, 48.5), (32, 51)]
     points = [*side, *reversed(mirror(side[1:-1]))]
     canvas.blob([(x + turn * (1 + max(0.0, y - 38) / 6), y) for x, y in points], skin, line)
+    _side_of_head(canvas, portrait, (2.8, 3.8))
+
+
+def _side_of_head(canvas: Canvas, portrait: Portrait, ear: Point) -> None:
+    """What a turn of the head brings into view: the cheek in shadow and the ear before it."""
+    if portrait.head == "front":
+        return
+    skin = skin_of(portrait)
+    cheek: list[Point] = [(40, 22), (47, 26), (49.2, 34), (47, 42.5), (40.5, 48.4), (43, 37)]
+    center: Point = (45.5, 37)
+    if portrait.head == "right":
+        cheek, center = mirror(cheek), mirror([center])[0]
+    canvas.blob(cheek, shade(skin, 0.7))
+    canvas.ellipse(center, ear, shade(skin, 0.9), shade(skin, 0.55))
 
 
 def eye_centers(portrait: Portrait) -> tuple[tuple[float, float], tuple[float, float]]:
@@ -77,16 +92,16 @@ def draw_expression(canvas: Canvas, portrait: Portrait) -> None:
 
 
 def _smile(canvas: Canvas, x: float) -> None:
-    top: list[Point] = [(x - 6.4, 42.2), (x, 43.0), (x + 6.4, 42.2)]
-    bottom: list[Point] = [(x + 4.4, 47.2), (x, 49.0), (x - 4.4, 47.2)]
+    top: list[Point] = [(x - 7.0, 41.8), (x, 42.8), (x + 7.0, 41.8)]
+    bottom: list[Point] = [(x + 5.2, 47.4), (x, 49.6), (x - 5.2, 47.4)]
     canvas.blob([*top, *bottom], MOUTH, INK, 0.9)
-    canvas.rectangle(x - 4.4, 42.9, x + 4.4, 44.5, WHITE)
+    canvas.rectangle(x - 5.2, 42.7, x + 5.2, 44.6, WHITE)
 
 
 def _frown(canvas: Canvas, x: float) -> None:
-    arc: list[Point] = [(x - 5.2, 48.2), (x - 3.0, 44.9), (x + 3.0, 44.9), (x + 5.2, 48.2)]
-    canvas.stroke(arc, INK, 1.9)
+    arc: list[Point] = [(x - 6.0, 48.6), (x - 3.4, 44.6), (x + 3.4, 44.6), (x + 6.0, 48.6)]
+    canvas.stroke(arc, INK, 2.1)
 
 
 def _gasp(canvas: Canvas, x: float) -> None:
-    canvas.ellipse((x, 45.6), (3.6, 4.0), MOUTH, INK, 1.0)
+    canvas.ellipse((x, 45.6), (4.0, 4.5), MOUTH, INK, 1.0)
