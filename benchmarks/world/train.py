@@ -45,8 +45,8 @@ GPU_BATCH = 8
 """How many times larger batches are on a GPU."""
 
 VAE = Stage("vae", steps=2200, batch=16, rate=2e-3, decay_from=0.5)
-JUDGE = Stage("judge", steps=5000, batch=64, rate=3e-3, average=0.99)
-REFINE = Stage("refine", steps=1000, batch=32, rate=6e-4)
+JUDGE = Stage("judge", steps=7000, batch=64, rate=3e-3, average=0.99)
+REFINE = Stage("refine", steps=6000, batch=32, rate=8e-4)
 DENOISER = Stage("denoiser", steps=6000, batch=32, rate=8e-4)
 
 
