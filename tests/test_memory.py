@@ -19,6 +19,7 @@ from imagic_lora import (
 from imagic_lora.memory import Footprint, MemoryPlan, parse_size, relieved
 from imagic_lora.memory.attention import check_attention
 from imagic_lora.memory.frozen import Stream, freeze, quantise
+from imagic_lora.memory.gating import gating
 from imagic_lora.memory.host import activations_on_host
 from imagic_lora.memory.ladder import LADDER, PHASES
 from imagic_lora.models.stable_diffusion import StableDiffusion
@@ -163,6 +164,35 @@ def test_a_frozen_layer_saves_nothing_for_the_backward_pass() -> None:
         layer(torch.randn(2, 64, requires_grad=True))
 
     assert [] == saved
+
+
+def test_gated_activations_keep_their_input_alone_and_give_the_same_gradients() -> None:
+    """Bit for bit what diffusers' own give, in every layer of a denoiser, and put back after."""
+    denoiser = model().denoiser
+    layers = [layer for layer in denoiser.modules() if type(layer).__name__ == "GEGLU"]
+    ours, theirs = (
+        torch.randn(2, 5, layers[0].proj.in_features, generator=torch.Generator().manual_seed(1))
+        for _ in "ab"
+    )
+    expected = layers[0](theirs.requires_grad_())
+    expected.backward(torch.ones_like(expected))
+    saved: list[torch.Size] = []
+
+    def pack(tensor: torch.Tensor) -> torch.Tensor:
+        saved.append(tensor.shape)
+        return tensor
+
+    with gating(denoiser), gating(denoiser):
+        with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+            found = layers[0](ours.requires_grad_())
+        found.backward(torch.ones_like(found))
+
+    assert torch.equal(expected, found)
+    assert ours.grad is not None
+    assert theirs.grad is not None
+    assert torch.equal(theirs.grad, ours.grad)
+    assert [layers[0].proj.out_features] == [shape[-1] for shape in saved if len(shape) == 3]
+    assert not any("forward" in vars(layer) for layer in layers)
 
 
 def test_activations_come_back_from_host_memory_unchanged() -> None:

@@ -15,6 +15,7 @@ from imagic_lora.errors import DeviceError
 from imagic_lora.memory.attention import attending
 from imagic_lora.memory.footprint import Footprint
 from imagic_lora.memory.frozen import Stream, freeze, release
+from imagic_lora.memory.gating import gating
 from imagic_lora.memory.host import activations_on_host
 from imagic_lora.memory.ladder import LADDER, PHASES, Lever, Phase
 from imagic_lora.memory.size import gigabytes
@@ -180,6 +181,8 @@ class MemoryPlan:
         denoiser.to(self.device)
         with ExitStack() as stack:
             stack.enter_context(attending(denoiser, self.attention, self.device))
+            if training:
+                stack.enter_context(gating(denoiser))
             if checkpointed:
                 stack.enter_context(activations_on_host())
                 denoiser.enable_gradient_checkpointing()
