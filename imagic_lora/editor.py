@@ -220,8 +220,16 @@ class ImagicEditor:
         target = _resolve_target(adapter, target)
         self._check_adapter(adapter)
         latents = self._start_latents(adapter, settings)
-        start = sampling.Start(latents, 1 - settings.structure_lock, settings.seed)
+        free = settings.fidelity == 0
+        start = sampling.Start(latents, 1 - settings.structure_lock, settings.seed, pure=free)
         predictor = self._predictor(adapter, alpha, target, settings)
+        if not free:
+            device = self.plan.device
+            trail = sampling.Trail(
+                self.model.objective, latents.to(device), start.noise().to(device)
+            )
+            reconstruction = self._predictor(adapter, 0.0, target, settings)
+            predictor = sampling.faithful(predictor, reconstruction, trail, settings.fidelity)
         with lora.injected(self.model.denoiser, adapter.lora):
             image = self._denoise(predictor, start, settings, on_progress)
         return Edit(

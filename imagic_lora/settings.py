@@ -192,9 +192,16 @@ class EditSettings(SamplingSettings):
         "how alpha enters: a guided difference of predictions, or the paper's interpolation",
         choices=("guided", "interpolate"),
     )
+    fidelity: float = option(
+        1.0,
+        "how exactly the input is followed where the prompt changes nothing: at 1, alpha 0 is the "
+        "input itself; at 0 it is what the adapter remembers of it",
+        low=0,
+        high=1,
+    )
     structure_lock: float = option(
-        0.01,
-        "how much of the layout is kept: 0 starts from pure noise, 1 is the input itself",
+        0.0,
+        "share of the noise levels that are left out: 0 lets the layout move, 1 is the input",
         low=0,
         high=1,
     )

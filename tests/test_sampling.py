@@ -1,6 +1,6 @@
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import torch
@@ -73,7 +73,7 @@ def test_interpolated_edit_equals_plain_diffusers(
         latents=noise(7),
         output_type="pt",
     ).images
-    settings = EditSettings(direction="interpolate", structure_lock=0, guidance=3, steps=5, seed=7)
+    settings = EditSettings(direction="interpolate", fidelity=0, guidance=3, steps=5, seed=7)
 
     edit = editor(kind).edit(fitted, alpha=alpha, settings=settings)
 
@@ -103,7 +103,7 @@ def test_guided_edit_is_guidance_away_from_the_own_embedding(
         output_type="pt",
         **pooled,
     ).images
-    settings = EditSettings(structure_lock=0, guidance=3, steps=5, seed=7)
+    settings = EditSettings(fidelity=0, guidance=3, steps=5, seed=7)
 
     edit = editor(kind).edit(fitted, alpha=0.8, settings=settings)
 
@@ -126,7 +126,12 @@ def test_a_noised_start_equals_plain_diffusers(
     pipeline.scheduler = model.scheduler(scheduler)
     target = model.encode_prompt("a cat")
     settings = EditSettings(
-        structure_lock=1 - strength, guidance=2, steps=8, seed=7, scheduler=scheduler
+        fidelity=0,
+        structure_lock=1 - strength,
+        guidance=2,
+        steps=8,
+        seed=7,
+        scheduler=scheduler,
     )
     edit = editor("sd1").edit(fitted, settings=settings)
     if strength == 0:  # diffusers refuses to do nothing
@@ -187,6 +192,41 @@ def test_a_negative_prompt_moves_the_start_of_the_difference(editor: Editor) -> 
         found = sampling.guided(model, own, away, target, 2.0)(x_t, t)
 
     torch.testing.assert_close(at_own + 2 * (at_target - at_away), found)
+
+
+@pytest.mark.parametrize("scheduler", get_args(SchedulerName))
+@pytest.mark.parametrize("direction", get_args(Direction))
+@pytest.mark.parametrize("kind", ["sd1", "sd2-v"])
+def test_a_faithful_edit_of_nothing_is_the_input(
+    kind: Kind, direction: Direction, scheduler: SchedulerName, editor: Editor, adapter: Fitted
+) -> None:
+    """At alpha 0 and full fidelity, every sampler ends in the input, however short the fit."""
+    fitted, model = adapter(kind), editor(kind).model
+    x_0 = fitted.latents.float()
+    settings = EditSettings(direction=direction, scheduler=scheduler, steps=6, seed=7)
+
+    edit = editor(kind).edit(fitted, alpha=0.0, target="a cat", settings=settings)
+
+    if scheduler in ("ddim", "model"):  # they end at the schedule's first noise level
+        x_0 = sampling.Trail(model.objective, x_0, noise(7)).at(torch.tensor([0]))
+    assert_same_pixels(model.decode(x_0) / 2 + 0.5, edit.image)
+
+
+def test_fidelity_adds_the_known_error(editor: Editor) -> None:
+    """On the input's own trail, a faithful reconstruction predicts what was mixed in."""
+    model = editor("sd1").model
+    own, x_0, e = model.encode_prompt("a dog"), noise(0), noise(1)
+    trail, t = sampling.Trail(model.objective, x_0, e), torch.tensor([500])
+    plain = sampling.guided(model, own, own, own, 0.0)
+
+    with torch.no_grad():
+        half, full = (
+            sampling.faithful(plain, plain, trail, share)(trail.at(t), t) for share in (0.5, 1.0)
+        )
+        expected = (plain(trail.at(t), t) + e) / 2
+
+    torch.testing.assert_close(full, e)
+    torch.testing.assert_close(half, expected)
 
 
 @pytest.mark.parametrize("direction", ["guided", "interpolate"])
