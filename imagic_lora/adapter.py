@@ -20,6 +20,9 @@ from imagic_lora.settings import FitSettings
 MAX_BYTES = 1 << 30
 """Largest file that is read."""
 
+_OPTIONAL = ("levers", "relieved")
+"""Fields of the record that the file leaves out when they are empty."""
+
 _TEXTS = (
     "family",
     "base_model",
@@ -50,6 +53,8 @@ class FitRecord:
         gap: Loss after the fit as a share of the loss before it, on the same noise; None where
             another tool made the weights.
         versions: Versions of the packages that made it.
+        levers: Names of the levers that were pulled when the fit ended, lowest first.
+        relieved: Those of them that were pulled because the device ran out of memory.
     """
 
     family: str
@@ -65,6 +70,8 @@ class FitRecord:
     losses: tuple[float, ...]
     gap: float | None
     versions: Mapping[str, str]
+    levers: tuple[str, ...] = ()
+    relieved: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,7 +135,9 @@ class Adapter:
         tensors[adapter_format.LATENTS] = self.latents
         if self.conditioning.pooled is not None:
             tensors[adapter_format.POOLED] = self.conditioning.pooled
-        return adapter_format.encode(tensors, asdict(self.record), self.shown())
+        record = asdict(self.record)
+        written = {n: value for n, value in record.items() if value or n not in _OPTIONAL}
+        return adapter_format.encode(tensors, written, self.shown())
 
     def shown(self) -> dict[str, str]:
         """Return what other tools show of the adapter, by their names for it."""
@@ -206,7 +215,7 @@ def read_limited(path: Path) -> bytes:
 def _parse_record(header: Mapping[str, Any]) -> FitRecord:
     """Return the record of a header; unknown fields of a later minor version are left out."""
     wanted = {item.name for item in fields(FitRecord)}
-    missing = wanted - header.keys()
+    missing = wanted - header.keys() - set(_OPTIONAL)
     if missing:
         raise AdapterFileError(f"its header lacks {', '.join(sorted(missing))}.")
     for name in _TEXTS:
@@ -216,7 +225,8 @@ def _parse_record(header: Mapping[str, Any]) -> FitRecord:
         value = header[name]
         if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 8192:
             raise AdapterFileError(f"its header's {name} is {value!r}, allowed is 1 to 8192.")
-    values = {name: header[name] for name in wanted}
+    values = {name: header[name] for name in wanted & header.keys()}
+    values |= {name: _parse_texts(name, header.get(name, [])) for name in _OPTIONAL}
     values |= {
         "settings": _parse_settings(header["settings"]),
         "losses": tuple(_parse_number(value) for value in _parse_list(header["losses"])),
@@ -243,6 +253,12 @@ def _parse_list(value: Any) -> list[Any]:
     if not isinstance(value, list):
         raise AdapterFileError("its header's losses are not a list.")
     return value
+
+
+def _parse_texts(name: str, value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(word, str) for word in value):
+        raise AdapterFileError(f"its header's {name} is not a list of texts.")
+    return tuple(value)
 
 
 def _parse_number(value: Any) -> float:

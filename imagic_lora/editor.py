@@ -123,7 +123,7 @@ class ImagicEditor:
         anchor = self.model.encode_prompt(source or target)
         latents = self.model.encode_image(to_pixels(picture, (width, height)))
         fitted = fitting.fit(self.model, self.plan, latents, anchor, settings, on_progress)
-        self.plan = self.model.plan
+        levers = self._levers()
         return Adapter(
             fitted.lora,
             fitted.conditioning.to("cpu", torch.float16),
@@ -137,6 +137,7 @@ class ImagicEditor:
                 settings=settings,
                 losses=fitted.losses,
                 gap=fitted.gap,
+                **levers,
             ),
             to_thumbnail(picture) if thumbnail else b"",
         )
@@ -239,6 +240,7 @@ class ImagicEditor:
             base_model=self.model.traits.name,
             alpha=alpha,
             adapter_sha256=adapter.sha256,
+            **self._levers(),
         )
 
     def sweep(
@@ -319,6 +321,7 @@ class ImagicEditor:
             strength=strength,
             noise=noise,
             image_sha256=image_hash(picture),
+            **self._levers(),
         )
 
     def _record(self, **values: Any) -> FitRecord:
@@ -386,8 +389,16 @@ class ImagicEditor:
             self.model, self.plan, scheduler, predictor, start, settings.steps, on_progress
         )
         pixels = relieved(self.model, "decode", partial(self.model.decode, latents))
-        self.plan = self.model.plan
         return to_images(pixels)[0]
+
+    def _levers(self) -> dict[str, tuple[str, ...]]:
+        """Go on with the levers that the work ended with; name them all, and those that are new."""
+        before, self.plan = self.plan.levers, self.model.plan
+        after = self.plan.levers
+        return {
+            "levers": tuple(lever.name for lever in after),
+            "relieved": tuple(lever.name for lever in after if lever not in before),
+        }
 
     def _check_adapter(self, adapter: Adapter) -> None:
         """Raise for an adapter of another kind of model; warn for another checkpoint."""

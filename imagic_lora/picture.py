@@ -21,12 +21,16 @@ class Picture:
         target: The prompt that it follows.
         settings: How it was denoised.
         base_model: Name of the base model.
+        levers: Names of the levers that were pulled when it was made, lowest first.
+        relieved: Those of them that were pulled because the device ran out of memory.
     """
 
     image: Image.Image = field(repr=False, compare=False)
     target: str
     settings: SamplingSettings
     base_model: str
+    levers: tuple[str, ...] = ()
+    relieved: tuple[str, ...] = ()
 
     def record(self) -> dict[str, Any]:
         """Return what made the picture, as plain values."""

@@ -182,6 +182,8 @@ HOSTILE_HEADERS: dict[str, Callable[[dict[str, Any]], object]] = {
     "settings that are no object": lambda own: own.update(settings=[]),
     "settings out of range": lambda own: own["settings"].update(rank=0),
     "settings of another type": lambda own: own["settings"].update(seed="x"),
+    "levers that are no list": lambda own: own.update(levers="8-bit"),
+    "a lever that is no text": lambda own: own.update(relieved=[8]),
     "versions that are no object": lambda own: own.update(versions=[1]),
 }
 
@@ -193,6 +195,16 @@ def test_a_header_that_is_wrong_is_refused(name: str) -> None:
 
     with pytest.raises(AdapterFileError):
         Adapter.from_bytes(data)
+
+
+def test_levers_survive_the_file() -> None:
+    """What was pulled to fit is in the file, and nothing is where nothing was."""
+    original = made(levers=("micro-batch", "8-bit"), relieved=("8-bit",))
+
+    loaded = Adapter.from_bytes(original.to_bytes())
+
+    assert (("micro-batch", "8-bit"), ("8-bit",)) == (loaded.record.levers, loaded.record.relieved)
+    assert b"levers" not in made().to_bytes()
 
 
 def test_fields_of_a_later_writer_are_passed_over() -> None:

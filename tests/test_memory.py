@@ -6,11 +6,14 @@ import hypothesis
 import pytest
 import torch
 from hypothesis import strategies
+from PIL import Image
 from torch import nn
 
 from imagic_lora import (
     DeviceError,
+    EditSettings,
     FitSettings,
+    ImagicEditor,
     ImagicWarning,
     MissingExtraError,
     SettingsError,
@@ -261,6 +264,28 @@ def test_a_fit_that_runs_out_of_memory_goes_on_with_one_more_lever(
     assert 1 == small.plan.micro_batch
     assert 8 == len(found.losses)
     assert expected.losses == pytest.approx(found.losses[:2], rel=1e-4)
+
+
+@pytest.mark.filterwarnings("ignore::imagic_lora.ImagicWarning")
+def test_levers_are_recorded(monkeypatch: pytest.MonkeyPatch, picture: Image.Image) -> None:
+    """An adapter and a picture name the levers, and which of them memory ran out for."""
+    loss = fitting._Task.loss
+
+    def limited(task: Any, e: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        if len(t) > 1:
+            raise torch.OutOfMemoryError
+        return loss(task, e, t)
+
+    monkeypatch.setattr(fitting._Task, "loss", limited)
+    plan = dataclasses.replace(PLAN, checkpointing=True)
+    editor = ImagicEditor(model(plan), plan)
+
+    adapter = editor.fit(picture, target="a cat", settings=FitSettings(steps=1, rank=2))
+    edit = editor.edit(adapter, settings=EditSettings(steps=1))
+
+    record = adapter.record
+    assert (("micro-batch", "checkpointing"), ("micro-batch",)) == (record.levers, record.relieved)
+    assert (record.levers, ()) == (edit.levers, edit.relieved)
 
 
 @pytest.mark.filterwarnings("ignore::imagic_lora.ImagicWarning")
