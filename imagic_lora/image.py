@@ -135,6 +135,31 @@ def to_pixels(image: Image.Image, size: tuple[int, int]) -> torch.Tensor:
     return (values / 127.5 - 1).permute(2, 0, 1).unsqueeze(0).contiguous()
 
 
+def to_mask(image: Image.Image, size: tuple[int, int], grid: tuple[int, int]) -> torch.Tensor:
+    """Scale a mask as `to_pixels` scales its image, and return the share of white in each cell.
+
+    Args:
+        image: An image of mode RGB; white is 1, black is 0, grey lies between.
+        size: Width and height of the canvas, in pixels.
+        grid: Rows and columns of cells, such as a canvas has latents.
+
+    Returns:
+        Shares from 0 to 1, float32, shape (1, 1, rows, columns).
+
+    Raises:
+        ImageError: When the mask is black everywhere.
+    """
+    fitted = ImageOps.fit(image.convert("L"), size, method=Image.Resampling.BOX)
+    values = torch.from_numpy(np.array(fitted, dtype=np.float32))[None, None] / 255
+    mask = torch.nn.functional.adaptive_avg_pool2d(values, grid)
+    if not mask.any():
+        raise ImageError(
+            "The mask is black everywhere, so nothing may change; paint white what the edit may "
+            "change."
+        )
+    return mask
+
+
 def to_images(pixels: torch.Tensor) -> list[Image.Image]:
     """Return one RGB image for each picture of a batch.
 

@@ -153,6 +153,17 @@ def faithful(
     return predict
 
 
+def masked(predictor: Predictor, trail: Trail, mask: torch.Tensor) -> Predictor:
+    """Let an edit change only a part of the picture; the rest ends in the input exactly.
+
+    Args:
+        predictor: The edit.
+        trail: Where the input lies at each noise level; denoising must begin on it.
+        mask: Where the edit may change the picture: 1 is fully, 0 not at all; shape (1, 1, h, w).
+    """
+    return lambda x_t, t: torch.lerp(trail.prediction(t), predictor(x_t, t), mask)
+
+
 def _predict_all(
     model: LatentModel, x_t: torch.Tensor, t: torch.Tensor, *conditionings: Conditioning
 ) -> tuple[torch.Tensor, ...]:

@@ -23,6 +23,7 @@ from imagic_lora.image import (
     read_record,
     save_png,
     to_images,
+    to_mask,
     to_pixels,
 )
 
@@ -495,3 +496,28 @@ def test_a_record_is_read_from_images_only(tmp_path: Path) -> None:
 
     with pytest.raises(ImageError):
         read_record(tmp_path / "a.png")
+
+
+def test_a_mask_is_scaled_and_cropped_like_its_image() -> None:
+    """White cells are where the white of the mask lies on the canvas."""
+    mask = Image.new("RGB", (64, 32))
+    mask.paste(WHITE, (48, 0, 64, 32))
+
+    wide = to_mask(mask, (64, 32), (4, 8))
+    half = to_mask(mask, (56, 32), (4, 7))  # crops four columns on either side
+
+    assert wide[0, 0].tolist() == [[0, 0, 0, 0, 0, 0, 1, 1]] * 4
+    assert half[0, 0].tolist() == [[0, 0, 0, 0, 0, 0.5, 1]] * 4
+
+
+def test_a_grey_mask_is_a_share() -> None:
+    """Grey lets a part of the edit through."""
+    grey = to_mask(Image.new("RGB", (32, 32), (51, 51, 51)), (32, 32), (4, 4))
+
+    torch.testing.assert_close(grey, torch.full((1, 1, 4, 4), 0.2))
+
+
+def test_a_black_mask_is_refused() -> None:
+    """A mask under which nothing may change is a mistake."""
+    with pytest.raises(ImageError, match="black everywhere"):
+        to_mask(Image.new("RGB", (32, 32)), (32, 32), (4, 4))

@@ -229,6 +229,24 @@ def test_fidelity_adds_the_known_error(editor: Editor) -> None:
     torch.testing.assert_close(half, expected)
 
 
+def test_outside_a_mask_the_input_stays(editor: Editor) -> None:
+    """Denoised with a mask, latents outside it are the input's, and others are not."""
+    model, plan = editor("sd1").model, editor("sd1").plan
+    own, target = model.encode_prompt("a dog"), model.encode_prompt("a cat")
+    start = sampling.Start(noise(0), 1.0, 3, pure=False)
+    trail = sampling.Trail(model.objective, noise(0), start.noise())
+    mask = torch.zeros(1, 1, 16, 16)
+    mask[..., :8] = 1
+    predictor = sampling.masked(
+        sampling.guided(model, own, own, target, 4.0), trail, mask.to(plan.device)
+    )
+
+    found = sampling.denoise(model, plan, model.scheduler("dpm++"), predictor, start, 6, ignore)
+
+    torch.testing.assert_close(found[..., 8:], noise(0)[..., 8:], rtol=0, atol=1e-5)
+    assert (found - noise(0))[..., :8].abs().amax(dim=(1, 2)).min() > 0.01
+
+
 @pytest.mark.parametrize("direction", ["guided", "interpolate"])
 def test_alpha_is_continuous(direction: Direction, editor: Editor, adapter: Fitted) -> None:
     """A small change of alpha changes the picture little, everywhere from below 0 to above 1."""
