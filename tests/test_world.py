@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image, ImageChops
 
-from benchmarks.world import architecture, captions, report
+from benchmarks.world import architecture, captions
 from benchmarks.world.autoencoder import reconstruct, signal_to_noise, to_tensor
 from benchmarks.world.data import draw_all, held_out_portraits, training_portraits
 from benchmarks.world.drawing import draw
@@ -238,11 +238,3 @@ def test_judge_has_a_row_for_every_value() -> None:
     assert {name: row.shape[1] for name, row in logits.items()} == {
         name: len(values) for name, values in ATTRIBUTES.items()
     }
-
-
-def test_report_needs_its_markers() -> None:
-    """Filling replaces what is between the markers, and a page without them is refused."""
-    page = f"a\n{report.OPENING}\nold\n{report.CLOSING}\nb\n"
-    assert report.fill(page, "new") == f"a\n{report.OPENING}\nnew\n{report.CLOSING}\nb\n"
-    with pytest.raises(ValueError, match="lacks"):
-        report.fill("no markers", "new")

@@ -1,21 +1,12 @@
-"""Puts the figures of `benchmarks/results/world.json` into the demo model's page.
-
-`python -m benchmarks.world.report` fills the page; with `--check` it writes
-nothing and exits with 1 if the page and the figures differ.
-"""
+"""The figures of `benchmarks/results/world.json` as tables, for the demo model's page."""
 
 from __future__ import annotations
 
-import argparse
-import json
-import sys
 from typing import Any
 
-from benchmarks.world.pipeline import REPOSITORY
+from benchmarks.environment import RESULTS
 
-PAGE = REPOSITORY / "docs" / "demo-model.md"
-RESULT = REPOSITORY / "benchmarks" / "results" / "world.json"
-OPENING, CLOSING = "<!-- generated: world -->", "<!-- /generated -->"
+RESULT = RESULTS / "world.json"
 
 
 def figures(result: dict[str, Any]) -> str:
@@ -48,37 +39,5 @@ def figures(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def fill(page: str, generated: str) -> str:
-    """The page with its generated part replaced.
-
-    Raises:
-        ValueError: If the page does not hold both markers, in order.
-    """
-    before, opening, rest = page.partition(OPENING)
-    _, closing, after = rest.partition(CLOSING)
-    if not opening or not closing:
-        raise ValueError(f"the page lacks {OPENING!r} followed by {CLOSING!r}")
-    return f"{before}{OPENING}\n{generated}\n{CLOSING}{after}"
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """The command line; returns the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="compare only")
-    options = parser.parse_args(arguments)
-    page = PAGE.read_text()
-    filled = fill(page, figures(json.loads(RESULT.read_text())))
-    if options.check:
-        if page != filled:
-            print(f"{PAGE} differs from {RESULT}: run python -m benchmarks.world.report")
-        return int(page != filled)
-    PAGE.write_text(filled)
-    return 0
-
-
 def _percent(share: float) -> str:
     return f"{100 * share:.1f} %"
-
-
-if __name__ == "__main__":
-    sys.exit(main())
