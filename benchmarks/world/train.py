@@ -46,7 +46,7 @@ GPU_BATCH = 8
 
 VAE = Stage("vae", steps=2200, batch=16, rate=2e-3, decay_from=0.5)
 JUDGE = Stage("judge", steps=7000, batch=64, rate=3e-3, average=0.99)
-REFINE = Stage("refine", steps=7000, batch=32, rate=8e-4)
+REFINE = Stage("refine", steps=6400, batch=32, rate=8e-4)
 DENOISER = Stage("denoiser", steps=6000, batch=32, rate=8e-4)
 
 
