@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import json
+import itertools
 import re
-from typing import Any
+from collections import Counter
+from typing import TYPE_CHECKING
 
-from tokenizers import Tokenizer
-from tokenizers.models import BPE
-from tokenizers.trainers import BpeTrainer
 from transformers import CLIPTokenizer
 
 from benchmarks.world.architecture import TEXT_LENGTH
 from benchmarks.world.captions import vocabulary_texts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 START, END = "<|startoftext|>", "<|endoftext|>"
 WORD_END = "</w>"
@@ -38,21 +39,41 @@ COMMON_WORDS = tuple(_COMMON.split())
 
 def make_tokenizer() -> CLIPTokenizer:
     """A tokenizer in which every known word is one token and any text is representable."""
-    model = Tokenizer(BPE(end_of_word_suffix=WORD_END))
-    trainer = BpeTrainer(
-        vocab_size=10_000,  # more than is ever needed, so that merging goes on until words are whole
-        min_frequency=1,
-        end_of_word_suffix=WORD_END,
-        show_progress=False,
-    )
-    model.train_from_iterator(sorted(caption_words() | set(COMMON_WORDS)), trainer)
-    merges: Any = [tuple(pair) for pair in json.loads(model.to_str())["model"]["merges"]]
+    merges = learn_merges(caption_words() | set(COMMON_WORDS))
     letters = byte_letters()
     tokens = [*letters, *(letter + WORD_END for letter in letters)]
     tokens += [left + right for left, right in merges]
     tokens = [*dict.fromkeys(tokens), START, END]
     ids = {token: index for index, token in enumerate(tokens)}
     return CLIPTokenizer(vocab=ids, merges=merges, model_max_length=TEXT_LENGTH)
+
+
+def learn_merges(words: Iterable[str]) -> list[tuple[str, str]]:
+    """Join the most frequent pair of neighbours until every word is one token.
+
+    Pairs of equal frequency go in alphabetical order. The tokenizers library leaves that order to
+    chance, and token ids that differ from run to run make a model forget words when its training
+    is taken up again.
+    Source: Sennrich et al. 2016, arXiv 1508.07909, algorithm 1.
+    """
+    spelled = [[*word[:-1], word[-1] + WORD_END] for word in sorted(words)]
+    merges = []
+    while pairs := Counter(pair for word in spelled for pair in itertools.pairwise(word)):
+        best = min(pairs, key=lambda pair: (-pairs[pair], pair))
+        merges.append(best)
+        spelled = [_joined(word, best) for word in spelled]
+    return merges
+
+
+def _joined(word: list[str], pair: tuple[str, str]) -> list[str]:
+    """The tokens of a word, with every such pair made one."""
+    joined: list[str] = []
+    for token in word:
+        if joined and (joined[-1], token) == pair:
+            joined[-1] += token
+        else:
+            joined.append(token)
+    return joined
 
 
 def caption_words() -> set[str]:
