@@ -54,7 +54,7 @@ def write_result(name: str, result: dict[str, Any]) -> Path:
 def _commit() -> str:
     """Return the commit of the working tree, marked if files that matter have changed since."""
     head = _git("rev-parse", "HEAD")
-    changed = _git("status", "--porcelain", "--", "imagic_lora", "benchmarks/*.py")
+    changed = _git("status", "--porcelain", "--", ":/imagic_lora", ":/benchmarks/*.py")
     return f"{head} with changes" if changed else head
 
 

@@ -32,6 +32,7 @@ from imagic_lora.settings import (
     ALPHA,
     NOISE,
     STRENGTH,
+    Attention,
     EditSettings,
     FitSettings,
     SamplingSettings,
@@ -62,6 +63,7 @@ class ImagicEditor:
         *,
         memory: MemoryPlan | str | int = "auto",
         device: str | None = None,
+        attention: Attention = "auto",
         config: str | Path | None = None,
     ) -> "ImagicEditor":
         """Load a base model.
@@ -73,15 +75,20 @@ class ImagicEditor:
                 such as "8GB", bytes, or a whole plan.
             device: Where the work is done, e.g. "cuda" or "cpu"; default: a GPU where there is one.
                 A whole plan has its own.
+            attention: Kernel of the denoiser's attention: "auto" leaves the choice to PyTorch,
+                "sdpa" allows its fused kernels only, "xformers" uses that package. A whole plan has
+                its own.
             config: For a checkpoint file: a pipeline folder of the same kind, whose configuration
                 and tokenizers are used, so that no network is needed.
 
         Raises:
             ModelError: When the model is missing, incomplete or of an unsupported kind.
-            SettingsError: When the memory is no size.
-            DeviceError: When the device is not there, or too small for the model.
+            SettingsError: When the memory is no size, or there is no such attention.
+            DeviceError: When the device is not there, too small for the model, or cannot run the
+                attention.
+            MissingExtraError: When the attention is a package's that is not installed.
         """
-        plan = planning.choose(source, memory, device)
+        plan = planning.choose(source, memory, device, attention)
         model = load_model(source, plan, config=None if config is None else Path(config))
         return cls(model, plan)
 

@@ -8,8 +8,8 @@ arXiv 2309.10556, section 3.2.
 
 import math
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 
@@ -167,17 +167,18 @@ def _task(
     return _Task(model, latents.to(plan.device).clone(), anchor.trainable())
 
 
-@torch.enable_grad()
-def rehearse(
+@contextmanager
+def rehearsal(
     model: LatentModel,
     plan: MemoryPlan,
     latents: torch.Tensor,
     anchor: Conditioning,
     settings: FitSettings,
-) -> None:
-    """Make one optimiser step as a fit makes it, its optimiser's state in place; keep nothing.
+) -> Iterator[Callable[[], float]]:
+    """Hold all that a fit holds for the length of a block, and give what makes one optimiser step.
 
-    It needs as much memory as a whole fit, so this is what is counted and measured.
+    One step needs as much memory as a whole fit, and as much time as any other step, so this is
+    what is counted and measured. Nothing that is learned is kept.
 
     Args:
         model: The base model; it is unchanged afterwards.
@@ -185,9 +186,13 @@ def rehearse(
         latents: Latents of the image, shape (1, C, h, w), float32.
         anchor: Where the embedding starts, batch 1.
         settings: How to fit.
+
+    Yields:
+        A function that makes one step and returns its mean loss.
     """
     task = _task(model, plan, latents, anchor)
     with ExitStack() as levers:
+        levers.enter_context(torch.enable_grad())
         stage = _Stage(task, settings, [], ignore, levers)
         stage.pull()
         lora_seed = generator(settings.seed, "lora")
@@ -198,7 +203,7 @@ def rehearse(
         for parameter in (*task.conditioning.tensors(), *weights):
             parameter.grad = torch.zeros_like(parameter)
         optimiser.step()
-        stage.step(stage.draws("fit"), optimiser, stage.scaler())
+        yield partial(stage.step, stage.draws("fit"), optimiser, stage.scaler())
 
 
 @dataclass(frozen=True)

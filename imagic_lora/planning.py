@@ -4,6 +4,8 @@ Counting runs the real code at the real size on tensors without data, phase by p
 weights and no GPU; for the largest models it takes a few minutes.
 """
 
+import itertools
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -15,15 +17,23 @@ import torch
 from imagic_lora import fitting, lora, sampling
 from imagic_lora.conditioning import Conditioning
 from imagic_lora.errors import DeviceError
-from imagic_lora.memory import Footprint, MemoryPlan, footprints, parse_size, predict
+from imagic_lora.memory import (
+    Footprint,
+    MemoryPlan,
+    footprints,
+    parse_size,
+    peak_bytes,
+    predict,
+)
+from imagic_lora.memory.attention import check_attention
 from imagic_lora.memory.counting import ByteCounter, pretend, pretending
 from imagic_lora.memory.device import free_bytes, total_bytes
 from imagic_lora.memory.ladder import LADDER, PHASES, Phase
 from imagic_lora.memory.size import gigabytes
 from imagic_lora.models import LatentModel
 from imagic_lora.models.blueprint import BLUEPRINTS, Blueprint, find_blueprint
-from imagic_lora.progress import ignore
-from imagic_lora.settings import FitSettings
+from imagic_lora.progress import OnProgress, Progress, ignore
+from imagic_lora.settings import Attention, FitSettings
 
 _GUIDANCE = 4.0
 
@@ -71,13 +81,20 @@ class Forecast:
         )
 
 
-def forecast(model: str | Path, memory: str | int, *, exact: bool = False) -> Forecast:
+def forecast(
+    model: str | Path,
+    memory: str | int,
+    *,
+    exact: bool = False,
+    on_progress: OnProgress = ignore,
+) -> Forecast:
     """Return what a model needs on a CUDA device within a budget; nothing is loaded.
 
     Args:
         model: "sd15", "sd21", "sdxl", a pipeline folder, a Hub name, or a checkpoint.
         memory: Budget: a size such as "6GB", or bytes.
         exact: Count the plan again now instead of reading what was counted before.
+        on_progress: Called after every phase that is counted now.
 
     Raises:
         ModelError: When there is no such model.
@@ -86,10 +103,12 @@ def forecast(model: str | Path, memory: str | int, *, exact: bool = False) -> Fo
     """
     blueprint = find_blueprint(model)
     budget = parse_size(memory)
-    plan = MemoryPlan.for_budget(budget, footprint(blueprint))
-    rows = plan.explain(footprint(blueprint))
-    if exact:
-        counted = count(blueprint, plan)
+    known = _known(blueprint)
+    found = known or count_ladder(blueprint, budget, on_progress)
+    plan = MemoryPlan.for_budget(budget, found)
+    rows = plan.explain(found)
+    if exact and known:
+        counted = count(blueprint, plan, PHASES, _counting(on_progress, len(PHASES)))
         rows = [
             {**row, "counted_bytes": found, "predicted_bytes": predict(found)}
             for row, found in zip(rows, counted.values(), strict=True)
@@ -97,21 +116,31 @@ def forecast(model: str | Path, memory: str | int, *, exact: bool = False) -> Fo
     return Forecast(blueprint.name, budget, plan, rows)
 
 
-def choose(model: str | Path, memory: MemoryPlan | str | int, device: str | None) -> MemoryPlan:
+def choose(
+    model: str | Path,
+    memory: MemoryPlan | str | int,
+    device: str | None,
+    attention: Attention = "auto",
+) -> MemoryPlan:
     """Return the plan for a model on a device of this machine.
 
     Args:
         model: What is about to be loaded.
         memory: "auto" (what the device has free), a size such as "8GB", bytes, or a plan.
         device: A torch device; default: a GPU where there is one.
+        attention: Kernel of the denoiser's attention.
 
     Raises:
-        SettingsError: When the memory is no size.
-        DeviceError: When the device is missing, has less than that, or is too small.
+        SettingsError: When the memory is no size, or there is no such attention.
+        DeviceError: When the device is missing, has less than that, is too small, or cannot run
+            that attention.
+        MissingExtraError: When the attention is a package's that is not installed.
     """
     if isinstance(memory, MemoryPlan):
+        check_attention(memory.attention, memory.device)
         return memory
-    base = MemoryPlan.automatic(device)
+    base = MemoryPlan.automatic(device, attention)
+    check_attention(attention, base.device)
     if memory == "auto":
         known = _known(find_blueprint(model))
         if known is None:
@@ -123,12 +152,10 @@ def choose(model: str | Path, memory: MemoryPlan | str | int, device: str | None
             f"{gigabytes(budget)} of memory were asked for, and the device {str(base.device)!r} "
             f"has {gigabytes(total_bytes(base.device))}; ask for less, or for 'auto'."
         )
-    return MemoryPlan.for_budget(budget, footprint(find_blueprint(model)), base)
-
-
-def footprint(blueprint: Blueprint) -> Footprint:
-    """Return what a model needs at every rung: from the table, or counted now if it is not there."""
-    return _known(blueprint) or count_ladder(blueprint)
+    blueprint = find_blueprint(model)
+    # What is counted is half precision.
+    found = _known(blueprint) or count_ladder(blueprint, 2 * budget // base.dtype.itemsize)
+    return MemoryPlan.for_budget(budget, found, base)
 
 
 def _known(blueprint: Blueprint) -> Footprint | None:
@@ -139,19 +166,52 @@ def _known(blueprint: Blueprint) -> Footprint | None:
     return None
 
 
-def count_ladder(blueprint: Blueprint) -> Footprint:
-    """Count a model at every rung of the ladder; a phase only where a lever acts on it."""
+def count_ladder(blueprint: Blueprint, enough: int, on_progress: OnProgress = ignore) -> Footprint:
+    """Count a model rung by rung up the ladder; a phase only where a lever acts on it.
+
+    Args:
+        blueprint: The model.
+        enough: Rungs above the first that needs no more than this, in bytes, are not counted, and
+            taken to need as much.
+        on_progress: Called after every phase.
+    """
     plan = MemoryPlan(torch.device("cpu"), torch.bfloat16)
-    rungs = [count(blueprint, plan)]
+    counted = _counting(on_progress, len(PHASES) + sum(len(lever.slower) for lever in LADDER))
+    rungs = [count(blueprint, plan, PHASES, counted)]
     for lever in LADDER:
+        if max(map(predict, rungs[-1].values())) <= enough:
+            rungs.append(rungs[-1])
+            continue
         plan = plan.climb((lever,))
         phases = tuple(phase for phase in PHASES if phase in lever.slower)
-        rungs.append({**rungs[-1], **count(blueprint, plan, phases)})
+        rungs.append({**rungs[-1], **count(blueprint, plan, phases, counted)})
     return Footprint(blueprint.name, {phase: [rung[phase] for rung in rungs] for phase in PHASES})
 
 
+def _counting(on_progress: OnProgress, steps: int) -> Callable[[], None]:
+    """Return what is to be called after every phase that was counted."""
+    began, step = time.monotonic(), itertools.count(1)
+
+    def counted() -> None:
+        on_progress(
+            Progress(
+                phase="count",
+                step=next(step),
+                steps=steps,
+                loss=None,
+                seconds=time.monotonic() - began,
+                peak_bytes=peak_bytes(torch.device("cpu")),
+            )
+        )
+
+    return counted
+
+
 def count(
-    blueprint: Blueprint, plan: MemoryPlan, phases: tuple[Phase, ...] = PHASES
+    blueprint: Blueprint,
+    plan: MemoryPlan,
+    phases: tuple[Phase, ...] = PHASES,
+    counted: Callable[[], None] = lambda: None,
 ) -> dict[Phase, int]:
     """Return the most bytes that the tensors of each phase take under a plan.
 
@@ -159,6 +219,7 @@ def count(
         blueprint: The model.
         plan: The plan; its device is taken to be one with memory of its own.
         phases: Which phases to count.
+        counted: Called after every phase.
     """
     # The CPU stands for the device: fake tensors on a GPU need a build of PyTorch for it.
     plan = replace(plan, device=torch.device("cpu"), dtype=torch.bfloat16, attention="auto")
@@ -167,7 +228,11 @@ def count(
         for part in model.parts():
             pretend(part)
         model.replan(plan)
-        return {phase: _count_phase(model, _WORK[phase], phase) for phase in phases}
+        found: dict[Phase, int] = {}
+        for phase in phases:
+            found[phase] = _count_phase(model, _WORK[phase], phase)
+            counted()
+        return found
 
 
 def _count_phase(model: LatentModel, work: Callable[[LatentModel], object], phase: Phase) -> int:
@@ -204,7 +269,9 @@ def _encode_image(model: LatentModel) -> None:
 def _fit(model: LatentModel) -> None:
     # From the second sample on, a step holds the gradient of the ones before: two are like four.
     settings = FitSettings(batch=4 if model.plan.micro_batch > 1 else 2)
-    fitting.rehearse(model, model.plan, _latents(model), _conditioning(model), settings)
+    inputs = _latents(model), _conditioning(model)
+    with fitting.rehearsal(model, model.plan, *inputs, settings) as step:
+        step()
 
 
 def _sample(model: LatentModel) -> None:
@@ -240,7 +307,7 @@ def _latents(model: LatentModel) -> torch.Tensor:
 
 
 def _conditioning(model: LatentModel) -> Conditioning:
-    """Return a conditioning of the model's widths."""
+    """Return a conditioning of the model's widths, as long as CLIP's prompts can be."""
     traits = model.traits
     tokens = torch.zeros(1, 77, traits.token_width)
     pooled = None if traits.pooled_width is None else torch.zeros(1, traits.pooled_width)

@@ -14,6 +14,7 @@ from imagic_lora.errors import SettingsError, near_match
 
 FitMode = Literal["joint", "two-stage"]
 Direction = Literal["guided", "interpolate"]
+Attention = Literal["auto", "sdpa", "xformers"]
 SchedulerName = Literal["ddim", "dpm++", "euler", "heun", "unipc", "model"]
 
 
@@ -103,6 +104,12 @@ ALPHA = Option(
 )
 STRENGTH = Option("share of the noise levels that img2img runs: 0 keeps the input", low=0, high=1)
 NOISE = Option("extra noise mixed into the input of img2img", low=0, high=1)
+ATTENTION = Option(
+    "kernel of the denoiser's attention: auto leaves the choice to PyTorch, sdpa allows its fused "
+    "kernels only, xformers uses that package",
+    kind=str,
+    choices=get_args(Attention),
+)
 
 
 @dataclass(frozen=True, kw_only=True)

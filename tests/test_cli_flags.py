@@ -38,7 +38,16 @@ OWN = {
 }
 """Flags that are no field of the settings; `--seeds` takes the place of the field `seed`."""
 
-SHARED = {"--help", "--out", "--force", "--model", "--config", "--device", "--memory"}
+SHARED = {
+    "--help",
+    "--out",
+    "--force",
+    "--model",
+    "--config",
+    "--device",
+    "--memory",
+    "--attention",
+}
 SETTINGS = [
     (command, name, described)
     for command, kind in KINDS.items()

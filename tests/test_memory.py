@@ -92,12 +92,26 @@ def test_a_larger_budget_never_adds_a_lever(counts: list[int], budget: int, more
 def test_a_budget_below_the_floor_names_the_smallest_that_would_do() -> None:
     """The named budget is then enough, with every lever pulled."""
     floor = FOOTPRINT.peak(len(LADDER))
+    card = MemoryPlan(torch.device("cuda"), torch.float16)
 
     with pytest.raises(DeviceError, match=r"with every lever pulled it needs 0.51 GB"):
-        MemoryPlan.for_budget(floor - 1, FOOTPRINT, dataclasses.replace(PLAN, dtype=torch.float16))
-    plan = MemoryPlan.for_budget(floor, FOOTPRINT, dataclasses.replace(PLAN, dtype=torch.float16))
+        MemoryPlan.for_budget(floor - 1, FOOTPRINT, card)
+    plan = MemoryPlan.for_budget(floor, FOOTPRINT, card)
 
     assert LADDER == plan.levers
+
+
+def test_a_cpu_has_no_use_for_the_memory_of_the_host() -> None:
+    """Where device and host are one, no lever is pulled that moves things from one to the other."""
+    half = dataclasses.replace(PLAN, dtype=torch.float16)
+    floor = FOOTPRINT.peak(len(LADDER) - 1)
+
+    with pytest.raises(DeviceError):
+        MemoryPlan.for_budget(floor - 1, FOOTPRINT, half)
+    plan = MemoryPlan.for_budget(floor, FOOTPRINT, half)
+
+    assert ["micro-batch", "checkpointing", "tiling", "8-bit"] == [one.name for one in plan.levers]
+    assert floor == max(row["predicted_bytes"] for row in plan.explain(FOOTPRINT))
 
 
 def test_a_plan_explains_every_phase() -> None:
@@ -299,6 +313,32 @@ def test_when_the_ladder_ends_the_error_names_what_was_tried() -> None:
         DeviceError, match=r"'decode'.*offload, tiling, streaming\b.*smaller canvas"
     ):
         relieved(model(), "decode", hopeless)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"attention": "xformer"}, r"attention was 'xformer', allowed is .* mean 'xformers'\?"),
+        ({"micro_batch": 0}, "micro_batch was 0, allowed is 1 or more"),
+    ],
+)
+def test_a_plan_that_makes_no_sense_is_refused(change: dict[str, Any], said: str) -> None:
+    """A plan is checked when it is made, whoever makes it."""
+    with pytest.raises(SettingsError, match=said):
+        dataclasses.replace(PLAN, **change)
+
+
+def test_a_kernel_that_is_not_there_is_refused_before_anything_is_loaded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whether it comes with a plan or beside a budget."""
+    monkeypatch.setattr("imagic_lora.memory.attention.find_spec", lambda _: None)
+    plan = dataclasses.replace(PLAN, attention="xformers")
+
+    with pytest.raises(MissingExtraError):
+        ImagicEditor.from_pretrained("demo", memory=plan)
+    with pytest.raises(MissingExtraError):
+        ImagicEditor.from_pretrained("demo", device="cpu", attention="xformers")
 
 
 def test_xformers_is_never_replaced_in_silence(monkeypatch: pytest.MonkeyPatch) -> None:

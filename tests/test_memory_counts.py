@@ -11,7 +11,7 @@ PLAN = MemoryPlan(torch.device("cpu"), torch.bfloat16)
 RUNGS = {lever.name: rung for rung, lever in enumerate(LADDER, 1)}
 LIMITS = {
     ("sd15", "checkpointing"): 1.85,
-    ("sd15", "8-bit"): 0.96,
+    ("sd15", "8-bit"): 0.95,
     ("sd15", "streaming"): 0.45,
     ("sdxl", "checkpointing"): 5.4,
     ("sdxl", "8-bit"): 2.9,

@@ -15,6 +15,6 @@ def load_editor(args: argparse.Namespace, model: str, terminal: Terminal) -> Ima
         model: What to load.
         terminal: Where to say so.
     """
-    plan = choose(model, args.memory, args.device)
+    plan = choose(model, args.memory, args.device, args.attention)
     terminal.say(f"loading {model} on {plan.device}")
     return ImagicEditor.from_pretrained(model, memory=plan, config=args.config)

@@ -15,6 +15,7 @@ from imagic_lora.cli.flags import add_settings, add_several, prompt
 from imagic_lora.errors import InputError, near_match
 from imagic_lora.settings import (
     ALPHA,
+    ATTENTION,
     NOISE,
     STRENGTH,
     EditSettings,
@@ -255,4 +256,10 @@ def _add_model(parser: Parser, ending: str, default: str | None) -> None:
         default="auto",
         metavar="SIZE",
         help="what the work may take on the device, e.g. 8GB (default: auto, what is free)",
+    )
+    group.add_argument(
+        "--attention",
+        choices=ATTENTION.choices,
+        default="auto",
+        help=f"{ATTENTION.help} (default: auto)",
     )

@@ -9,5 +9,7 @@ from imagic_lora.planning import forecast
 
 def run(args: argparse.Namespace, terminal: Terminal) -> None:
     """Write the table of the phases, or JSON."""
-    found = forecast(args.model, args.memory, exact=args.exact)
+    found = forecast(
+        args.model, args.memory, exact=args.exact, on_progress=terminal.progress(args.model)
+    )
     terminal.tell(json.dumps(found.record(), indent=2) if args.json else found.table())

@@ -30,11 +30,13 @@ def freeze(module: nn.Module, *, eight_bit: bool, stream: "Stream | None" = None
         stream: Where to fetch the weights from host memory through; None holds them with the
             module.
     """
+    workspace = _Workspace()
     layers = [layer for path, layer in module.named_modules() if path not in _KEPT]
     for layer in layers:
         if type(layer) in _FROZEN:
             weight: torch.Tensor = layer._parameters.pop("weight")
             layer.__class__ = _FROZEN[type(layer)]
+            layer._workspace = workspace
             layer._hold((weight.detach(),), None)
         if isinstance(layer, _Frozen):
             stored = layer._stored()
@@ -70,9 +72,27 @@ def quantise(weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return codes.to(torch.int8), scale
 
 
+class _Workspace:
+    """Where a CPU dequantises the weights of one module, each in the place of the one before it.
+
+    Fresh memory takes the system several times longer to hand over than the weight takes to make; a
+    GPU's allocator keeps what was freed.
+    """
+
+    def __init__(self) -> None:
+        self._memory = torch.empty(0)
+
+    def take(self, shape: torch.Size, dtype: torch.dtype) -> torch.Tensor:
+        """Return a tensor, whose values last until the next one is taken."""
+        if self._memory.numel() < shape.numel() or self._memory.dtype != dtype:
+            self._memory = torch.empty(shape.numel(), dtype=dtype)
+        return self._memory[: shape.numel()].view(shape)
+
+
 class _Frozen(nn.Module):
     """A layer whose `weight` is made anew whenever it is asked for."""
 
+    _workspace: _Workspace
     _stream: "Stream | None"
     _host: tuple[torch.Tensor, ...]
 
@@ -96,12 +116,15 @@ class _Frozen(nn.Module):
 
     @property
     def weight(self) -> torch.Tensor:
-        """The weight as the layer computes with it, on the device."""
+        """The weight as the layer computes with it, on the device; used before the next is made."""
         stored = self._stored() if self._stream is None else self._stream.fetch(self)
         if len(stored) == 1:
             return stored[0]
         codes, scale = stored
-        return codes.to(scale.dtype).mul_(scale)
+        if type(codes) is torch.Tensor and codes.device.type == "cpu":
+            return self._workspace.take(codes.shape, scale.dtype).copy_(codes).mul_(scale)
+        # On a GPU, and where one is counted for: a single pass, into memory of its own.
+        return codes * scale
 
     def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:  # noqa: FBT001
         """Save the weight as it is stored, wherever it lies."""

@@ -19,12 +19,15 @@ class Lever:
         changes: Fields of a plan that it sets.
         slower: How many times longer each phase that it acts on is expected to take.
         help: One sentence, no full stop.
+        moves: Whether it moves things from the device into the host's memory, which saves nothing
+            where the two are one.
     """
 
     name: str
     changes: Mapping[str, Any]
     slower: Mapping[Phase, float]
     help: str
+    moves: bool = False
 
 
 LADDER = (
@@ -39,6 +42,7 @@ LADDER = (
         {"offload_denoiser": True},
         {"text encode": 1.0, "image encode": 1.0, "decode": 1.0},
         "take the denoiser off the device while the encoders work",
+        moves=True,
     ),
     Lever(
         "checkpointing",
@@ -63,6 +67,7 @@ LADDER = (
         {"streaming": True},
         {"text encode": 1.0, "image encode": 1.5, "fit": 3.0, "sample": 2.0, "decode": 1.5},
         "hold frozen weights in host memory, and fetch each while the layer before it computes",
+        moves=True,
     ),
 )
 """The order: first what changes no result and costs little time, then what changes no result, then

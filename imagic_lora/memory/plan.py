@@ -7,11 +7,12 @@ frozen weights are half precision on a GPU; what is trained is float32 everywher
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from itertools import takewhile
+from typing import Any
 
 import torch
 
-from imagic_lora.errors import DeviceError
+from imagic_lora.errors import DeviceError, SettingsError
 from imagic_lora.memory.attention import attending
 from imagic_lora.memory.footprint import Footprint
 from imagic_lora.memory.frozen import Stream, freeze, release
@@ -19,8 +20,7 @@ from imagic_lora.memory.gating import gating
 from imagic_lora.memory.host import activations_on_host
 from imagic_lora.memory.ladder import LADDER, PHASES, Lever, Phase
 from imagic_lora.memory.size import gigabytes
-
-Attention = Literal["auto", "sdpa", "xformers"]
+from imagic_lora.settings import ATTENTION, Attention
 
 
 @dataclass(frozen=True)
@@ -52,12 +52,18 @@ class MemoryPlan:
     streaming: bool = False
     attention: Attention = "auto"
 
+    def __post_init__(self) -> None:
+        ATTENTION.check("attention", self.attention)
+        if self.micro_batch < 1:
+            raise SettingsError(f"micro_batch was {self.micro_batch}, allowed is 1 or more.")
+
     @classmethod
-    def automatic(cls, device: str | None = None) -> "MemoryPlan":
+    def automatic(cls, device: str | None = None, attention: Attention = "auto") -> "MemoryPlan":
         """Return the plan for a device, no lever pulled: half precision on a GPU, float32 on a CPU.
 
         Args:
             device: A torch device, e.g. "cuda" or "cpu"; default: a GPU where there is one.
+            attention: Kernel of the denoiser's attention.
 
         Raises:
             DeviceError: When the device is not there.
@@ -68,14 +74,15 @@ class MemoryPlan:
         except RuntimeError as error:
             raise DeviceError(f"There is no kind of device called {name!r}.") from error
         if found.type == "cpu":
-            return cls(found, torch.float32)
+            return cls(found, torch.float32, attention=attention)
         if found.type != "cuda" or (found.index or 0) >= torch.cuda.device_count():
             raise DeviceError(
                 f"The device {name!r} was asked for and is not there; this machine has "
                 f"{torch.cuda.device_count()} CUDA devices, and 'cpu'."
             )
         bfloat16 = torch.cuda.is_bf16_supported(including_emulation=False)
-        return cls(found, torch.bfloat16 if bfloat16 else torch.float16)
+        dtype = torch.bfloat16 if bfloat16 else torch.float16
+        return cls(found, dtype, attention=attention)
 
     @classmethod
     def for_budget(
@@ -84,7 +91,8 @@ class MemoryPlan:
         """Return the plan with the fewest levers whose every phase fits in a budget.
 
         Nothing is loaded or tried: equal arguments give equal plans, and a larger budget never
-        pulls a lever that a smaller one leaves alone.
+        pulls a lever that a smaller one leaves alone. Levers that move things to the host's memory
+        are left out on a CPU.
 
         Args:
             budget_bytes: Bytes that the whole job may take on the device.
@@ -95,10 +103,12 @@ class MemoryPlan:
             DeviceError: When no plan fits; the smallest budget that would do is named.
         """
         base = base or cls(torch.device("cuda"), torch.bfloat16)
-        peaks = [footprint.peak(rung, base.dtype.itemsize) for rung in range(len(LADDER) + 1)]
-        for rung, peak in enumerate(peaks):
+        ladder = base._ladder()
+        rungs = [0, *(LADDER.index(lever) + 1 for lever in ladder)]
+        peaks = [footprint.peak(rung, base.dtype.itemsize) for rung in rungs]
+        for height, peak in enumerate(peaks):
             if peak <= budget_bytes:
-                return base.climb(LADDER[:rung])
+                return base.climb(ladder[:height])
         raise DeviceError(
             f"{footprint.model} was asked to work in {gigabytes(budget_bytes)}; with every lever "
             f"pulled it needs {gigabytes(min(peaks))}: allow that much, or use a smaller model."
@@ -108,6 +118,10 @@ class MemoryPlan:
     def levers(self) -> tuple[Lever, ...]:
         """The levers that are pulled, lowest first."""
         return tuple(lever for lever in LADDER if self._pulled(lever))
+
+    def _ladder(self) -> tuple[Lever, ...]:
+        """Return the levers that can save anything on the device, lowest first."""
+        return tuple(lever for lever in LADDER if not (lever.moves and self.device.type == "cpu"))
 
     def _pulled(self, lever: Lever) -> bool:
         return all(getattr(self, name) == value for name, value in lever.changes.items())
@@ -197,10 +211,14 @@ class MemoryPlan:
     def explain(self, footprint: Footprint) -> list[Mapping[str, Any]]:
         """Return one row for each phase: its levers, its bytes, and how much slower it gets.
 
+        The bytes are those with every lever up to the first that is not pulled; a lever further up
+        may save more.
+
         Args:
             footprint: What the model needs.
         """
-        rung = len(self.levers)
+        pulled = list(takewhile(self._pulled, self._ladder()))
+        rung = LADDER.index(pulled[-1]) + 1 if pulled else 0
         size = self.dtype.itemsize
         return [
             {

@@ -78,6 +78,11 @@ class Blueprint:
     vae: Mapping[str, Any]
     texts: tuple[Mapping[str, Any], ...]
 
+    @property
+    def tokens(self) -> int:
+        """Length of the longest prompt, in tokens."""
+        return int(self.texts[0].get("max_position_embeddings", _TOKENS))
+
     def build(self, plan: MemoryPlan) -> LatentModel:
         """Return the model on the meta device, its weights in the precisions of a real load.
 
@@ -93,8 +98,8 @@ class Blueprint:
         last.weight = torch.nn.Parameter(torch.zeros(last.weight.shape).to(plan.dtype), False)
         pipeline = SimpleNamespace(
             **parts,
-            tokenizer=_Tokenizer(),
-            tokenizer_2=_Tokenizer(),
+            tokenizer=_Tokenizer(self.tokens),
+            tokenizer_2=_Tokenizer(self.tokens),
             scheduler=DDIMScheduler(),
             config=SimpleNamespace(force_zeros_for_empty_prompt=True),
         )
@@ -130,12 +135,13 @@ def _plain(value: Any) -> Any:
 class _Tokenizer:
     """Stands in for a tokenizer: every prompt is as long as prompts can be."""
 
-    model_max_length = _TOKENS
+    def __init__(self, tokens: int) -> None:
+        self.model_max_length = tokens
 
     def __call__(self, prompt: str, **_: Any) -> Any:
         """Return the ids of a full-length prompt, whatever it says."""
         del prompt
-        return SimpleNamespace(input_ids=torch.zeros(1, _TOKENS, dtype=torch.long))
+        return SimpleNamespace(input_ids=torch.zeros(1, self.model_max_length, dtype=torch.long))
 
 
 def _sd(name: str, size: int, text: Mapping[str, Any], **unet: Any) -> Blueprint:

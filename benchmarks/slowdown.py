@@ -1,0 +1,179 @@
+"""How much longer each lever makes its phases, side by side in one run at true sizes.
+
+    python -m benchmarks.slowdown [--model NAME] [--side PIXELS] [--rounds N]
+
+The model has random weights, which take as long as trained ones. Every round times every rung of
+the ladder once, so that whatever else the machine does falls on all of them; the fastest time of
+each counts. The ratios go to benchmarks/results/slowdown.json, and from there to what plans say.
+"""
+
+import argparse
+import copy
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+
+import torch
+
+from benchmarks.environment import describe, write_result
+from imagic_lora import fitting
+from imagic_lora.conditioning import Conditioning
+from imagic_lora.memory import MemoryPlan
+from imagic_lora.memory.ladder import LADDER, Phase
+from imagic_lora.models import LatentModel
+from imagic_lora.models.blueprint import Blueprint, find_blueprint
+from imagic_lora.settings import FitSettings
+
+SETTINGS = FitSettings(batch=2)
+"""The smallest batch that can be worked on in parts."""
+
+Work = Callable[[LatentModel, int], AbstractContextManager[Callable[[], object]]]
+"""From a model and the side of a canvas to what is timed, set up for the length of a block."""
+
+
+def random_model(blueprint: Blueprint, plan: MemoryPlan) -> LatentModel:
+    """Return a model of true size, its weights drawn as if it were about to be trained."""
+    model = blueprint.build(plan)
+    draws = torch.Generator().manual_seed(0)
+    for part in model.parts():
+        part.to_empty(device="cpu")
+        for tensor in (*part.parameters(), *part.buffers()):
+            if tensor.is_floating_point():
+                bound = max(1, tensor[0].numel()) ** -0.5
+                tensor.data.uniform_(-bound, bound, generator=draws)
+            else:
+                tensor.data.zero_()
+    return model
+
+
+def conditioning(model: LatentModel) -> Conditioning:
+    """Return a conditioning of a model's widths."""
+    traits = model.traits
+    pooled = None if traits.pooled_width is None else torch.zeros(1, traits.pooled_width)
+    return Conditioning(torch.zeros(1, 77, traits.token_width), pooled)
+
+
+@contextmanager
+def fit_step(model: LatentModel, side: int) -> Iterator[Callable[[], object]]:
+    """Give one optimiser step of a fit."""
+    inputs = torch.zeros(1, 4, side // 8, side // 8), conditioning(model)
+    with fitting.rehearsal(model, model.plan, *inputs, SETTINGS) as step:
+        yield step
+
+
+@contextmanager
+def sample_step(model: LatentModel, side: int) -> Iterator[Callable[[], object]]:
+    """Give one guided step of denoising."""
+    device = model.plan.device
+    x_t = torch.zeros(2, 4, side // 8, side // 8, device=device)
+    t = torch.full((2,), 500, device=device)
+    both = conditioning(model).to(device, torch.float32).repeat(2)
+    with model.plan.denoising(model.denoiser), torch.no_grad():
+        yield lambda: model.predict(x_t, t, both)
+
+
+@contextmanager
+def decoding(model: LatentModel, side: int) -> Iterator[Callable[[], object]]:
+    """Give the decoding of one picture."""
+    yield lambda: model.decode(torch.zeros(1, 4, side // 8, side // 8))
+
+
+@contextmanager
+def encoding(model: LatentModel, side: int) -> Iterator[Callable[[], object]]:
+    """Give the encoding of one picture."""
+    yield lambda: model.encode_image(torch.zeros(1, 3, side, side))
+
+
+WORK: dict[Phase, Work] = {
+    "fit": fit_step,
+    "sample": sample_step,
+    "image encode": encoding,
+    "decode": decoding,
+}
+"""What is timed; encoding a prompt takes too little to be."""
+
+
+def timed(work: Work, model: LatentModel, side: int) -> float:
+    """Return how many seconds a piece of work takes."""
+    device = model.plan.device
+    with work(model, side) as step:
+        synchronise(device)
+        began = time.perf_counter()
+        step()
+        synchronise(device)
+        return time.perf_counter() - began
+
+
+def synchronise(device: torch.device) -> None:
+    """Wait until a device has done all it was given."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def rungs(phase: Phase) -> dict[str, int]:
+    """Return the rungs of the ladder that change the time of a phase, by the name of their lever.
+
+    Taking the denoiser off the device is left out: it is done once and not in a loop, and on a CPU
+    there is nowhere to take it.
+    """
+    levers = enumerate(LADDER, 1)
+    acting = {one.name: n for n, one in levers if phase in one.slower and one.name != "offload"}
+    return {"no lever": 0, **acting}
+
+
+def measure(
+    blueprint: Blueprint, plan: MemoryPlan, side: int, rounds: int
+) -> dict[Phase, dict[str, list[float]]]:
+    """Return the seconds of every phase on every rung that acts on it, round by round.
+
+    Args:
+        blueprint: The model.
+        plan: Device and precision, no lever pulled.
+        side: Side of the canvas, in pixels.
+        rounds: How often each is timed.
+    """
+    plain = random_model(blueprint, plan)
+    models = {store: copy.deepcopy(plain) for store in ((True, False), (True, True))}
+    models[False, False] = plain
+    seconds: dict[Phase, dict[str, list[float]]] = {phase: {} for phase in WORK}
+    for _ in range(rounds):
+        for phase, work in WORK.items():
+            for name, rung in rungs(phase).items():
+                current = plan.climb(LADDER[:rung])
+                # What is rounded or streamed stays so: each has a model of its own.
+                model = models[current.eight_bit, current.streaming]
+                model.replan(current)
+                found = timed(work, model, side)
+                print(f"{phase}, {name}: {found:.2f} s", flush=True)
+                seconds[phase].setdefault(name, []).append(round(found, 3))
+    return seconds
+
+
+def ratios(seconds: Mapping[str, list[float]]) -> dict[str, float]:
+    """Return how many times longer each rung takes than the one below it, by its lever."""
+    fastest = {name: min(found) for name, found in seconds.items()}
+    names = list(fastest)
+    pairs = zip(names[1:], names, strict=False)
+    return {name: round(fastest[name] / fastest[below], 2) for name, below in pairs}
+
+
+def main() -> None:
+    """Measure and write the result."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", default="sd15", help="sd15, sd21, sdxl or a pipeline folder")
+    parser.add_argument("--side", type=int, default=512, help="side of the canvas, in pixels")
+    parser.add_argument("--rounds", type=int, default=2, help="how often each is timed")
+    args = parser.parse_args()
+    plan = MemoryPlan.automatic()
+    seconds = measure(find_blueprint(args.model), plan, args.side, args.rounds)
+    result = {
+        "environment": describe(plan.device.type),
+        "settings": {"model": args.model, "side": args.side, "rounds": args.rounds},
+        "seconds": seconds,
+        "slower": {phase: ratios(found) for phase, found in seconds.items()},
+    }
+    print(f"wrote {write_result('slowdown', result)}")
+
+
+if __name__ == "__main__":
+    main()
