@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from imagic_lora.memory import MemoryPlan
     from imagic_lora.picture import Edit, Variation
     from imagic_lora.progress import Progress, StopFit
+    from imagic_lora.request import EditRequest
     from imagic_lora.settings import EditSettings, FitSettings, SamplingSettings
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "AdapterMismatchError",
     "DeviceError",
     "Edit",
+    "EditRequest",
     "EditSettings",
     "FitError",
     "FitSettings",
@@ -69,6 +71,7 @@ __version__: str
 _HOMES = {
     "Adapter": "adapter",
     "Edit": "picture",
+    "EditRequest": "request",
     "EditSettings": "settings",
     "FitSettings": "settings",
     "ImagicEditor": "editor",

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from imagic_lora import adapter_format, modelspec
+from imagic_lora import adapter_format, modelspec, slots
 from imagic_lora.conditioning import Conditioning
 from imagic_lora.errors import AdapterFileError, SettingsError
 from imagic_lora.files import write_atomic
@@ -120,12 +120,7 @@ class Adapter:
 
     def ranks(self) -> dict[str, int]:
         """Return the rank of each layer by its path."""
-        ending = ".lora_A.weight"
-        return {
-            name.removesuffix(ending): len(tensor)
-            for name, tensor in self.lora.items()
-            if name.endswith(ending)
-        }
+        return slots.ranks(self.lora)
 
     def to_bytes(self) -> bytes:
         """Return the content of the adapter's file; the same adapter gives the same bytes."""

@@ -49,20 +49,24 @@ class Conditioning:
         return len(ours) == len(theirs) and all(map(torch.equal, ours, theirs))
 
 
-def interpolate(start: Conditioning, end: Conditioning, alpha: float) -> Conditioning:
+def interpolate(
+    start: Conditioning, end: Conditioning, alpha: float | torch.Tensor
+) -> Conditioning:
     """Return (1 - alpha) start + alpha end, exact at 0 and at 1.
 
     Args:
         start: Conditioning at alpha 0.
         end: Conditioning at alpha 1, of the same shape.
-        alpha: Any real number; outside 0 to 1 the line is extended.
+        alpha: Any real number, or one for each row, shape (B,); outside 0 to 1 the line is
+            extended.
 
     Source: Kawar et al. 2022, arXiv 2210.09276, equation 3 (there: eta).
     """
-    tokens = torch.lerp(start.tokens, end.tokens, alpha)
+    weight = torch.as_tensor(alpha, dtype=start.tokens.dtype, device=start.tokens.device)
+    tokens = torch.lerp(start.tokens, end.tokens, weight.view(-1, 1, 1))
     if start.pooled is None or end.pooled is None:
         return Conditioning(tokens)
-    return Conditioning(tokens, torch.lerp(start.pooled, end.pooled, alpha))
+    return Conditioning(tokens, torch.lerp(start.pooled, end.pooled, weight.view(-1, 1)))
 
 
 def concatenate(parts: Sequence[Conditioning]) -> Conditioning:

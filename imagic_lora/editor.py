@@ -12,9 +12,10 @@ from typing import Any
 import torch
 from PIL import Image
 
-from imagic_lora import fitting, foreign, lora, planning, sampling
+from imagic_lora import fitting, foreign, planning, sampling
 from imagic_lora.adapter import Adapter, FitRecord
-from imagic_lora.errors import AdapterMismatchError, ImagicWarning, PromptError
+from imagic_lora.conditioning import concatenate
+from imagic_lora.errors import AdapterMismatchError, ImagicWarning, PromptError, SettingsError
 from imagic_lora.image import (
     canvas,
     image_hash,
@@ -27,9 +28,9 @@ from imagic_lora.memory import MemoryPlan, relieved
 from imagic_lora.models import LatentModel, load_model
 from imagic_lora.picture import Edit, Variation
 from imagic_lora.progress import OnProgress, ignore
+from imagic_lora.request import EditRequest
 from imagic_lora.seeding import generator, randn
 from imagic_lora.settings import (
-    ALPHA,
     NOISE,
     STRENGTH,
     Attention,
@@ -37,6 +38,7 @@ from imagic_lora.settings import (
     FitSettings,
     SamplingSettings,
 )
+from imagic_lora.slots import Slots
 
 ImageSource = str | PathLike[str] | Image.Image
 _PACKAGES = ("imagic-lora", "torch", "diffusers", "transformers", "peft")
@@ -55,6 +57,7 @@ class ImagicEditor:
     def __init__(self, model: LatentModel, plan: MemoryPlan) -> None:
         self.model = model
         self.plan = plan
+        self._slots = Slots(model.denoiser)
 
     @classmethod
     def from_pretrained(
@@ -224,31 +227,38 @@ class ImagicEditor:
             PromptError: When there is no target at all.
             AdapterMismatchError: When the adapter was fitted on another kind of model.
         """
-        ALPHA.check("alpha", alpha)
-        target = _resolve_target(adapter, target)
-        self._check_adapter(adapter)
-        latents = self._start_latents(adapter, settings)
-        free = settings.fidelity == 0
-        start = sampling.Start(latents, 1 - settings.structure_lock, settings.seed, pure=free)
-        predictor = self._predictor(adapter, alpha, target, settings)
-        if not free:
-            device = self.plan.device
-            trail = sampling.Trail(
-                self.model.objective, latents.to(device), start.noise().to(device)
-            )
-            reconstruction = self._predictor(adapter, 0.0, target, settings)
-            predictor = sampling.faithful(predictor, reconstruction, trail, settings.fidelity)
-        with lora.injected(self.model.denoiser, adapter.lora):
-            image = self._denoise(predictor, start, settings, on_progress)
-        return Edit(
-            image=image,
-            target=target,
-            settings=settings,
-            base_model=self.model.traits.name,
-            alpha=alpha,
-            adapter_sha256=adapter.sha256,
-            **self._levers(),
-        )
+        request = EditRequest(adapter=adapter, alpha=alpha, target=target)
+        return self._edit_rows([request], settings, on_progress)[0]
+
+    def edit_batch(
+        self,
+        requests: Sequence[EditRequest],
+        *,
+        settings: EditSettings = EditSettings(),
+        on_progress: OnProgress = ignore,
+    ) -> list[Edit]:
+        """Make several edited pictures in one batch, each with its own adapter.
+
+        The pictures are those of one edit after another, up to rounding. The denoiser's activations
+        take as many times the memory as there are requests.
+
+        Args:
+            requests: One for each picture, at least one; all of one canvas, unless the settings
+                have a size.
+            settings: How to denoise; the seed is that of the requests without one of their own.
+            on_progress: Called after every step of all of them together.
+
+        Returns:
+            The edits, in the order of the requests.
+
+        Raises:
+            SettingsError: When there is no request, or the canvases differ.
+            PromptError: When one has no target at all.
+            AdapterMismatchError: When an adapter was fitted on another kind of model.
+        """
+        if not requests:
+            raise SettingsError("A batch of edits needs at least one request; there was none.")
+        return self._edit_rows(requests, settings, on_progress)
 
     def sweep(
         self,
@@ -319,9 +329,9 @@ class ImagicEditor:
             self.model.encode_prompt(target.strip()),
             settings.guidance,
         )
-        start = sampling.Start(latents, strength, settings.seed)
+        start = sampling.Start(latents, strength, (settings.seed,))
         return Variation(
-            image=self._denoise(predictor, start, settings, on_progress),
+            image=self._denoise(predictor, start, settings, on_progress)[0],
             target=target.strip(),
             settings=settings,
             base_model=self.model.traits.name,
@@ -330,6 +340,37 @@ class ImagicEditor:
             image_sha256=image_hash(picture),
             **self._levers(),
         )
+
+    def _edit_rows(
+        self, requests: Sequence[EditRequest], settings: EditSettings, on_progress: OnProgress
+    ) -> list[Edit]:
+        """Make the edits of one batch."""
+        targets = [request.resolve_target() for request in requests]
+        for row, request in enumerate(requests, start=1):
+            self._check_adapter(request.adapter, f" of row {row}" if len(requests) > 1 else "")
+        latents = self._start_latents(requests, settings)
+        seeds = tuple(settings.seed if r.seed is None else r.seed for r in requests)
+        free = settings.fidelity == 0
+        start = sampling.Start(latents, 1 - settings.structure_lock, seeds, pure=free)
+        predictor = self._predictor(requests, settings)
+        if not free:
+            predictor = self._faithful(predictor, requests, start, settings)
+        weights = [request.adapter.lora for request in requests]
+        with self._slots.holding(weights, self.plan.device):
+            images = self._denoise(predictor, start, settings, on_progress)
+        levers = self._levers()
+        return [
+            Edit(
+                image=image,
+                target=target,
+                settings=replace(settings, seed=seed),
+                base_model=self.model.traits.name,
+                alpha=request.alpha,
+                adapter_sha256=request.adapter.sha256,
+                **levers,
+            )
+            for image, target, seed, request in zip(images, targets, seeds, requests, strict=True)
+        ]
 
     def _record(self, **values: Any) -> FitRecord:
         """Return a record of what was done with this model and these packages."""
@@ -356,7 +397,21 @@ class ImagicEditor:
             height=height,
         )
 
-    def _start_latents(self, adapter: Adapter, settings: EditSettings) -> torch.Tensor:
+    def _start_latents(
+        self, requests: Sequence[EditRequest], settings: EditSettings
+    ) -> torch.Tensor:
+        """Return the inputs' latents, all of one size."""
+        rows = [self._resized_latents(request.adapter, settings) for request in requests]
+        if len({row.shape for row in rows}) > 1:
+            records = [request.adapter.record for request in requests]
+            sizes = sorted({f"{record.width}x{record.height}" for record in records})
+            raise SettingsError(
+                f"A batch of edits has one canvas, but the adapters were fitted at "
+                f"{', '.join(sizes)}; give a width and a height, or make a batch of each size."
+            )
+        return torch.cat(rows)
+
+    def _resized_latents(self, adapter: Adapter, settings: EditSettings) -> torch.Tensor:
         """Return the input's latents, resized when another size than the fit's is asked for."""
         fitted = (adapter.record.width, adapter.record.height)
         latents = adapter.latents.float()
@@ -372,16 +427,35 @@ class ImagicEditor:
         return torch.nn.functional.interpolate(latents, (rows, columns), mode="bilinear")
 
     def _predictor(
-        self, adapter: Adapter, alpha: float, target: str, settings: EditSettings
+        self, requests: Sequence[EditRequest], settings: EditSettings
     ) -> sampling.Predictor:
-        """Return what is predicted at each step of an edit."""
-        own = adapter.conditioning.to(self.plan.device, torch.float32)
-        towards = self.model.encode_prompt(target)
+        """Return what is predicted at each step of a batch of edits."""
+        fitted = concatenate([request.adapter.conditioning for request in requests])
+        own = fitted.to(self.plan.device, torch.float32)
+        targets = [request.resolve_target() for request in requests]
+        encoded = {target: self.model.encode_prompt(target) for target in dict.fromkeys(targets)}
+        towards = concatenate([encoded[target] for target in targets])
+        alpha = torch.tensor([request.alpha for request in requests], dtype=torch.float64)
         if settings.direction == "interpolate":
             away = self.model.encode_prompt(settings.negative)
             return sampling.interpolated(self.model, away, own, towards, alpha, settings.guidance)
         away = self.model.encode_prompt(settings.negative) if settings.negative else own
         return sampling.guided(self.model, own, away, towards, alpha * settings.guidance)
+
+    def _faithful(
+        self,
+        predictor: sampling.Predictor,
+        requests: Sequence[EditRequest],
+        start: sampling.Start,
+        settings: EditSettings,
+    ) -> sampling.Predictor:
+        """Return what an edit predicts, with what its reconstruction misses of the input."""
+        device = self.plan.device
+        noise = start.noise().to(device)
+        trail = sampling.Trail(self.model.objective, start.latents.to(device), noise)
+        still = [replace(request, alpha=0.0) for request in requests]
+        reconstruction = self._predictor(still, settings)
+        return sampling.faithful(predictor, reconstruction, trail, settings.fidelity)
 
     def _denoise(
         self,
@@ -389,14 +463,17 @@ class ImagicEditor:
         start: sampling.Start,
         settings: SamplingSettings,
         on_progress: OnProgress,
-    ) -> Image.Image:
-        """Denoise and decode one picture."""
+    ) -> list[Image.Image]:
+        """Denoise a batch, and decode one picture after another, which takes the least memory."""
         scheduler = self.model.scheduler(settings.scheduler)
         latents = sampling.denoise(
             self.model, self.plan, scheduler, predictor, start, settings.steps, on_progress
         )
-        pixels = relieved(self.model, "decode", partial(self.model.decode, latents))
-        return to_images(pixels)[0]
+        images = []
+        for row in torch.split(latents, 1):
+            pixels = relieved(self.model, "decode", partial(self.model.decode, row))
+            images += to_images(pixels)
+        return images
 
     def _levers(self) -> dict[str, tuple[str, ...]]:
         """Go on with the levers that the work ended with; name them all, and those that are new."""
@@ -407,31 +484,21 @@ class ImagicEditor:
             "relieved": tuple(lever.name for lever in after if lever not in before),
         }
 
-    def _check_adapter(self, adapter: Adapter) -> None:
+    def _check_adapter(self, adapter: Adapter, place: str) -> None:
         """Raise for an adapter of another kind of model; warn for another checkpoint."""
         traits, record = self.model.traits, adapter.record
         width = adapter.conditioning.tokens.shape[-1]
         if (record.family, width) != (traits.family, traits.token_width):
             raise AdapterMismatchError(
-                f"The adapter was fitted on {record.base_model!r} (family {record.family}, "
+                f"The adapter{place} was fitted on {record.base_model!r} (family {record.family}, "
                 f"embedding width {width}), but this model is {traits.name!r} (family "
                 f"{traits.family}, embedding width {traits.token_width}); load a base model like "
                 "the adapter's."
             )
         if record.fingerprint != traits.fingerprint:
             warnings.warn(
-                f"The adapter was fitted on {record.base_model!r}, this is another checkpoint, "
+                f"The adapter{place} was fitted on {record.base_model!r}, this is another checkpoint, "
                 f"{traits.name!r}: the picture may differ from the input even at alpha 0.",
                 ImagicWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
-
-
-def _resolve_target(adapter: Adapter, target: str) -> str:
-    """Return the target of an edit: the one given, else the fit's."""
-    found = target.strip() or adapter.record.target
-    if not found:
-        raise PromptError(
-            "The adapter was fitted without a target, so the edit needs one; none was given."
-        )
-    return found

@@ -19,7 +19,7 @@ from imagic_lora.adapter import read_limited
 from imagic_lora.adapter_format import check_pairs, read_metadata, read_tensors
 from imagic_lora.errors import AdapterFileError, AdapterMismatchError, ImagicWarning
 from imagic_lora.kohya import flat_name, row_name
-from imagic_lora.lora import check_fit
+from imagic_lora.slots import check_fit
 
 _ALPHA = "alpha"
 _ENDINGS = {
@@ -64,7 +64,7 @@ def load_lora(path: str | PathLike[str], denoiser: torch.nn.Module) -> dict[str,
         weights = read_lora(read_limited(Path(path)), paths)
     except AdapterFileError as error:
         raise AdapterFileError(f"The LoRA {fspath(path)!r} cannot be used: {error}") from error
-    check_fit(denoiser, weights)
+    check_fit(dict(denoiser.named_modules()), weights)
     return weights
 
 

@@ -1,11 +1,10 @@
-"""Low-rank weights in a denoiser: inject, read, write, eject. The only importer of peft.
+"""Low-rank weights that are trained in a denoiser: inject, read, eject. The only importer of peft.
 
 `inject` and `eject` are inverses: after an eject the module tree and every parameter of the base
 are what they were before. The LoRA's alpha always equals its rank, so its scale is 1 in every tool.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -14,12 +13,7 @@ from peft.tuners.lora import LoraLayer
 from peft.tuners.lora.layer import LoraVariant
 from torch.nn import functional
 
-from imagic_lora.errors import AdapterMismatchError
-
-Weights = Mapping[str, torch.Tensor]
-"""LoRA tensors by name: "<module>.lora_A.weight" (rank first) and "<module>.lora_B.weight"."""
-
-_SLOT = "imagic"
+_NAME = "imagic"
 
 
 def inject(
@@ -33,8 +27,8 @@ def inject(
         rank: Rank of every layer's LoRA, at least 1; its alpha is the same.
         generator: CPU generator that the A matrices are drawn from; the B matrices are zero.
     """
-    _inject_slots(denoiser, LoraConfig(r=rank, lora_alpha=rank, target_modules=list(targets)))
-    for name, parameter in _slots(denoiser):
+    _inject_layers(denoiser, LoraConfig(r=rank, lora_alpha=rank, target_modules=list(targets)))
+    for name, parameter in _weights(denoiser):
         fresh = torch.zeros(parameter.shape)
         if ".lora_A." in name:
             bound = parameter[0].numel() ** -0.5
@@ -42,13 +36,13 @@ def inject(
         parameter.data = fresh.to(parameter.device)
 
 
-def _inject_slots(denoiser: torch.nn.Module, config: LoraConfig) -> None:
+def _inject_layers(denoiser: torch.nn.Module, config: LoraConfig) -> None:
     """Inject peft's layers; the caller's random state, from which peft draws, is put back."""
     with torch.random.fork_rng(devices=[]):
-        inject_adapter_in_model(config, denoiser, adapter_name=_SLOT)
+        inject_adapter_in_model(config, denoiser, adapter_name=_NAME)
     for layer in _layers(denoiser).values():
         layer.cast_input_dtype_enabled = False
-        layer.lora_variant[_SLOT] = _OwnPrecision
+        layer.lora_variant[_NAME] = _OwnPrecision
 
 
 class _OwnPrecision(LoraVariant):
@@ -90,85 +84,21 @@ def _layers(denoiser: torch.nn.Module) -> dict[str, Any]:
     return {path: module for path, module in modules if isinstance(module, LoraLayer)}
 
 
-def _slots(denoiser: torch.nn.Module) -> Iterator[tuple[str, torch.nn.Parameter]]:
+def _weights(denoiser: torch.nn.Module) -> Iterator[tuple[str, torch.nn.Parameter]]:
     """Yield the file name and the parameter of every LoRA weight."""
     for name, parameter in denoiser.named_parameters():
-        if f".{_SLOT}." in name:
-            yield name.replace(f".{_SLOT}.", "."), parameter
+        if f".{_NAME}." in name:
+            yield name.replace(f".{_NAME}.", "."), parameter
 
 
 def parameters(denoiser: torch.nn.Module) -> list[torch.nn.Parameter]:
     """Return the LoRA parameters of an injected denoiser."""
-    return [parameter for _, parameter in _slots(denoiser)]
+    return [parameter for _, parameter in _weights(denoiser)]
 
 
 def read(denoiser: torch.nn.Module) -> dict[str, torch.Tensor]:
     """Return copies of the LoRA weights, in half precision on the CPU, sorted by name."""
     return {
         name: parameter.detach().to("cpu", torch.float16, copy=True)
-        for name, parameter in sorted(_slots(denoiser))
+        for name, parameter in sorted(_weights(denoiser))
     }
-
-
-@contextmanager
-def injected(denoiser: torch.nn.Module, weights: Weights) -> Iterator[None]:
-    """Hold given LoRA weights in a denoiser, in its own dtype, for the length of a block.
-
-    Args:
-        denoiser: The module to change; it is as before when the block ends, however it ends.
-        weights: The weights to hold.
-
-    Raises:
-        AdapterMismatchError: When the denoiser has no such layer, or one of another shape.
-    """
-    check_fit(denoiser, weights)
-    ranks = {
-        name.removesuffix(".lora_A.weight"): tensor.shape[0]
-        for name, tensor in weights.items()
-        if name.endswith(".lora_A.weight")
-    }
-    rank = max(ranks.values())
-    smaller = {path: own for path, own in ranks.items() if own != rank}
-    config = LoraConfig(
-        r=rank,
-        lora_alpha=rank,
-        target_modules=list(ranks),
-        rank_pattern=smaller,
-        alpha_pattern=smaller,
-    )
-    try:
-        _inject_slots(denoiser, config)
-        for name, parameter in _slots(denoiser):
-            parameter.data = weights[name].to(parameter.device, parameter.dtype)
-            parameter.requires_grad_(False)
-        yield
-    finally:
-        eject(denoiser)
-
-
-def check_fit(denoiser: torch.nn.Module, weights: Weights) -> None:
-    """Raise unless every weight has a layer of its shape in the denoiser.
-
-    Args:
-        denoiser: The module that the weights are meant for; it is not changed.
-        weights: The weights.
-
-    Raises:
-        AdapterMismatchError: When the denoiser has no such layer, or one of another shape.
-    """
-    layers = dict(denoiser.named_modules())
-    for name, tensor in weights.items():
-        path, _, which = name.removesuffix(".weight").rpartition(".")
-        base = getattr(layers.get(path), "weight", None)
-        if base is None:
-            raise AdapterMismatchError(
-                f"The adapter changes the layer {path!r}, which this model does not have; "
-                "it was fitted on a model of another shape."
-            )
-        expected = base.shape[1:] if which == "lora_A" else base.shape[:1]
-        found = tensor.shape[1:] if which == "lora_A" else tensor.shape[:1]
-        if tuple(expected) != tuple(found):
-            raise AdapterMismatchError(
-                f"The adapter's {name!r} is made for a layer of shape {tuple(found)}, but this "
-                f"model's is {tuple(expected)}; it was fitted on a model of another shape."
-            )

@@ -277,7 +277,7 @@ def _fit(model: LatentModel) -> None:
 def _sample(model: LatentModel) -> None:
     own, target = _conditioning(model), _conditioning(model)
     predictor = sampling.classifier_free(model, own, target, _GUIDANCE)
-    start = sampling.Start(_latents(model), 1.0, 0)
+    start = sampling.Start(_latents(model), 1.0, (0,))
     with ExitStack() as stack:
         lora.inject(
             model.denoiser, model.traits.lora_targets, FitSettings().rank, torch.Generator()

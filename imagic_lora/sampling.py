@@ -32,7 +32,7 @@ def guided(
     own: Conditioning,
     away: Conditioning,
     target: Conditioning,
-    strength: float,
+    strength: float | torch.Tensor,
 ) -> Predictor:
     """Predict the reconstruction plus `strength` times the difference that the target makes.
 
@@ -43,19 +43,21 @@ def guided(
 
     Args:
         model: The model, with the adapter switched in.
-        own: Conditioning that reconstructs the input, batch 1.
-        away: Conditioning that the difference starts at, batch 1.
-        target: Conditioning that the difference ends at, batch 1.
-        strength: Any real number.
+        own: Conditioning that reconstructs the input, batch 1 or one for each row.
+        away: Conditioning that the difference starts at, batch 1 or one for each row.
+        target: Conditioning that the difference ends at, batch 1 or one for each row.
+        strength: Any real number, or one for each row, shape (B,).
     """
-    if strength == 0:
+    weight = torch.as_tensor(strength, dtype=torch.float32).view(-1, 1, 1, 1)
+    if not weight.any():
         return lambda x_t, t: model.predict(x_t, t, own.repeat(len(x_t)))
+    weight = weight.to(own.tokens.device)
     if away is own:
-        return lambda x_t, t: _blend(_predict_all(model, x_t, t, own, target), strength)
+        return lambda x_t, t: _blend(_predict_all(model, x_t, t, own, target), weight)
 
     def predict(x_t: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
         at_own, at_away, at_target = _predict_all(model, x_t, t, own, away, target)
-        return at_own + strength * (at_target - at_away)
+        return at_own + weight * (at_target - at_away)
 
     return predict
 
@@ -68,7 +70,7 @@ def classifier_free(
     Args:
         model: The model, with or without an adapter.
         away: Conditioning of the negative or the empty prompt, batch 1.
-        towards: Conditioning to follow, batch 1.
+        towards: Conditioning to follow, batch 1 or one for each row.
         guidance: 1 is the bare prediction.
     """
     if guidance == 1:
@@ -81,7 +83,7 @@ def interpolated(
     away: Conditioning,
     own: Conditioning,
     target: Conditioning,
-    alpha: float,
+    alpha: float | torch.Tensor,
     guidance: float,
 ) -> Predictor:
     """Predict at a point of the line from the optimised embedding to the target's.
@@ -89,9 +91,9 @@ def interpolated(
     Args:
         model: The model, with the adapter switched in.
         away: Conditioning of the negative or the empty prompt, batch 1.
-        own: The optimised conditioning, batch 1.
-        target: The target's conditioning, batch 1.
-        alpha: Where on the line: 0 is own, 1 is target.
+        own: The optimised conditioning, batch 1 or one for each row.
+        target: The target's conditioning, of the same shape.
+        alpha: Where on the line: 0 is own, 1 is target; a number, or one for each row.
         guidance: Classifier-free guidance; 1 is the bare prediction.
 
     Source: Kawar et al. 2022, arXiv 2210.09276, equation 3.
@@ -173,7 +175,7 @@ def _predict_all(
     return model.predict(x_t.repeat(count, 1, 1, 1), t.repeat(count), batch).chunk(count)
 
 
-def _blend(pair: tuple[torch.Tensor, ...], weight: float) -> torch.Tensor:
+def _blend(pair: tuple[torch.Tensor, ...], weight: float | torch.Tensor) -> torch.Tensor:
     """Return first + weight (second - first)."""
     first, second = pair
     return first + weight * (second - first)
@@ -184,20 +186,21 @@ class Start:
     """Where denoising begins.
 
     Attributes:
-        latents: Latents of the input, shape (1, C, h, w), or of the canvas if it is not used.
+        latents: Latents of the inputs, shape (B, C, h, w), or of the canvas if they are not used.
         strength: Share of the noise levels that are run; 0 is the input untouched.
-        seed: Seed of the noise.
+        seeds: Seed of each row's noise.
         pure: Whether a strength of 1 begins with noise alone, without a trace of the input.
     """
 
     latents: torch.Tensor
     strength: float
-    seed: int
+    seeds: tuple[int, ...]
     pure: bool = True
 
     def noise(self) -> torch.Tensor:
-        """Return the noise, on the CPU."""
-        return randn(tuple(self.latents.shape), generator(self.seed, "sample noise"))
+        """Return the noise, on the CPU; a row's is the same alone as in a batch."""
+        shape = (1, *self.latents.shape[1:])
+        return torch.cat([randn(shape, generator(seed, "sample noise")) for seed in self.seeds])
 
 
 @torch.no_grad()
@@ -210,7 +213,7 @@ def denoise(
     steps: int,
     on_progress: OnProgress,
 ) -> torch.Tensor:
-    """Run a scheduler's steps and return latents, shape (1, C, h, w), float32.
+    """Run a scheduler's steps and return latents, shape (B, C, h, w), float32.
 
     Args:
         model: The model that the predictor asks.
@@ -234,7 +237,7 @@ def denoise(
         pull()
         scheduler.set_timesteps(steps, device=plan.device)
         timesteps, x_t = _begin(scheduler, start, steps, plan.device)
-        extra = _step_options(scheduler, start.seed)
+        extra = _step_options(scheduler, start.seeds)
         began = time.monotonic()
         for index, t in enumerate(timesteps, start=1):
             scaled = scheduler.scale_model_input(x_t, t)
@@ -280,8 +283,8 @@ def _begin(
     return timesteps, scheduler.add_noise(latents, noise, timesteps[:1])
 
 
-def _step_options(scheduler: Any, seed: int) -> dict[str, Any]:
-    """Return a generator for the schedulers that draw noise at every step."""
+def _step_options(scheduler: Any, seeds: tuple[int, ...]) -> dict[str, Any]:
+    """Return a generator for each row, for the schedulers that draw noise at every step."""
     if "generator" in inspect.signature(scheduler.step).parameters:
-        return {"generator": generator(seed, "step noise")}
+        return {"generator": [generator(seed, "step noise") for seed in seeds]}
     return {}

@@ -1,5 +1,6 @@
 """Adapters and weights that are written by hand, so that nothing need be fitted to test a file."""
 
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -12,8 +13,10 @@ from imagic_lora.conditioning import Conditioning
 from imagic_lora.export import Tool
 from imagic_lora.models.unet import UNET_LORA_TARGETS
 from imagic_lora.seeding import generator, randn
+from imagic_lora.slots import Slots
 from tests.tiny import Kind, build
 
+CPU = torch.device("cpu")
 TOOLS: tuple[Tool, ...] = ("kohya", "diffusers")
 
 THUMBNAIL = b"\xff\xd8\xff\xd9"
@@ -63,14 +66,16 @@ def pipeline(kind: Kind) -> Any:
     return whole
 
 
-def filled(unet: Any, *, mixed: bool = True) -> dict[str, torch.Tensor]:
+def filled(
+    unet: Any, *, mixed: bool = True, rank: int = 3, seed: int = 0
+) -> dict[str, torch.Tensor]:
     """Return weights for every layer that a fit adapts, one of a rank of its own if mixed."""
-    lora.inject(unet, UNET_LORA_TARGETS, 3, generator(0, "lora"))
+    lora.inject(unet, UNET_LORA_TARGETS, rank, generator(seed, "lora"))
     weights = lora.read(unet)
     lora.eject(unet)
     for name in weights:
         if ".lora_B." in name:
-            weights[name] = 0.2 * randn(tuple(weights[name].shape), generator(0, name)).half()
+            weights[name] = 0.2 * randn(tuple(weights[name].shape), generator(seed, name)).half()
     if mixed:
         path = "mid_block.attentions.0.transformer_blocks.0.attn1.to_out.0"
         weights[f"{path}.lora_A.weight"] = weights[f"{path}.lora_A.weight"][:2]
@@ -78,14 +83,26 @@ def filled(unet: Any, *, mixed: bool = True) -> dict[str, torch.Tensor]:
     return weights
 
 
-def predict(unet: Any) -> torch.Tensor:
-    """Return the UNet's output for fixed inputs."""
-    added = {"text_embeds": torch.ones(1, 40), "time_ids": torch.ones(1, 6)}
+def predict(unet: Any, weights: Mapping[str, torch.Tensor] | None = None) -> torch.Tensor:
+    """Return the UNet's output for fixed inputs, with given weights switched in."""
+    if weights is None:
+        return predict_rows(unet, 1)
+    with Slots(unet).holding([weights], CPU):
+        return predict_rows(unet, 1)
+
+
+def predict_rows(unet: Any, count: int) -> torch.Tensor:
+    """Return the UNet's output for a batch of fixed inputs, each row another."""
+    x_t, tokens = (
+        randn((8, 4, 16, 16), generator(0, "x_t")),
+        (8, 24, unet.config.cross_attention_dim),
+    )
+    added = {"text_embeds": torch.ones(count, 40), "time_ids": torch.ones(count, 6)}
     with torch.no_grad():
         output: torch.Tensor = unet(
-            randn((1, 4, 16, 16), generator(0, "x_t")),
-            torch.tensor([500]),
-            randn((1, 24, unet.config.cross_attention_dim), generator(0, "tokens")),
+            x_t[:count].to(unet.dtype),
+            torch.full((count,), 500),
+            randn(tokens, generator(0, "tokens"))[:count].to(unet.dtype),
             added_cond_kwargs=added,
         ).sample
     return output

@@ -15,8 +15,9 @@ from diffusers import StableDiffusionPipeline
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagic_lora import Adapter, AdapterFileError, ImagicEditor, OutputError, lora
+from imagic_lora import Adapter, AdapterFileError, ImagicEditor, OutputError
 from imagic_lora.conditioning import Conditioning
+from imagic_lora.slots import Slots
 from tests.handmade import made
 from tests.tiny import KINDS, Kind
 
@@ -365,7 +366,7 @@ def test_plain_diffusers_loads_the_file(
         theirs = pipeline.unet(x_t, t, tokens).sample
         model = editor("sd1").model
         plain = model.denoiser(x_t, t, tokens).sample
-        with lora.injected(model.denoiser, adapter("sd1").lora):
+        with Slots(model.denoiser).holding([adapter("sd1").lora], torch.device("cpu")):
             ours = model.denoiser(x_t, t, tokens).sample
 
     torch.testing.assert_close(theirs, ours)

@@ -12,6 +12,7 @@ NAMES = [
     "AdapterMismatchError",
     "DeviceError",
     "Edit",
+    "EditRequest",
     "EditSettings",
     "FitError",
     "FitSettings",

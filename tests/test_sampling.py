@@ -13,6 +13,7 @@ from diffusers import (
 
 from imagic_lora import (
     Adapter,
+    EditRequest,
     EditSettings,
     ImagicEditor,
     SamplingError,
@@ -233,7 +234,7 @@ def test_outside_a_mask_the_input_stays(editor: Editor) -> None:
     """Denoised with a mask, latents outside it are the input's, and others are not."""
     model, plan = editor("sd1").model, editor("sd1").plan
     own, target = model.encode_prompt("a dog"), model.encode_prompt("a cat")
-    start = sampling.Start(noise(0), 1.0, 3, pure=False)
+    start = sampling.Start(noise(0), 1.0, (3,), pure=False)
     trail = sampling.Trail(model.objective, noise(0), start.noise())
     mask = torch.zeros(1, 1, 16, 16)
     mask[..., :8] = 1
@@ -257,7 +258,7 @@ def test_alpha_is_continuous(direction: Direction, editor: Editor, adapter: Fitt
     for alpha in (-0.5, -1e-3, 0.0, 0.5, 1.0, 1.5):
         with torch.no_grad():
             here, there = (
-                predictor(adapter("sd1"), a, "a cat", settings)(x_t, t)
+                predictor([EditRequest(adapter=adapter("sd1"), alpha=a)], settings)(x_t, t)
                 for a in (alpha, alpha + 1e-3)
             )
         assert (here - there).abs().max() < 0.02
@@ -278,7 +279,7 @@ def test_a_sampler_that_draws_noise_is_repeatable(editor: Editor) -> None:
     """Noise drawn inside the loop comes from the seed, not from the global random state."""
     model, plan = editor("sd1").model, editor("sd1").plan
     own = model.encode_prompt("a dog")
-    start = sampling.Start(noise(0), 1.0, 3)
+    start = sampling.Start(noise(0), 1.0, (3,))
 
     first, second = (
         sampling.denoise(
@@ -339,7 +340,7 @@ def test_a_picture_of_no_numbers_is_refused(editor: Editor) -> None:
             plan,
             model.scheduler("ddim"),
             broken,
-            sampling.Start(noise(0), 1.0, 0),
+            sampling.Start(noise(0), 1.0, (0,)),
             2,
             ignore,
         )

@@ -80,7 +80,7 @@ class EmbeddingOnly:
             strength,
             self.guidance,
         )
-        return bench.sample(model, predictor, sampling.Start(prepared.latents, 1, SEED))
+        return bench.sample(model, predictor, sampling.Start(prepared.latents, 1, (SEED,)))
 
     def size(self, prepared: Tuned) -> int:
         """Return the bytes of the embedding, in half precision."""
