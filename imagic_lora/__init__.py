@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from imagic_lora.adapter import Adapter
+    from imagic_lora.contact import contact_sheet
     from imagic_lora.editor import ImagicEditor
     from imagic_lora.errors import (
         AdapterError,
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
         AdapterMismatchError,
         DeviceError,
         FitError,
+        HubError,
         ImageError,
         ImagicError,
         ImagicWarning,
@@ -46,6 +48,7 @@ __all__ = [
     "EditSettings",
     "FitError",
     "FitSettings",
+    "HubError",
     "ImageError",
     "ImagicEditor",
     "ImagicError",
@@ -63,6 +66,7 @@ __all__ = [
     "StopFit",
     "Variation",
     "__version__",
+    "contact_sheet",
     "export_lora",
 ]
 
@@ -80,6 +84,7 @@ _HOMES = {
     "SamplingSettings": "settings",
     "StopFit": "progress",
     "Variation": "picture",
+    "contact_sheet": "contact",
     "export_lora": "export",
 }
 

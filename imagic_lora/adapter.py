@@ -3,19 +3,26 @@
 import hashlib
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import torch
+from PIL import Image
 
-from imagic_lora import adapter_format, modelspec, slots
+from imagic_lora import adapter_format, hub, modelspec, slots
+from imagic_lora.compact import compact_weights
 from imagic_lora.conditioning import Conditioning
 from imagic_lora.errors import AdapterFileError, SettingsError
 from imagic_lora.files import write_atomic
+from imagic_lora.image import to_png
+from imagic_lora.model_card import write_card
 from imagic_lora.settings import FitSettings
+
+HUB_FILE = "adapter.safetensors"
+"""Name of an adapter's file on the Hub."""
 
 MAX_BYTES = 1 << 30
 """Largest file that is read."""
@@ -150,6 +157,95 @@ class Adapter:
             OutputError: When it cannot be written, or exists and force is False.
         """
         write_atomic(path, self.to_bytes(), force=force)
+
+    def compact(self, max_bytes: int) -> "Adapter":
+        """Return the adapter with a smaller LoRA, as near to this one as the size allows.
+
+        The embedding, the latents and the record stay: the record's `gap` is that of the fit.
+
+        Args:
+            max_bytes: Largest size of the file; 2 MB suits Stable Diffusion 1 and 2, 12 MB XL.
+
+        Raises:
+            SettingsError: When the embedding and the latents alone are larger.
+        """
+        whole = len(self.to_bytes())
+        if whole <= max_bytes:
+            return self
+        weights = 2 * sum(tensor.numel() for tensor in self.lora.values())
+        smaller = compact_weights(self.lora, max_bytes - (whole - weights))
+        if not smaller:
+            raise SettingsError(
+                f"max_bytes was {max_bytes}, but {whole - weights} bytes of this adapter's {whole} "
+                "are not LoRA weights; allow more."
+            )
+        return replace(self, lora=smaller)
+
+    def push_to_hub(
+        self,
+        repository: str,
+        *,
+        pictures: Mapping[str, Image.Image] = MappingProxyType({}),
+        licence: str = "",
+        private: bool = True,
+        force: bool = False,
+        token: str | None = None,
+    ) -> str:
+        """Share the adapter on the Hugging Face Hub, with a card that says what it is.
+
+        Whoever may read the repository can see the picture: see the file format.
+
+        Args:
+            repository: Name of the repository, "owner/name"; it is made.
+            pictures: Pictures for the card by their captions, e.g. the edits of a sweep.
+            licence: The Hub's word for the licence, e.g. "cc-by-4.0"; default: none is chosen.
+            private: Whether only the owner may read it.
+            force: Write to a repository that exists.
+            token: An access token; default: that of 'hf auth login'.
+
+        Returns:
+            The address of the repository.
+
+        Raises:
+            HubError: When nobody is logged in, the repository exists and force is False, or the Hub
+                cannot be reached.
+        """
+        named = [(f"picture-{n}.png", text) for n, text in enumerate(pictures, start=1)]
+        data = self.to_bytes()
+        card = write_card(
+            repository,
+            HUB_FILE,
+            asdict(self.record),
+            facts={"rank": str(self.rank), "size": f"{len(data) / 1e6:.1f} MB"},
+            pictures=named,
+            licence=licence,
+        )
+        files = {HUB_FILE: data, "README.md": card.encode()}
+        files |= {path: to_png(pictures[text]) for path, text in named}
+        return hub.upload(repository, files, private=private, force=force, token=token)
+
+    @classmethod
+    def from_hub(
+        cls,
+        repository: str,
+        *,
+        file: str = HUB_FILE,
+        revision: str | None = None,
+        token: str | None = None,
+    ) -> "Adapter":
+        """Read an adapter from the Hugging Face Hub, or from the cache of what was read before.
+
+        Args:
+            repository: Name of the repository, "owner/name".
+            file: Name of the file in it.
+            revision: A branch, a tag or a commit; default: the newest.
+            token: An access token; default: that of 'hf auth login', if any.
+
+        Raises:
+            HubError: When there is no such repository or file, or the Hub cannot be reached.
+            AdapterFileError: When the file is no adapter.
+        """
+        return cls.load(hub.download(repository, file, revision=revision, token=token))
 
     @classmethod
     def load(cls, path: str | Path) -> "Adapter":

@@ -12,6 +12,7 @@
     ├── DeviceError           a device that is not there, or too small
     ├── FitError              a fit that diverged
     ├── SamplingError         a picture that became no numbers
+    ├── HubError              a repository that is missing, or a Hub out of reach
     ├── OutputError           a path that cannot be written, or exists already
     └── MissingExtraError     an optional package that is not installed
 
@@ -72,6 +73,10 @@ class FitError(ImagicError):
 
 class SamplingError(ImagicError):
     """Denoising ended in values that are no numbers."""
+
+
+class HubError(ImagicError):
+    """A repository on the Hugging Face Hub is missing or refused, or the Hub is out of reach."""
 
 
 class OutputError(ImagicError):

@@ -206,9 +206,19 @@ def save_png(
     """
     text = PngImagePlugin.PngInfo()
     text.add_itxt(_RECORD_KEY, json.dumps(record, ensure_ascii=False))
+    write_atomic(path, to_png(image, text), force=force)
+
+
+def to_png(image: Image.Image, text: PngImagePlugin.PngInfo | None = None) -> bytes:
+    """Return the content of a PNG.
+
+    Args:
+        image: The picture.
+        text: Texts for it to carry.
+    """
     buffer = io.BytesIO()
     image.save(buffer, "PNG", pnginfo=text)
-    write_atomic(path, buffer.getvalue(), force=force)
+    return buffer.getvalue()
 
 
 def read_record(path: str | os.PathLike[str]) -> dict[str, Any] | None:

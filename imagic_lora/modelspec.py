@@ -39,14 +39,33 @@ def describe(
         "modelspec.title": f"imagic_lora: {record['target'] or record['source']}",
         "modelspec.resolution": f"{record['width']}x{record['height']}",
         "modelspec.description": f"One picture, '{caption}', learned on {record['base_model']}.",
-        "modelspec.usage_hint": f"The prompt '{caption}' at strength 1 recalls the picture; the "
-        "learned embedding, without which it is less like it, works in imagic_lora only.",
+        "modelspec.usage_hint": _hint(caption, record["settings"]),
         "modelspec.prediction_type": "v" if _predicts_v(record) else record["prediction"],
         **_kohya_keys(record, lora, token_width),
     }
     if thumbnail:
         shown[_THUMBNAIL] = _DATA_URL + base64.b64encode(thumbnail).decode()
     return shown
+
+
+def needs_words_alone(settings: Mapping[str, Any] | None) -> bool:
+    """Return whether a fit held the embedding at the caption's own, so that the caption will do.
+
+    Args:
+        settings: Settings of the fit as plain values; None where another tool made the weights.
+    """
+    return settings is not None and settings["embedding_lr"] == 0
+
+
+def _hint(caption: str, settings: Mapping[str, Any] | None) -> str:
+    """Return how to prompt other tools."""
+    hint = f"The prompt '{caption}' at strength 1 recalls the picture"
+    if needs_words_alone(settings):
+        return f"{hint}."
+    return (
+        f"{hint}; the learned embedding, without which it is less like it, works in imagic_lora "
+        "only."
+    )
 
 
 def _predicts_v(record: Mapping[str, Any]) -> bool:

@@ -13,13 +13,15 @@ PACKAGE = Path(imagic_lora.__file__).parent
 
 LAYERS = (
     {"errors"},
-    {"settings", "progress", "seeding", "files"},
+    {"settings", "progress", "seeding", "files", "hub", "model_card"},
     {"image", "sheet", "conditioning", "objective", "memory", "lora"},
     {"adapter_format", "kohya", "modelspec", "slots"},
+    {"compact"},
     {"adapter", "models", "picture"},
     {"export", "foreign", "fitting", "request", "sampling"},
     {"planning"},
     {"editor"},
+    {"contact"},
     {"cli", "ui"},
     {"__main__"},
 )

@@ -391,6 +391,47 @@ def test_an_image_becomes_an_adapter_and_pictures(
 
 
 @pytest.mark.usefixtures("tiny")
+def test_several_adapters_stand_on_one_sheet(run: Command, place: Path) -> None:
+    """Each adapter has its own pictures, by its name, and a row of the sheet."""
+    shutil.copy(place / "good.safetensors", place / "ann.safetensors")
+    several = (place / "good.safetensors", place / "ann.safetensors")
+
+    done = run("edit", *several, "--alpha", "0,1", "-o", place / "all", *FEW)
+
+    assert 0 == done.code
+    names = {f"{who}_alpha_{a}_seed_0.png" for who in ("good", "ann") for a in (0.0, 1.0)}
+    assert {*names, SHEET} == {path.name for path in (place / "all").iterdir()}
+    assert "[3/4] alpha 0, ann, seed 0: sample" in done.err
+
+
+@pytest.mark.usefixtures("tiny")
+def test_adapters_of_one_name_are_told_apart(run: Command, place: Path) -> None:
+    """Files of the same name from several folders are numbered."""
+    (place / "other").mkdir()
+    shutil.copy(place / "good.safetensors", place / "other" / "good.safetensors")
+    several = (place / "good.safetensors", place / "other" / "good.safetensors")
+
+    run("edit", *several, "--alpha", 1, "-o", place / "all", *FEW)
+
+    names = {f"{n}-good_alpha_1.0_seed_0.png" for n in (1, 2)}
+    assert {*names, SHEET} == {path.name for path in (place / "all").iterdir()}
+
+
+@pytest.mark.usefixtures("_no_model")
+def test_adapters_of_several_models_need_one_to_be_named(
+    run: Command, place: Path, adapter: Callable[[Kind], Adapter]
+) -> None:
+    """Without --model it is not known which model to load, and both are named."""
+    adapter("sd2").save(place / "other.safetensors")
+    several = (place / "good.safetensors", place / "other.safetensors")
+
+    done = run("edit", *several, "--alpha", 1, "-o", place / "all", *FEW)
+
+    assert _refused(done.error, "several models, 'tiny-sd1', 'tiny-sd2'; .* --model")
+    assert 2 == done.code
+
+
+@pytest.mark.usefixtures("tiny")
 def test_each_setting_reaches_the_picture(run: Command, place: Path) -> None:
     """What was given as flags is what the picture says that it was made with."""
     expected = {

@@ -6,7 +6,7 @@ import pytest
 import safetensors.torch
 from PIL import Image
 
-from imagic_lora import Adapter
+from imagic_lora import Adapter, FitSettings
 from tests.command import Command, runner
 from tests.handmade import made
 from tests.tiny import Kind
@@ -50,6 +50,8 @@ def test_export_writes_the_tools_own_names(
         ("girl.safetensors --to kohya -o girl.safetensors", "exists already"),
         ("girl.safetensors --to kohya -o b.pt", "does not end in .safetensors"),
         ("none.safetensors --to kohya -o b.safetensors", "no such file"),
+        ("girl.safetensors --to adapter -o b.safetensors", "say how small by --max-size"),
+        ("girl.safetensors --to kohya --max-size 0 -o b.safetensors", "allowed is 0.01 or more MB"),
     ],
 )
 def test_an_export_that_cannot_be_done_is_refused(
@@ -65,6 +67,39 @@ def test_an_export_that_cannot_be_done_is_refused(
     assert expected in done.error
     assert (2, "", before) == (done.code, done.out, saved.read_bytes())
     assert [saved] == list(saved.parent.iterdir())
+
+
+@pytest.mark.parametrize("tool", ["adapter", "kohya"])
+def test_an_export_keeps_to_the_size_that_was_asked_for(
+    run: Command, tmp_path: Path, adapter: Callable[[Kind], Adapter], tool: str
+) -> None:
+    """A smaller adapter is written, or a LoRA with ranks of its own, within the size."""
+    adapter("sd1").save(tmp_path / "cat.safetensors")
+    out = tmp_path / "small.safetensors"
+    size = (tmp_path / "cat.safetensors").stat().st_size
+    words = ("--to", tool, "--max-size", 0.8 * size / 1e6)
+
+    done = run("export", tmp_path / "cat.safetensors", "-o", out, *words)
+
+    assert 0 == done.code
+    assert out.stat().st_size < 0.8 * size
+    tensors = safetensors.torch.load_file(out)
+    down = "lora_A.weight" if tool == "adapter" else "lora_down.weight"
+    ranks = {len(tensor) for name, tensor in tensors.items() if name.endswith(down)}
+    assert min(ranks) < 2
+    assert ("Prompt it with" in done.out) == (tool == "kohya")
+
+
+def test_an_adapter_of_words_alone_needs_no_more(run: Command, tmp_path: Path) -> None:
+    """A fit whose embedding was held still loses nothing by leaving it behind, and says so."""
+    made(settings=FitSettings(embedding_lr=0)).save(tmp_path / "girl.safetensors")
+    out = tmp_path / "lora.safetensors"
+
+    done = run("export", tmp_path / "girl.safetensors", "--to", "kohya", "-o", out)
+
+    assert "Prompt it with 'a girl'; that is all it needs" in done.out
+    hint = json.loads(run("inspect", tmp_path / "girl.safetensors", "--json").out)["shown"]
+    assert "works in imagic_lora only" not in hint["modelspec.usage_hint"]
 
 
 def test_inspect_says_what_other_tools_show(run: Command, saved: Path) -> None:

@@ -16,6 +16,7 @@ NAMES = [
     "EditSettings",
     "FitError",
     "FitSettings",
+    "HubError",
     "ImageError",
     "ImagicEditor",
     "ImagicError",
@@ -33,6 +34,7 @@ NAMES = [
     "StopFit",
     "Variation",
     "__version__",
+    "contact_sheet",
     "export_lora",
 ]
 NAMED = [name for name in NAMES if name != "__version__"]

@@ -1,21 +1,39 @@
-"""`imagic-lora export`: an adapter's LoRA for other tools."""
+"""`imagic-lora export`: an adapter for other tools, or in a smaller size."""
 
 import argparse
+from dataclasses import asdict
 
 from imagic_lora.adapter import Adapter
 from imagic_lora.cli.fit import check_out
 from imagic_lora.cli.terminal import Terminal, bytes_text
+from imagic_lora.errors import SettingsError
 from imagic_lora.export import export_lora
+from imagic_lora.modelspec import needs_words_alone
 
 
 def run(args: argparse.Namespace, terminal: Terminal) -> None:
-    """Write the LoRA of one adapter."""
+    """Write one adapter, or its LoRA."""
     check_out(args.out, force=args.force)
     adapter = Adapter.load(args.adapter)
-    export_lora(adapter, args.out, args.to, force=args.force)
-    prompt = adapter.record.source or adapter.record.target
+    if args.max_size is not None:
+        adapter = adapter.compact(int(1e6 * args.max_size))
+    if args.to == "adapter":
+        if args.max_size is None:
+            raise SettingsError(
+                "--to adapter writes a smaller adapter; say how small by --max-size."
+            )
+        adapter.save(args.out, force=args.force)
+    else:
+        export_lora(adapter, args.out, args.to, force=args.force)
     terminal.tell(f"Wrote {args.out} ({bytes_text(args.out.stat().st_size)}).")
-    terminal.tell(
-        f"Prompt it with {prompt!r}; the learned embedding, which other tools cannot read, stayed "
-        "behind."
-    )
+    if args.to != "adapter":
+        terminal.tell(_prompting(adapter))
+
+
+def _prompting(adapter: Adapter) -> str:
+    """Return how to prompt other tools."""
+    record = asdict(adapter.record)
+    prompt = f"Prompt it with {record['source'] or record['target']!r}"
+    if needs_words_alone(record["settings"]):
+        return f"{prompt}; that is all it needs, since its embedding is the caption's own."
+    return f"{prompt}; the learned embedding, which other tools cannot read, stayed behind."

@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NoReturn
 
-from imagic_lora.cli.flags import add_settings, add_several, prompt
+from imagic_lora.cli.flags import add_settings, add_several, one, prompt
 from imagic_lora.errors import InputError, near_match
 from imagic_lora.settings import (
     ALPHA,
@@ -20,6 +20,7 @@ from imagic_lora.settings import (
     STRENGTH,
     EditSettings,
     FitSettings,
+    Option,
     SamplingSettings,
     options,
 )
@@ -27,6 +28,12 @@ from imagic_lora.settings import (
 MODEL = "stable-diffusion-v1-5/stable-diffusion-v1-5"
 """The base model where none is named."""
 
+_MAX_SIZE = Option(
+    "largest size of the adapter's file, kept to by leaving out what changes the least; "
+    "default: as it is",
+    low=0.01,
+    unit="MB",
+)
 _NEGATIVE = re.compile(r"-(\d|\.\d|inf|nan)", re.IGNORECASE)
 
 
@@ -145,7 +152,13 @@ def _add_fit(commands: Any) -> None:
 
 def _add_edit(commands: Any) -> None:
     edit = _add(commands, "edit", "make edited pictures from an adapter")
-    edit.add_argument("adapter", type=Path, metavar="FILE", help="an adapter that fit has saved")
+    edit.add_argument(
+        "adapters",
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help="adapters that fit has saved; the pictures of several stand on one sheet",
+    )
     edit.add_argument(
         "--target",
         type=prompt,
@@ -174,15 +187,22 @@ def _add_img2img(commands: Any) -> None:
 
 
 def _add_export(commands: Any) -> None:
-    export = _add(commands, "export", "write an adapter's LoRA as a file for other tools")
+    export = _add(commands, "export", "write an adapter for other tools, or in a smaller size")
     export.add_argument("adapter", type=Path, metavar="FILE", help="an adapter that fit has saved")
     export.add_argument(
         "--to",
-        choices=("kohya", "diffusers"),
+        choices=("kohya", "diffusers", "adapter"),
         required=True,
-        help="'kohya' for ComfyUI, A1111, Forge and SD.Next, 'diffusers' for diffusers and PEFT",
+        help="'kohya' for ComfyUI, A1111, Forge and SD.Next, 'diffusers' for diffusers and PEFT, "
+        "'adapter' for imagic_lora again, in a smaller size",
     )
-    _add_out(export, "FILE", "the LoRA to write, ending in .safetensors")
+    export.add_argument(
+        "--max-size",
+        type=one(_MAX_SIZE),
+        metavar="X",
+        help=f"{_MAX_SIZE.help} ({_MAX_SIZE.range_text()})",
+    )
+    _add_out(export, "FILE", "the file to write, ending in .safetensors")
 
 
 def _add_inspect(commands: Any) -> None:

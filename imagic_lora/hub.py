@@ -1,0 +1,119 @@
+"""Files on the Hugging Face Hub, and its failures as sentences; knows nothing of what they hold."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from huggingface_hub import CommitOperationAdd, HfApi, get_token, hf_hub_download
+from huggingface_hub.errors import (
+    EntryNotFoundError,
+    HfHubHTTPError,
+    HFValidationError,
+    HTTPError,  # type: ignore[attr-defined]  # the base of whatever client is in use
+    LocalEntryNotFoundError,
+    OfflineModeIsEnabled,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+
+from imagic_lora.errors import HubError
+
+_LOG_IN = "log in with 'hf auth login', or pass a token with write access"
+
+
+def upload(
+    repository: str,
+    files: Mapping[str, bytes],
+    *,
+    private: bool,
+    force: bool,
+    token: str | None,
+) -> str:
+    """Put files into a repository of the Hub, in one commit, and return its address.
+
+    Args:
+        repository: Its name, "owner/name".
+        files: Contents by path.
+        private: Whether a repository that is made may be read by its owner alone.
+        force: Whether a repository that exists may be written to.
+        token: An access token; default: that of the log-in.
+
+    Raises:
+        HubError: When it exists already, may not be written to, or the Hub cannot be reached.
+    """
+    if not (token or get_token()):
+        raise HubError(
+            f"'{repository}' cannot be written to, since nobody is logged in; {_LOG_IN}."
+        )
+    api = HfApi(token=token)
+    operations = [CommitOperationAdd(path, content) for path, content in files.items()]
+    with _explained(repository):
+        address = api.create_repo(repository, private=private, exist_ok=force)
+        api.create_commit(repository, operations, commit_message="Add an adapter")
+    return str(address)
+
+
+def download(repository: str, file: str, *, revision: str | None, token: str | None) -> Path:
+    """Return where a file of a repository lies, fetched unless the cache has it.
+
+    Args:
+        repository: Its name, "owner/name".
+        file: The file's path in it.
+        revision: A branch, a tag or a commit; default: the newest.
+        token: An access token; default: that of the log-in, if any.
+
+    Raises:
+        HubError: When there is no such repository or file, or the Hub cannot be reached.
+    """
+    with _explained(repository):
+        return Path(hf_hub_download(repository, file, revision=revision, token=token))
+
+
+@contextmanager
+def _explained(repository: str) -> Iterator[None]:
+    """Turn what goes wrong with the Hub in a block into one sentence."""
+    try:
+        yield
+    except HFValidationError as error:
+        raise HubError(
+            f"{repository!r} is no name of a repository; it has the form owner/name."
+        ) from error
+    except RepositoryNotFoundError as error:
+        raise HubError(
+            f"The Hub has no repository {repository!r} that you may read; check the name, or log "
+            "in with 'hf auth login' if it is private."
+        ) from error
+    except LocalEntryNotFoundError as error:
+        raise HubError(_out_of_reach(repository)) from error
+    except (RevisionNotFoundError, EntryNotFoundError) as error:
+        raise HubError(
+            f"The repository {repository!r} has no such file or revision; look at its files for "
+            "the right name."
+        ) from error
+    except OfflineModeIsEnabled as error:
+        raise HubError(_out_of_reach(repository)) from error
+    except HfHubHTTPError as error:
+        raise HubError(_refused(repository, error.response.status_code)) from error
+    except HTTPError as error:
+        raise HubError(_out_of_reach(repository)) from error
+    except ValueError as error:
+        reason = " ".join(str(error).split())
+        raise HubError(
+            f"The Hub refuses what was to be written to {repository!r}: {reason}"
+        ) from error
+
+
+def _out_of_reach(repository: str) -> str:
+    return (
+        f"The Hub cannot be reached for {repository!r}, and the local cache does not serve; "
+        "connect to the network, or unset HF_HUB_OFFLINE."
+    )
+
+
+def _refused(repository: str, status: int) -> str:
+    """Return what an answer of the Hub means."""
+    if status in (401, 403):
+        return f"The Hub does not let you write to {repository!r}; {_LOG_IN}."
+    if status == 409:
+        return f"The repository {repository!r} exists already; pass force=True to write to it."
+    return f"The Hub answered {status} for {repository!r}; try again later."
