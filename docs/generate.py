@@ -14,7 +14,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks import figures as tables
 from benchmarks.edits.figures import RESULT, figures
+from benchmarks.environment import RESULTS
 from benchmarks.world import report
 from imagic_lora.cli import build_parser
 from imagic_lora.errors import DeviceError
@@ -165,6 +167,12 @@ def _edits() -> str:
     return figures(json.loads(RESULT.read_text("utf-8")))
 
 
+def _result(name: str, table: Callable[[Any], str]) -> str:
+    """Return the figures of a benchmark that has a table of its own."""
+    path = RESULTS / f"{name}.json"
+    return table(json.loads(path.read_text("utf-8"))) if path.exists() else "Not measured yet."
+
+
 def _levers() -> str:
     """Return the table of the levers."""
     rows = (
@@ -220,6 +228,8 @@ PARTS: dict[str, Callable[[], str]] = {
     "cli": _commands,
     "world": _world,
     "edits": _edits,
+    "switching": lambda: _result("switching", tables.switching),
+    "ranks": lambda: _result("ranks", tables.ranks),
     "levers": _levers,
     "memory": _memory,
     "cards": _cards,

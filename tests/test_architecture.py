@@ -31,6 +31,7 @@ FAMILIES = {"stable_diffusion", "stable_diffusion_xl"}
 """The modules of models/ that are one family each."""
 
 OWNERS = {
+    "huggingface_hub": {"hub", "models"},
     "peft": {"lora"},
     "diffusers": {"models"},
     "transformers": {"models"},

@@ -1,0 +1,107 @@
+"""The figures of switching.json and ranks.json as tables, for the docs."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+NAMES = {"sd15": "Stable Diffusion 1.5", "sdxl": "Stable Diffusion XL"}
+_RATES = ("edited", "kept", "perfect")
+_GROUPS = {
+    "ranks": "Rank of every layer:",
+    "layers": "Which layers are adapted, at the default rank:",
+    "shrunk": "Shrunk after the fit:",
+    "words": "Where a tool takes words alone:",
+}
+
+
+def switching(result: Mapping[str, Any]) -> str:
+    """Return how fast adapters are switched and mixed, in Markdown."""
+    header = ("way", *(f"{NAMES[name]}, ms" for name in NAMES))
+    ways = result["sd15"]["milliseconds"]
+    rows = [(way, *(_number(result[n]["milliseconds"][way]) for n in NAMES)) for way in ways]
+    return "\n\n".join(
+        (
+            _table(header, rows),
+            _ratios(result),
+            _flat(result["often"]),
+            _batches(result["batches"]),
+            f"Processor time of one thread, {_environment(result['environment'])}.",
+        )
+    )
+
+
+def _ratios(result: Mapping[str, Any]) -> str:
+    """Return how many times faster ours is than hotswap."""
+    found = []
+    for name, words in NAMES.items():
+        times = result[name]["milliseconds"]
+        memory = times["hotswap"] / times["ours"]
+        file = times["hotswap, from file"] / times["ours, from file"]
+        found.append(f"{memory:.0f} times for {words} ({file:.1f} times from a file)")
+    return f"Ours is faster than hotswap by {' and '.join(found)}."
+
+
+def _flat(often: Mapping[str, Any]) -> str:
+    """Return what a thousand switches leave behind."""
+    first, *_, last = often["bytes_resident"]
+    return (
+        f"{often['switches']} switches over {often['adapters']} adapters changed the resident "
+        f"memory by {(last - first) / 1e6:.1f} MB after the first {often['adapters']}; the base "
+        f"was {'bit-identical' if often['base_unchanged'] else 'CHANGED'} afterwards."
+    )
+
+
+def _batches(batches: Mapping[str, Any]) -> str:
+    """Return what a batch of adapters brings."""
+    seconds = batches["seconds_per_picture"]
+    rows = [
+        (size, f"{value:.2f}", f"{seconds['1'] / value:.2f}") for size, value in seconds.items()
+    ]
+    return (
+        f"Pictures of the demo model, {batches['steps']} steps each, every one with an adapter of "
+        "its own:\n\n" + _table(("pictures at a time", "seconds each", "times as fast"), rows)
+    )
+
+
+def ranks(result: Mapping[str, Any]) -> str:
+    """Return what an adapter's size buys, in Markdown."""
+    header = ("adapter", "kB", "edited", "others kept", "perfect", "dB outside", "dB to ideal")
+    parts = [_size(result["cases"], result["split"])]
+    for group, members in result["groups"].items():
+        parts += [_GROUPS[group], _table(header, (_row(n, row) for n, row in members.items()))]
+    sizes = ", ".join(
+        f"{NAMES[name]} {found['default'] / 1e6:.1f} MB ({found['compact'] / 1e6:.1f} MB compact)"
+        for name, found in result["full_size_bytes"].items()
+    )
+    parts += [f"Files of the true models: {sizes}.", f"{_environment(result['environment'])}."]
+    return "\n\n".join(parts)
+
+
+def _size(cases: int, split: str) -> str:
+    """Return how far the figures can be trusted."""
+    return (
+        f"{cases} cases of the `{split}` split at alpha 1, one picture each: one case is "
+        f"{100 / cases:.0f} points, so small differences mean nothing."
+    )
+
+
+def _row(name: str, row: Mapping[str, float]) -> tuple[str, ...]:
+    rates = (f"{100 * row[rate]:.0f} %" for rate in _RATES)
+    nearness = (f"{row[key]:.1f}" for key in ("psnr_outside", "psnr_ideal"))
+    return name, f"{row['bytes'] / 1000:.0f}", *rates, *nearness
+
+
+def _environment(found: Mapping[str, Any]) -> str:
+    versions = ", ".join(
+        f"{name} {found['versions'][name]}" for name in ("torch", "diffusers", "peft")
+    )
+    return f"{found['device']}, {versions}"
+
+
+def _number(milliseconds: float) -> str:
+    return f"{milliseconds:.1f}" if milliseconds < 100 else f"{milliseconds:.0f}"
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a Markdown table with numbers to the right."""
+    lines = [header, ["---", *["--:"] * (len(header) - 1)], *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
