@@ -12,15 +12,15 @@ from typing import Any
 import torch
 from PIL import Image
 
-from imagic_lora import fitting, foreign, planning, sampling
+from imagic_lora import editing, fitting, foreign, planning, sampling
 from imagic_lora.adapter import Adapter, FitRecord
-from imagic_lora.conditioning import concatenate
 from imagic_lora.errors import AdapterMismatchError, ImagicWarning, PromptError, SettingsError
 from imagic_lora.image import (
     canvas,
     image_hash,
     open_image,
     to_images,
+    to_mask,
     to_pixels,
     to_thumbnail,
 )
@@ -209,6 +209,7 @@ class ImagicEditor:
         *,
         alpha: float = 1.0,
         target: str = "",
+        mask: ImageSource | None = None,
         settings: EditSettings = EditSettings(),
         on_progress: OnProgress = ignore,
     ) -> Edit:
@@ -219,16 +220,19 @@ class ImagicEditor:
             alpha: Prompt strength: 0 reconstructs the input, 1 is the target prompt; any real
                 number.
             target: Prompt to edit towards; default: the one that was given to the fit.
+            mask: A picture of the input's shape, white where the edit may change it and black
+                where the input stays.
             settings: How to denoise.
             on_progress: Called after every step.
 
         Raises:
             SettingsError: When alpha is not a finite number.
+            ImageError: When the mask cannot be used, or is black everywhere.
             PromptError: When there is no target at all.
             AdapterMismatchError: When the adapter was fitted on another kind of model.
         """
         request = EditRequest(adapter=adapter, alpha=alpha, target=target)
-        return self._edit_rows([request], settings, on_progress)[0]
+        return self._edit_rows([request], mask, settings, on_progress)[0]
 
     def edit_batch(
         self,
@@ -258,7 +262,7 @@ class ImagicEditor:
         """
         if not requests:
             raise SettingsError("A batch of edits needs at least one request; there was none.")
-        return self._edit_rows(requests, settings, on_progress)
+        return self._edit_rows(requests, None, settings, on_progress)
 
     def sweep(
         self,
@@ -342,19 +346,20 @@ class ImagicEditor:
         )
 
     def _edit_rows(
-        self, requests: Sequence[EditRequest], settings: EditSettings, on_progress: OnProgress
+        self,
+        requests: Sequence[EditRequest],
+        mask: ImageSource | None,
+        settings: EditSettings,
+        on_progress: OnProgress,
     ) -> list[Edit]:
         """Make the edits of one batch."""
         targets = [request.resolve_target() for request in requests]
         for row, request in enumerate(requests, start=1):
             self._check_adapter(request.adapter, f" of row {row}" if len(requests) > 1 else "")
         latents = self._start_latents(requests, settings)
-        seeds = tuple(settings.seed if r.seed is None else r.seed for r in requests)
-        free = settings.fidelity == 0
-        start = sampling.Start(latents, 1 - settings.structure_lock, seeds, pure=free)
-        predictor = self._predictor(requests, settings)
-        if not free:
-            predictor = self._faithful(predictor, requests, start, settings)
+        free = None if mask is None else self._mask(mask, requests[0].adapter, latents)
+        batch = editing.Batch(self.model, requests, settings, latents, free)
+        predictor, start = batch.predictor(), batch.start()
         weights = [request.adapter.lora for request in requests]
         with self._slots.holding(weights, self.plan.device):
             images = self._denoise(predictor, start, settings, on_progress)
@@ -369,7 +374,9 @@ class ImagicEditor:
                 adapter_sha256=request.adapter.sha256,
                 **levers,
             )
-            for image, target, seed, request in zip(images, targets, seeds, requests, strict=True)
+            for image, target, seed, request in zip(
+                images, targets, batch.seeds, requests, strict=True
+            )
         ]
 
     def _record(self, **values: Any) -> FitRecord:
@@ -411,6 +418,11 @@ class ImagicEditor:
             )
         return torch.cat(rows)
 
+    def _mask(self, mask: ImageSource, adapter: Adapter, latents: torch.Tensor) -> torch.Tensor:
+        """Return a mask at the latents' resolution, cropped as the input was."""
+        record, (rows, columns) = adapter.record, latents.shape[-2:]
+        return to_mask(open_image(mask), (record.width, record.height), (rows, columns))
+
     def _resized_latents(self, adapter: Adapter, settings: EditSettings) -> torch.Tensor:
         """Return the input's latents, resized when another size than the fit's is asked for."""
         fitted = (adapter.record.width, adapter.record.height)
@@ -425,37 +437,6 @@ class ImagicEditor:
             )
         )
         return torch.nn.functional.interpolate(latents, (rows, columns), mode="bilinear")
-
-    def _predictor(
-        self, requests: Sequence[EditRequest], settings: EditSettings
-    ) -> sampling.Predictor:
-        """Return what is predicted at each step of a batch of edits."""
-        fitted = concatenate([request.adapter.conditioning for request in requests])
-        own = fitted.to(self.plan.device, torch.float32)
-        targets = [request.resolve_target() for request in requests]
-        encoded = {target: self.model.encode_prompt(target) for target in dict.fromkeys(targets)}
-        towards = concatenate([encoded[target] for target in targets])
-        alpha = torch.tensor([request.alpha for request in requests], dtype=torch.float64)
-        if settings.direction == "interpolate":
-            away = self.model.encode_prompt(settings.negative)
-            return sampling.interpolated(self.model, away, own, towards, alpha, settings.guidance)
-        away = self.model.encode_prompt(settings.negative) if settings.negative else own
-        return sampling.guided(self.model, own, away, towards, alpha * settings.guidance)
-
-    def _faithful(
-        self,
-        predictor: sampling.Predictor,
-        requests: Sequence[EditRequest],
-        start: sampling.Start,
-        settings: EditSettings,
-    ) -> sampling.Predictor:
-        """Return what an edit predicts, with what its reconstruction misses of the input."""
-        device = self.plan.device
-        noise = start.noise().to(device)
-        trail = sampling.Trail(self.model.objective, start.latents.to(device), noise)
-        still = [replace(request, alpha=0.0) for request in requests]
-        reconstruction = self._predictor(still, settings)
-        return sampling.faithful(predictor, reconstruction, trail, settings.fidelity)
 
     def _denoise(
         self,

@@ -194,6 +194,13 @@ class SamplingSettings(_Checked):
 class EditSettings(SamplingSettings):
     """How an adapter is turned into an edited picture."""
 
+    guidance: float = option(
+        2.0,
+        "how strongly the prompt pulls at alpha 1; 1 is the bare prediction",
+        low=0,
+        high=50,
+    )
+
     direction: Direction = option(
         "guided",
         "how alpha enters: a guided difference of predictions, or the paper's interpolation",
@@ -205,6 +212,13 @@ class EditSettings(SamplingSettings):
         "input itself; at 0 it is what the adapter remembers of it",
         low=0,
         high=1,
+    )
+    focus: float = option(
+        1.0,
+        "how closely the edit is held to where the prompt asks for a change: 0 lets everything "
+        "change, more is stricter",
+        low=0,
+        high=2,
     )
     structure_lock: float = option(
         0.0,

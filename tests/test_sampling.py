@@ -19,8 +19,10 @@ from imagic_lora import (
     SamplingError,
     SamplingSettings,
     sampling,
+    trail,
 )
 from imagic_lora.conditioning import interpolate
+from imagic_lora.editing import Batch
 from imagic_lora.image import to_images, to_pixels
 from imagic_lora.progress import Progress, ignore
 from imagic_lora.seeding import generator, randn
@@ -74,7 +76,9 @@ def test_interpolated_edit_equals_plain_diffusers(
         latents=noise(7),
         output_type="pt",
     ).images
-    settings = EditSettings(direction="interpolate", fidelity=0, guidance=3, steps=5, seed=7)
+    settings = EditSettings(
+        direction="interpolate", fidelity=0, focus=0, guidance=3, steps=5, seed=7
+    )
 
     edit = editor(kind).edit(fitted, alpha=alpha, settings=settings)
 
@@ -104,7 +108,7 @@ def test_guided_edit_is_guidance_away_from_the_own_embedding(
         output_type="pt",
         **pooled,
     ).images
-    settings = EditSettings(fidelity=0, guidance=3, steps=5, seed=7)
+    settings = EditSettings(fidelity=0, focus=0, guidance=3, steps=5, seed=7)
 
     edit = editor(kind).edit(fitted, alpha=0.8, settings=settings)
 
@@ -128,6 +132,7 @@ def test_a_noised_start_equals_plain_diffusers(
     target = model.encode_prompt("a cat")
     settings = EditSettings(
         fidelity=0,
+        focus=0,
         structure_lock=1 - strength,
         guidance=2,
         steps=8,
@@ -209,7 +214,7 @@ def test_a_faithful_edit_of_nothing_is_the_input(
     edit = editor(kind).edit(fitted, alpha=0.0, target="a cat", settings=settings)
 
     if scheduler in ("ddim", "model"):  # they end at the schedule's first noise level
-        x_0 = sampling.Trail(model.objective, x_0, noise(7)).at(torch.tensor([0]))
+        x_0 = trail.Trail(model.objective, x_0, noise(7)).at(torch.tensor([0]))
     assert_same_pixels(model.decode(x_0) / 2 + 0.5, edit.image)
 
 
@@ -217,14 +222,14 @@ def test_fidelity_adds_the_known_error(editor: Editor) -> None:
     """On the input's own trail, a faithful reconstruction predicts what was mixed in."""
     model = editor("sd1").model
     own, x_0, e = model.encode_prompt("a dog"), noise(0), noise(1)
-    trail, t = sampling.Trail(model.objective, x_0, e), torch.tensor([500])
+    way, t = trail.Trail(model.objective, x_0, e), torch.tensor([500])
     plain = sampling.guided(model, own, own, own, 0.0)
 
     with torch.no_grad():
         half, full = (
-            sampling.faithful(plain, plain, trail, share)(trail.at(t), t) for share in (0.5, 1.0)
+            trail.faithful(plain, plain, way, share)(way.at(t), t) for share in (0.5, 1.0)
         )
-        expected = (plain(trail.at(t), t) + e) / 2
+        expected = (plain(way.at(t), t) + e) / 2
 
     torch.testing.assert_close(full, e)
     torch.testing.assert_close(half, expected)
@@ -235,11 +240,11 @@ def test_outside_a_mask_the_input_stays(editor: Editor) -> None:
     model, plan = editor("sd1").model, editor("sd1").plan
     own, target = model.encode_prompt("a dog"), model.encode_prompt("a cat")
     start = sampling.Start(noise(0), 1.0, (3,), pure=False)
-    trail = sampling.Trail(model.objective, noise(0), start.noise())
+    way = trail.Trail(model.objective, noise(0), start.noise())
     mask = torch.zeros(1, 1, 16, 16)
     mask[..., :8] = 1
-    predictor = sampling.masked(
-        sampling.guided(model, own, own, target, 4.0), trail, mask.to(plan.device)
+    predictor = trail.masked(
+        sampling.guided(model, own, own, target, 4.0), way, lambda: mask.to(plan.device)
     )
 
     found = sampling.denoise(model, plan, model.scheduler("dpm++"), predictor, start, 6, ignore)
@@ -252,13 +257,18 @@ def test_outside_a_mask_the_input_stays(editor: Editor) -> None:
 def test_alpha_is_continuous(direction: Direction, editor: Editor, adapter: Fitted) -> None:
     """A small change of alpha changes the picture little, everywhere from below 0 to above 1."""
     settings = EditSettings(direction=direction, steps=3)
-    predictor = editor("sd1")._predictor
+    model, fitted = editor("sd1").model, adapter("sd1")
     x_t, t = noise(0), torch.tensor([500])
 
     for alpha in (-0.5, -1e-3, 0.0, 0.5, 1.0, 1.5):
         with torch.no_grad():
             here, there = (
-                predictor([EditRequest(adapter=adapter("sd1"), alpha=a)], settings)(x_t, t)
+                Batch(
+                    model,
+                    [EditRequest(adapter=fitted, alpha=a)],
+                    settings,
+                    fitted.latents.float(),
+                ).predictor()(x_t, t)
                 for a in (alpha, alpha + 1e-3)
             )
         assert (here - there).abs().max() < 0.02

@@ -1,0 +1,91 @@
+"""From what is asked of a batch of edits to what is predicted at each of their steps.
+
+It knows adapters and settings; of models only that they encode prompts and predict.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from imagic_lora import focus, sampling, trail
+from imagic_lora.conditioning import Conditioning, concatenate
+from imagic_lora.models import LatentModel
+from imagic_lora.request import EditRequest
+from imagic_lora.settings import EditSettings
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Edits that are sampled together.
+
+    Attributes:
+        model: The model; it must hold the requests' adapters when a prediction is made.
+        requests: One for each row.
+        settings: How to denoise.
+        latents: Latents of the inputs, shape (B, C, h, w), float32.
+        mask: Where the edits may change the pictures, shape (1, 1, h, w); None is everywhere.
+    """
+
+    model: LatentModel
+    requests: Sequence[EditRequest]
+    settings: EditSettings
+    latents: torch.Tensor
+    mask: torch.Tensor | None = None
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The seed of each row."""
+        return tuple(self.settings.seed if r.seed is None else r.seed for r in self.requests)
+
+    def start(self) -> sampling.Start:
+        """Return where denoising begins."""
+        held = self.settings.fidelity or self.settings.focus or self.mask is not None
+        strength = 1 - self.settings.structure_lock
+        return sampling.Start(self.latents, strength, self.seeds, pure=not held)
+
+    def predictor(self) -> sampling.Predictor:
+        """Return what is predicted at each step."""
+        own, target = self._own(), self._target()
+        predictor = self._directed(own, target, [request.alpha for request in self.requests])
+        start = self.start()
+        if start.pure:
+            return predictor
+        device = own.tokens.device
+        way = trail.Trail(self.model.objective, start.latents.to(device), start.noise().to(device))
+        if self.settings.fidelity:
+            still = self._directed(own, target, [0.0] * len(self.requests))
+            predictor = trail.faithful(predictor, still, way, self.settings.fidelity)
+        if self.settings.focus or self.mask is not None:
+            predictor = trail.masked(predictor, way, lambda: self._free(way.latents, own, target))
+        return predictor
+
+    def _directed(
+        self, own: Conditioning, target: Conditioning, alphas: Sequence[float]
+    ) -> sampling.Predictor:
+        """Return what is predicted where nothing holds the edits to their inputs."""
+        settings, weight = self.settings, torch.tensor(alphas, dtype=torch.float64)
+        if settings.direction == "interpolate":
+            away = self.model.encode_prompt(settings.negative)
+            return sampling.interpolated(self.model, away, own, target, weight, settings.guidance)
+        away = self.model.encode_prompt(settings.negative) if settings.negative else own
+        return sampling.guided(self.model, own, away, target, weight * settings.guidance)
+
+    def _own(self) -> Conditioning:
+        """Return the optimised conditionings, one for each row."""
+        fitted = concatenate([request.adapter.conditioning for request in self.requests])
+        return fitted.to(self.model.plan.device, torch.float32)
+
+    def _target(self) -> Conditioning:
+        """Return the targets' conditionings, one for each row; the same prompt is encoded once."""
+        targets = [request.resolve_target() for request in self.requests]
+        encoded = {target: self.model.encode_prompt(target) for target in dict.fromkeys(targets)}
+        return concatenate([encoded[target] for target in targets])
+
+    def _free(self, latents: torch.Tensor, own: Conditioning, target: Conditioning) -> torch.Tensor:
+        """Return where the edits may change the pictures, shape (B, 1, h, w)."""
+        found = torch.ones_like(latents[:, :1])
+        if self.settings.focus:
+            change = focus.change_map(self.model, latents, own, target, self.seeds)
+            found = focus.focus_mask(change, self.settings.focus)
+        return found if self.mask is None else found * self.mask.to(found.device)
