@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from benchmarks.world.loop import CPU_SHARDS, Stage, Trainer
 
@@ -47,6 +47,31 @@ def train_vae(
     Trainer(stage, vae, folder, seed, report).run(step_loss)
     vae.eval()
     normalise_latents(vae, pictures[:2000])
+
+
+def train_decoder(
+    vae: AutoencoderKL,
+    pictures: Pixels,
+    stage: Stage,
+    folder: Path,
+    seed: int,
+    report: Callable[[str], None],
+) -> None:
+    """Train the decoder alone, in place; the latents of pictures stay what they are.
+
+    A denoiser that was trained on these latents goes on to work, as with Stable Diffusion's own
+    later decoders.
+    """
+    vae.requires_grad_(requires_grad=False).to(memory_format=torch.channels_last)
+    decoder = nn.ModuleList([vae.decoder, vae.post_quant_conv]).requires_grad_()
+
+    def step_loss(generator: torch.Generator, size: int) -> Tensor:
+        chosen = torch.randint(len(pictures), (size,), generator=generator)
+        batch = to_tensor(pictures[chosen.numpy()], vae.device)
+        return reconstruction_loss(vae, batch, generator)
+
+    Trainer(stage, decoder, folder, seed, report).run(step_loss)
+    vae.eval()
 
 
 def reconstruction_loss(vae: AutoencoderKL, batch: Tensor, generator: torch.Generator) -> Tensor:

@@ -172,8 +172,9 @@ class Trainer:
             group["lr"] = learning_rate(self._stage, self.step)
         parts = list(self._pool.map(lambda shard: self._gradients(step_loss, shard), self._range))
         for position, parameter in enumerate(self._parameters):
-            gradients = [part[1][position] for part in parts]
-            parameter.grad = torch.stack(gradients).mean(dim=0)
+            gradients = torch.stack([part[1][position] for part in parts])
+            # In the parameter's own layout: the fused optimiser pairs the two by memory order.
+            parameter.grad = torch.mean(gradients, dim=0, out=torch.empty_like(parameter))
         nn.utils.clip_grad_norm_(self._parameters, 1.0)
         self._optimizer.step()
         self._average.update(self.step)

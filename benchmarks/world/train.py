@@ -20,7 +20,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from benchmarks.world import architecture
-from benchmarks.world.autoencoder import encode_all, set_scaling, train_vae
+from benchmarks.world.autoencoder import encode_all, set_scaling, train_decoder, train_vae
 from benchmarks.world.data import Pixels, cached_pictures, training_portraits
 from benchmarks.world.denoiser import DETAIL, LAYOUT, Batches, Denoiser, train_denoiser
 from benchmarks.world.drawing import draw
@@ -45,7 +45,8 @@ GPU_BATCH = 8
 """How many times larger batches are on a GPU."""
 
 VAE = Stage("vae", steps=2200, batch=16, rate=2e-3, decay_from=0.5)
-JUDGE = Stage("judge", steps=7000, batch=64, rate=3e-3, average=0.99)
+DECODER = Stage("decoder", steps=1000, batch=16, rate=4e-4, decay_from=0.3)
+JUDGE = Stage("judge", steps=9000, batch=64, rate=3e-3, average=0.99)
 REFINE = Stage("refine", steps=6400, batch=32, rate=8e-4)
 DENOISER = Stage("denoiser", steps=6000, batch=32, rate=8e-4)
 
@@ -57,6 +58,7 @@ class Recipe:
     seed: int = 0
     pictures: int = 30_000
     vae: Stage = VAE
+    decoder: Stage = DECODER
     judge: Stage = JUDGE
     denoiser: Stage = DENOISER
     refine: Stage = REFINE
@@ -72,6 +74,7 @@ class Recipe:
             self,
             pictures=max(64, round(self.pictures * min(1.0, length))),
             vae=scale(self.vae),
+            decoder=scale(self.decoder),
             judge=scale(self.judge),
             denoiser=scale(self.denoiser),
             refine=scale(self.refine),
@@ -112,11 +115,13 @@ class Training:
             vae.load_state_dict(state)
             set_scaling(vae, scaling)
             return vae.eval().requires_grad_(False)
-        train_vae(vae, self.pictures(), self.recipe.vae, self.work, self.recipe.seed, _say)
+        pictures, common = self.pictures(), (self.work, self.recipe.seed, _say)
+        train_vae(vae, pictures, self.recipe.vae, *common)
+        train_decoder(vae, pictures, self.recipe.decoder, *common)
         _save(
             vae.state_dict() | {"scaling_factor": torch.tensor(vae.config["scaling_factor"])}, path
         )
-        return vae.requires_grad_(False)
+        return vae.requires_grad_(requires_grad=False)
 
     def latents(self, vae: AutoencoderKL) -> tuple[Tensor, Tensor]:
         """Mean and deviation of every training picture's latents, scaled for the denoiser."""
