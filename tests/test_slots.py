@@ -143,11 +143,11 @@ def test_a_block_inside_a_block_gives_back_what_was_held(unet: Any) -> None:
 
     with slots.holding([outer], CPU):
         with slots.holding([inner, inner], CPU):
-            within = predict_rows(unet, 1)
+            within = predict_rows(unet, 2)
         after = predict_rows(unet, 1)
 
     torch.testing.assert_close(held(unet, outer), after)
-    torch.testing.assert_close(held(unet, inner), within)
+    torch.testing.assert_close(held(unet, inner, inner), within)
     assert_same_state(before, unet)
 
 
