@@ -7,16 +7,17 @@ from functools import partial
 from importlib.metadata import version
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from PIL import Image
 
-from imagic_lora import editing, fitting, foreign, planning, sampling
+from imagic_lora import editing, fitting, foreign, likelihood, planning, sampling
 from imagic_lora.adapter import Adapter, FitRecord
 from imagic_lora.errors import AdapterMismatchError, ImagicWarning, PromptError, SettingsError
 from imagic_lora.image import (
     canvas,
+    difference,
     image_hash,
     open_image,
     to_images,
@@ -39,6 +40,7 @@ from imagic_lora.settings import (
     SamplingSettings,
 )
 from imagic_lora.slots import Slots
+from imagic_lora.strength import AUTO_ALPHAS, Strength
 
 ImageSource = str | PathLike[str] | Image.Image
 _PACKAGES = ("imagic-lora", "torch", "diffusers", "transformers", "peft")
@@ -207,7 +209,7 @@ class ImagicEditor:
         self,
         adapter: Adapter,
         *,
-        alpha: float = 1.0,
+        alpha: float | Literal["auto"] = 1.0,
         target: str = "",
         mask: ImageSource | None = None,
         settings: EditSettings = EditSettings(),
@@ -218,7 +220,7 @@ class ImagicEditor:
         Args:
             adapter: The fit of the image.
             alpha: Prompt strength: 0 reconstructs the input, 1 is the target prompt; any real
-                number.
+                number. "auto" tries several and returns the best, see `strength`.
             target: Prompt to edit towards; default: the one that was given to the fit.
             mask: A picture of the input's shape, white where the edit may change it and black
                 where the input stays.
@@ -231,6 +233,11 @@ class ImagicEditor:
             PromptError: When there is no target at all.
             AdapterMismatchError: When the adapter was fitted on another kind of model.
         """
+        if alpha == "auto":
+            found = self.strength(
+                adapter, target=target, mask=mask, settings=settings, on_progress=on_progress
+            )
+            return found.best
         request = EditRequest(adapter=adapter, alpha=alpha, target=target)
         return self._edit_rows([request], mask, settings, on_progress)[0]
 
@@ -263,6 +270,66 @@ class ImagicEditor:
         if not requests:
             raise SettingsError("A batch of edits needs at least one request; there was none.")
         return self._edit_rows(requests, None, settings, on_progress)
+
+    def strength(
+        self,
+        adapter: Adapter,
+        *,
+        alphas: Sequence[float] = AUTO_ALPHAS,
+        target: str = "",
+        mask: ImageSource | None = None,
+        settings: EditSettings = EditSettings(),
+        on_progress: OnProgress = ignore,
+    ) -> Strength:
+        """Find how strong an edit should be, by the base model's own opinion of the pictures.
+
+        Args:
+            adapter: The fit of the image.
+            alphas: Strengths to try, rising.
+            target: Prompt to edit towards; default: the one that was given to the fit.
+            mask: Where the edit may change the picture, as for `edit`.
+            settings: How to denoise.
+            on_progress: Called after every step of every edit.
+
+        Returns:
+            The edits, which of them to take, and the range of strengths that serve.
+
+        Raises:
+            SettingsError: When there is no alpha, or one is not a finite number.
+        """
+        if not alphas:
+            raise SettingsError("Finding a strength needs at least one alpha to try; it got none.")
+        edits = tuple(
+            self.edit(
+                adapter,
+                alpha=alpha,
+                target=target,
+                mask=mask,
+                settings=settings,
+                on_progress=on_progress,
+            )
+            for alpha in alphas
+        )
+        before = self._decode(self._resized_latents(adapter, settings))
+        return Strength(
+            edits=edits,
+            surprises=tuple(self.surprise(edit.image, edit.target) for edit in edits),
+            changes=tuple(difference(before, edit.image) for edit in edits),
+        )
+
+    def surprise(self, image: ImageSource, prompt: str) -> float:
+        """Return how little the base model expects a picture under a prompt: less is likelier.
+
+        Args:
+            image: The picture: a path or a PIL image.
+            prompt: What it should show.
+        """
+        picture = open_image(image)
+        size = self._canvas(picture.size, *picture.size)
+        latents = self.model.encode_image(to_pixels(picture, size))
+        towards = self.model.encode_prompt(prompt)
+        with self.model.plan.denoising(self.model.denoiser):
+            return likelihood.surprise(self.model, latents, towards, 0)
 
     def sweep(
         self,
@@ -450,11 +517,12 @@ class ImagicEditor:
         latents = sampling.denoise(
             self.model, self.plan, scheduler, predictor, start, settings.steps, on_progress
         )
-        images = []
-        for row in torch.split(latents, 1):
-            pixels = relieved(self.model, "decode", partial(self.model.decode, row))
-            images += to_images(pixels)
-        return images
+        return [self._decode(row) for row in torch.split(latents, 1)]
+
+    def _decode(self, latents: torch.Tensor) -> Image.Image:
+        """Return the picture of latents of shape (1, C, h, w)."""
+        pixels = relieved(self.model, "decode", partial(self.model.decode, latents))
+        return to_images(pixels)[0]
 
     def _levers(self) -> dict[str, tuple[str, ...]]:
         """Go on with the levers that the work ended with; name them all, and those that are new."""

@@ -171,6 +171,12 @@ def to_images(pixels: torch.Tensor) -> list[Image.Image]:
     return [Image.fromarray(np.ascontiguousarray(array)) for array in arrays]
 
 
+def difference(first: Image.Image, second: Image.Image) -> float:
+    """Return the root mean square difference of two images of one size, of brightness 0 to 1."""
+    gap = to_pixels(first, first.size) - to_pixels(second, first.size)
+    return float(gap.square().mean().sqrt()) / 2
+
+
 def image_hash(image: Image.Image) -> str:
     """Return the SHA-256, in hex, of an image's size and RGB values."""
     rgb = image.convert("RGB")

@@ -195,7 +195,7 @@ class EditSettings(SamplingSettings):
     """How an adapter is turned into an edited picture."""
 
     guidance: float = option(
-        2.0,
+        1.5,
         "how strongly the prompt pulls at alpha 1; 1 is the bare prediction",
         low=0,
         high=50,

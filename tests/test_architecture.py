@@ -18,7 +18,7 @@ LAYERS = (
     {"adapter_format", "kohya", "modelspec", "slots"},
     {"compact"},
     {"adapter", "models", "picture"},
-    {"export", "focus", "foreign", "fitting", "request", "sampling"},
+    {"export", "focus", "foreign", "fitting", "likelihood", "request", "sampling", "strength"},
     {"planning", "trail"},
     {"editing"},
     {"editor"},

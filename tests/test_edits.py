@@ -192,7 +192,7 @@ def _scores(*, perfect: bool, kept: float = 1.0) -> Mapping[str, Any]:
 def _record(style: str, *perfect: bool) -> dict[str, Any]:
     costs = {"passes_fwd": 10, "passes_fwd_bwd": 4, "seconds_fit": 1, "seconds": 2, "bytes": 8}
     scores = {str(n): _scores(perfect=each) for n, each in enumerate(perfect, start=1)}
-    return {"style": style, "scores": scores, **costs}
+    return {"style": style, "scores": scores, "chosen": next(iter(scores)), **costs}
 
 
 def test_rates_are_of_cases() -> None:
@@ -236,6 +236,7 @@ def test_a_stopped_run_goes_on(
     run = runner.Run(tmp_path, ("img2img", "full_unet"), (CASE,), model)
     record = runner.measure(bench, "img2img", CASE, tmp_path)
     assert (0, 6) == (record["passes_fwd_bwd"], record["passes_fwd"])
+    assert record["chosen"] == "0.1"
     assert runner.picture_path(tmp_path, "img2img", CASE.name, 0.1).exists()
 
     run.log.write_text(json.dumps({"version": run.version("img2img"), **record}) + "\n")
@@ -257,6 +258,7 @@ def test_results_become_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         for case in cases:
             scores = {f"{s:g}": _scores(perfect=s < 1) for s in strengths}
             told = {"method": name, "case": case.name, "kind": case.kind, "scores": scores}
+            told["chosen"] = f"{strengths[0]:g}"
             records.append({**_record(case.style), **told})
             path = runner.picture_path(tmp_path, name, case.name, METHODS[name].fixed)
             path.parent.mkdir(exist_ok=True)

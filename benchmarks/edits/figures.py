@@ -33,6 +33,7 @@ def figures(result: Mapping[str, Any]) -> str:
 
 
 _RATES = {
+    "perfect, automatic strength": "perfect_auto",
     "perfect, best strength": "perfect_best",
     "perfect, one strength": "perfect_fixed",
     "perfect, omitting prompt": "perfect_omit",

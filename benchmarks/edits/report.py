@@ -62,7 +62,8 @@ def write_report(
 def summarise(records: Sequence[Record], fixed: float) -> dict[str, float | None]:
     """Return the figures of one method; rates are 0 to 1.
 
-    No method chooses its strength by itself yet, so `perfect_auto` has no value.
+    The automatic strength is chosen for every method by the product's rule: the picture that the
+    base model finds likeliest under the target.
 
     Args:
         records: Its records.
@@ -76,7 +77,7 @@ def summarise(records: Sequence[Record], fixed: float) -> dict[str, float | None
     ]
     best = [any(score["perfect"] for score in r["scores"].values()) for r in records]
     return {
-        "perfect_auto": None,
+        "perfect_auto": mean(r["scores"][r["chosen"]]["perfect"] for r in records),
         "perfect_best": mean(best),
         "perfect_fixed": mean(score["perfect"] for score in at_fixed),
         "perfect_omit": mean(score["perfect"] for score in omitting) if omitting else None,

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 BUILD = REPOSITORY / "build" / "edits"
 
 Record = dict[str, Any]
-"""One method on one case: who, what, the scores by strength, and what it took."""
+"""One method on one case: who, what, the scores by strength, the strength that the product's rule
+chooses, and what it took."""
 
 _bench: list[Bench] = []  # of a worker process; filled once, since loading takes seconds
 
@@ -132,7 +133,7 @@ def measure(bench: Bench, name: str, case: Case, folder: Path) -> Record:
     bench.passes.take()
     prepared = method.prepare(bench, case)
     fit, fitted = bench.passes.take(), time.monotonic()
-    scores = {}
+    scores, surprises = {}, {}
     for strength in method.strengths:
         picture = method.edit(bench, case, prepared, strength)
         path = picture_path(folder, name, case.name, strength)
@@ -141,12 +142,16 @@ def measure(bench: Bench, name: str, case: Case, folder: Path) -> Record:
         scores[f"{strength:g}"] = asdict(score(bench.judge, case, picture))
     edits, count = bench.passes.take(), len(method.strengths)
     per_edit = (time.monotonic() - fitted) / count
+    for key in scores:
+        path = picture_path(folder, name, case.name, float(key))
+        surprises[key] = bench.editor.surprise(path, case.target)
     return {
         "method": name,
         "case": case.name,
         "kind": case.kind,
         "style": case.style,
         "scores": scores,
+        "chosen": min(surprises, key=surprises.__getitem__),
         "passes_fwd": fit.forward + edits.forward / count,
         "passes_fwd_bwd": fit.forward_backward,
         "seconds_fit": round(fitted - began, 2),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.world.drawing import draw
 from imagic_lora import Adapter, EditSettings, FitSettings
+from imagic_lora.strength import AUTO_ALPHAS
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -33,7 +34,7 @@ class ImagicLora:
     fitting: FitSettings = FIT
     editing: EditSettings = EDIT
     captioned: bool = True
-    strengths: tuple[float, ...] = (0.5, 0.75, 1.0, 1.5, 2.0)
+    strengths: tuple[float, ...] = AUTO_ALPHAS
     fixed: float = 1.0
 
     def prepare(self, bench: Bench, case: Case) -> Adapter:
