@@ -192,7 +192,7 @@ def _scores(*, perfect: bool, kept: float = 1.0) -> Mapping[str, Any]:
 def _record(style: str, *perfect: bool) -> dict[str, Any]:
     costs = {"passes_fwd": 10, "passes_fwd_bwd": 4, "seconds_fit": 1, "seconds": 2, "bytes": 8}
     scores = {str(n): _scores(perfect=each) for n, each in enumerate(perfect, start=1)}
-    return {"style": style, "scores": scores, "chosen": next(iter(scores)), **costs}
+    return {"style": style, "scores": scores, "chosen": "1", **costs}
 
 
 def test_rates_are_of_cases() -> None:
@@ -209,6 +209,7 @@ def test_rates_are_of_cases() -> None:
     assert (0.5, 0.25, 0.5) == tuple(
         found[name] for name in ("perfect_best", "perfect_fixed", "perfect_omit")
     )
+    assert found["perfect_auto"] == 0.25
     assert [0.25, 0.25] == [point["perfect"] for point in curve(records)]
     assert summarise(records[:1], fixed=1)["perfect_omit"] is None
 
