@@ -443,6 +443,8 @@ def test_each_setting_reaches_the_picture(run: Command, place: Path) -> None:
         "height": 40,
         "seed": 5,
         "direction": "interpolate",
+        "fidelity": 0.25,
+        "focus": 0.75,
         "structure_lock": 0.5,
     }
     flags = [f"--{name.replace('_', '-')}={value}" for name, value in expected.items()]
@@ -454,6 +456,42 @@ def test_each_setting_reaches_the_picture(run: Command, place: Path) -> None:
     assert expected == record["settings"]
     assert ("Edit", 0.9, "a cat") == (record["kind"], record["alpha"], record["target"])
     assert (24, 40) == open_image(place / "a.png").size
+
+
+@pytest.mark.usefixtures("tiny")
+def test_a_strength_is_found_and_told(run: Command, place: Path) -> None:
+    """`--alpha auto` says which strength it took and why, and the picture says so too."""
+    done = run("edit", place / "good.safetensors", "--alpha", "auto", "-o", place / "a.png", *FEW)
+
+    record = json.loads(run("inspect", "--json", place / "a.png").out)
+    assert f"Took alpha {record['alpha']:g}: of 0.5, 0.75, 1" in done.out + done.error
+    assert 0 == done.code
+
+
+@pytest.mark.usefixtures("tiny")
+def test_a_mask_is_refused_before_the_work(run: Command, place: Path) -> None:
+    """A mask that is no picture, and one that allows nothing, end in one sentence each."""
+    words = ("edit", place / "good.safetensors", "--alpha", 1, "-o", place / "a.png", *FEW)
+    Image.new("RGB", (32, 32)).save(place / "black.png")
+
+    assert _refused(run(*words, "--mask", place / "good.safetensors").error, "good.safetensors")
+    assert _refused(run(*words, "--mask", place / "black.png").error, "black everywhere")
+    assert not (place / "a.png").exists()
+
+
+@pytest.mark.usefixtures("tiny")
+def test_a_mask_changes_the_picture(run: Command, place: Path) -> None:
+    """With half of the picture held, it is another than without."""
+    words = ("edit", place / "good.safetensors", "--alpha", 2, *FEW)
+    half = Image.new("RGB", (32, 32))
+    half.paste((255, 255, 255), (0, 0, 16, 32))
+    half.save(place / "half.png")
+
+    run(*words, "-o", place / "free.png")
+    run(*words, "-o", place / "held.png", "--mask", place / "half.png")
+
+    free, held = (open_image(place / name) for name in ("free.png", "held.png"))
+    assert free.tobytes() != held.tobytes()
 
 
 @pytest.mark.usefixtures("tiny")

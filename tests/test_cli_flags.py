@@ -33,7 +33,7 @@ WORDS = {
 KINDS: dict[str, Any] = {"fit": FitSettings, "edit": EditSettings, "img2img": SamplingSettings}
 OWN = {
     "fit": {"--target", "--source", "--no-thumbnail"},
-    "edit": {"--target", "--alpha", "--seeds"},
+    "edit": {"--target", "--alpha", "--mask", "--seeds"},
     "img2img": {"--target", "--strength", "--noise", "--seeds"},
 }
 """Flags that are no field of the settings; `--seeds` takes the place of the field `seed`."""

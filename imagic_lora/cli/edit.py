@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from imagic_lora.adapter import Adapter
 from imagic_lora.cli.flags import read_settings
@@ -12,6 +13,8 @@ from imagic_lora.cli.pictures import Gallery, Spot
 from imagic_lora.cli.terminal import Terminal
 from imagic_lora.editor import ImagicEditor
 from imagic_lora.errors import AdapterMismatchError, ModelError, PromptError
+from imagic_lora.image import open_image
+from imagic_lora.picture import Edit
 from imagic_lora.settings import EditSettings
 
 
@@ -22,12 +25,22 @@ def run(args: argparse.Namespace, terminal: Terminal) -> None:
         if not (args.target or adapter.record.target):
             raise PromptError(f"'{path}' was fitted without a target, so the edit needs --target.")
     settings = read_settings(args, EditSettings, seed=args.seeds[0])
+    mask = None if args.mask is None else open_image(args.mask)
     named = {path.stem: adapter for path, adapter in adapters.items()}
     if len(named) < len(adapters):  # of the same name, from several folders
         named = {f"{n}-{path.stem}": adapters[path] for n, path in enumerate(adapters, start=1)}
     gallery = Gallery(_spots(args, named, settings), args.out, args.force)
     editor = _load_editor(args, named, terminal)
-    gallery.fill(partial(editor.edit, target=args.target or ""), terminal)
+    gallery.fill(partial(_edit, editor, terminal, target=args.target or "", mask=mask), terminal)
+
+
+def _edit(editor: ImagicEditor, terminal: Terminal, *, alpha: float | str, **values: Any) -> Edit:
+    """Make one picture; say which strength was found if none was given."""
+    if not isinstance(alpha, str):
+        return editor.edit(alpha=alpha, **values)
+    strength = editor.strength(**values)
+    terminal.tell(f"Took {strength.explain()}")
+    return strength.best
 
 
 def _spots(
@@ -39,7 +52,7 @@ def _spots(
         Spot(
             name=(f"{name}_" if several else "") + f"alpha_{alpha}_seed_{seed}.png",
             row=(f"{name}, " if several else "") + f"seed {seed}",
-            label=f"alpha {alpha:g}",
+            label=f"alpha {alpha}" if isinstance(alpha, str) else f"alpha {alpha:g}",
             values={"adapter": adapter, "alpha": alpha, "settings": replace(settings, seed=seed)},
         )
         for name, adapter in adapters.items()

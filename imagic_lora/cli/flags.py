@@ -64,16 +64,18 @@ def read_settings(args: argparse.Namespace, kind: type[Settings], **others: Any)
     return kind(**{name: getattr(args, name) for name in names}, **others)
 
 
-def one(described: Option) -> Callable[[str], Any]:
-    """Return a function from a word to a checked value, for argparse."""
+def one(described: Option, words: tuple[str, ...] = ()) -> Callable[[str], Any]:
+    """Return a function from a word to a checked value, for argparse; some words stay as they are."""
 
     def parse(text: str) -> Any:
+        if text in words:
+            return text
         try:
             value = described.kind(text)
         except ValueError as error:
             whole = "a whole number, " if described.kind is int else ""
             raise argparse.ArgumentTypeError(
-                f"the value was {text!r}, allowed is {whole}{described.range_text()}."
+                f"the value was {text!r}, allowed is {whole}{_allowed(described, words)}."
             ) from error
         try:
             described.check("the value", value)
@@ -84,24 +86,35 @@ def one(described: Option) -> Callable[[str], Any]:
     return parse
 
 
-def several(described: Option) -> Callable[[str], tuple[Any, ...]]:
+def _allowed(described: Option, words: tuple[str, ...]) -> str:
+    """Return the allowed values in words."""
+    return " or ".join([*map(repr, words), described.range_text()])
+
+
+def several(described: Option, words: tuple[str, ...] = ()) -> Callable[[str], tuple[Any, ...]]:
     """Return a function from words with commas between them to checked values, each once."""
-    parse = one(described)
+    parse = one(described, words)
     return lambda text: tuple(dict.fromkeys(parse(word.strip()) for word in text.split(",")))
 
 
-def add_several(parser: Any, flag: str, described: Option, default: object = None) -> None:
+def add_several(
+    parser: Any,
+    flag: str,
+    described: Option,
+    default: object = None,
+    words: tuple[str, ...] = (),
+) -> None:
     """Add a flag of several values with commas between them, required if it has no default."""
     metavar = _METAVARS[described.kind]
     ending = "" if default is None else f"; default: {default}"
     parser.add_argument(
         flag,
-        type=several(described),
+        type=several(described, words),
         required=default is None,
         default=None if default is None else (default,),
         metavar=f"{metavar},...",
         help=f"{described.help}; several with commas between them "
-        f"({described.range_text()}{ending})",
+        f"({_allowed(described, words)}{ending})",
     )
 
 

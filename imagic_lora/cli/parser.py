@@ -165,7 +165,14 @@ def _add_edit(commands: Any) -> None:
         metavar="TEXT",
         help="prompt to edit towards; default: the one that was given to the fit",
     )
-    add_several(edit, "--alpha", ALPHA)
+    add_several(edit, "--alpha", ALPHA, words=("auto",))
+    edit.add_argument(
+        "--mask",
+        type=Path,
+        metavar="IMAGE",
+        help="picture of the input's shape: white where the edit may change it, black where the "
+        "input stays",
+    )
     _add_seeds(edit)
     _add_out(edit, "PATH", "one .png for one picture, or a folder")
     _add_model(edit, "default: the one that the adapter was fitted on", None)
