@@ -112,8 +112,8 @@ class ImagicEditor:
         Args:
             image: The image: a path or a PIL image.
             target: Prompt of the edited image; may be left out when a source caption is given.
-            source: Caption of the input image. With one, the fit belongs to the image alone, and
-                any target can be edited later.
+            source: Caption of the input image; without one the fit starts at the empty prompt.
+                Either way it belongs to the image alone, and any target can be edited later.
             settings: How to fit.
             thumbnail: Keep a small copy of the image, for other tools to show.
             on_progress: Called after every step; a StopFit raised in it ends the fit early and
@@ -132,7 +132,7 @@ class ImagicEditor:
             raise PromptError("A fit needs a target prompt, or a source caption; both were empty.")
         picture = open_image(image)
         width, height = self._canvas(picture.size, settings.width, settings.height)
-        anchor = self.model.encode_prompt(source or target)
+        anchor = self.model.encode_prompt(source)
         latents = self.model.encode_image(to_pixels(picture, (width, height)))
         fitted = fitting.fit(self.model, self.plan, latents, anchor, settings, on_progress)
         levers = self._levers()
