@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from imagic_lora.progress import Progress, StopFit
     from imagic_lora.request import EditRequest
     from imagic_lora.settings import EditSettings, FitSettings, SamplingSettings
+    from imagic_lora.strength import Strength
 
 __all__ = [
     "Adapter",
@@ -64,6 +65,7 @@ __all__ = [
     "SamplingSettings",
     "SettingsError",
     "StopFit",
+    "Strength",
     "Variation",
     "__version__",
     "contact_sheet",
@@ -83,6 +85,7 @@ _HOMES = {
     "Progress": "progress",
     "SamplingSettings": "settings",
     "StopFit": "progress",
+    "Strength": "strength",
     "Variation": "picture",
     "contact_sheet": "contact",
     "export_lora": "export",

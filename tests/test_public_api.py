@@ -32,6 +32,7 @@ NAMES = [
     "SamplingSettings",
     "SettingsError",
     "StopFit",
+    "Strength",
     "Variation",
     "__version__",
     "contact_sheet",
