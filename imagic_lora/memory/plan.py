@@ -195,8 +195,7 @@ class MemoryPlan:
         denoiser.to(self.device)
         with ExitStack() as stack:
             stack.enter_context(attending(denoiser, self.attention, self.device))
-            if training:
-                stack.enter_context(gating(denoiser))
+            stack.enter_context(gating(denoiser))
             if checkpointed:
                 stack.enter_context(activations_on_host())
                 denoiser.enable_gradient_checkpointing()
