@@ -64,10 +64,8 @@ class _OwnPrecision(LoraVariant):
             low_rank = functional.conv2d(x, down_weight, None, down.stride, down.padding)
             return result.add_(functional.conv2d(low_rank, up_weight))
         low_rank = functional.linear(x, down_weight).flatten(0, -2)
-        flat = result.flatten(0, -2)
-        # In a fit not in place: the result is a view, of which autograd copies the gradient.
-        place = None if torch.is_grad_enabled() else flat
-        summed = torch.addmm(flat, low_rank, up_weight.t(), out=place)
+        # Not in place: the result is a view, and autograd copies the gradient of a changed view.
+        summed = torch.addmm(result.flatten(0, -2), low_rank, up_weight.t())
         return summed.view(result.shape)
 
 

@@ -7,7 +7,6 @@ weights and no GPU; for the largest models it takes a few minutes.
 import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,12 +27,14 @@ from imagic_lora.memory import (
 from imagic_lora.memory.attention import check_attention
 from imagic_lora.memory.counting import ByteCounter, pretend, pretending
 from imagic_lora.memory.device import free_bytes, total_bytes
+from imagic_lora.memory.host import host_memory
 from imagic_lora.memory.ladder import LADDER, PHASES, Phase
 from imagic_lora.memory.size import gigabytes
 from imagic_lora.models import LatentModel
 from imagic_lora.models.blueprint import BLUEPRINTS, Blueprint, find_blueprint
 from imagic_lora.progress import OnProgress, Progress, ignore
 from imagic_lora.settings import Attention, FitSettings
+from imagic_lora.slots import Slots, Weights
 
 _GUIDANCE = 4.0
 
@@ -278,13 +279,22 @@ def _sample(model: LatentModel) -> None:
     own, target = _conditioning(model), _conditioning(model)
     predictor = sampling.classifier_free(model, own, target, _GUIDANCE)
     start = sampling.Start(_latents(model), 1.0, (0,))
-    with ExitStack() as stack:
-        lora.inject(
-            model.denoiser, model.traits.lora_targets, FitSettings().rank, torch.Generator()
-        )
-        stack.callback(lora.eject, model.denoiser)
+    # The adapter comes from a file.
+    with host_memory():
+        weights = _adapter(model)
+    with Slots(model.denoiser).holding([weights], model.plan.device):
         scheduler = model.scheduler("ddim")
         sampling.denoise(model, model.plan, scheduler, predictor, start, 2, ignore)
+
+
+def _adapter(model: LatentModel) -> Weights:
+    """Return LoRA weights as a fit of the default rank learns them."""
+    targets, rank = model.traits.lora_targets, FitSettings().rank
+    lora.inject(model.denoiser, targets, rank, torch.Generator())
+    try:
+        return lora.read(model.denoiser)
+    finally:
+        lora.eject(model.denoiser)
 
 
 def _decode(model: LatentModel) -> None:

@@ -135,7 +135,10 @@ class _Slot:
     def _add_linear(self, x: torch.Tensor, result: torch.Tensor) -> torch.Tensor:
         by_row = x.reshape(-1, self._rows, x[0].numel() // x.shape[-1], x.shape[-1])
         low_rank = by_row @ self._down[: self._rows].mT
-        return result.add_((low_rank @ self._up[: self._rows].mT).view(result.shape))
+        up = self._up[: self._rows].mT.repeat(len(by_row), 1, 1)
+        # In place: at the widest layer the result is the largest tensor of a sampling step.
+        result.view(len(up), -1, result.shape[-1]).baddbmm_(low_rank.flatten(0, 1), up)
+        return result
 
     def _add_convolved(self, x: torch.Tensor, result: torch.Tensor) -> torch.Tensor:
         # The rows of a repetition go through side by side, as groups of channels.

@@ -13,6 +13,7 @@ LIMITS = {
     ("sd15", "checkpointing"): 1.85,
     ("sd15", "8-bit"): 0.95,
     ("sd15", "streaming"): 0.45,
+    ("sd21", "8-bit"): 1.25,
     ("sdxl", "checkpointing"): 5.4,
     ("sdxl", "8-bit"): 2.9,
     ("sdxl", "streaming"): 1.2,
