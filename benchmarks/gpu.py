@@ -22,7 +22,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.environment import describe, write_result
 from benchmarks.slowdown import conditioning, fit_step, random_model, synchronise
-from imagic_lora import fitting, lora, sampling
+from imagic_lora import fitting, sampling
 from imagic_lora.memory import MemoryPlan, footprints
 from imagic_lora.memory.device import peak_bytes
 from imagic_lora.memory.ladder import LADDER
@@ -30,6 +30,7 @@ from imagic_lora.models import LatentModel
 from imagic_lora.models.blueprint import Blueprint, find_blueprint
 from imagic_lora.progress import ignore
 from imagic_lora.settings import EditSettings, FitSettings
+from imagic_lora.slots import Slots
 
 GUIDANCE = EditSettings().guidance
 
@@ -91,6 +92,7 @@ def measure_job(model: LatentModel, side: int, steps: int) -> dict[str, Any]:
     anchor, latents = conditioning(model), torch.zeros(1, 4, side // 8, side // 8)
     settings = FitSettings(steps=steps, stop_at=0)
     fitted: list[fitting.Fitted] = []
+    slots = Slots(model.denoiser)
 
     def fit() -> None:
         fitted.append(fitting.fit(model, model.plan, latents, anchor, settings, ignore))
@@ -99,15 +101,15 @@ def measure_job(model: LatentModel, side: int, steps: int) -> dict[str, Any]:
         own = fitted[0].conditioning.to(device, torch.float32)
         target = anchor.to(device, torch.float32)
         predictor = sampling.guided(model, own, own, target, GUIDANCE)
-        start = sampling.Start(latents, 1.0, 0)
-        with lora.injected(model.denoiser, fitted[0].lora):
+        start = sampling.Start(latents, 1.0, (0,))
+        with slots.holding([fitted[0].lora], device):
             found = sampling.denoise(
                 model, model.plan, model.scheduler("ddim"), predictor, start, steps, ignore
             )
         model.decode(found)
 
     def switch() -> None:
-        with lora.injected(model.denoiser, fitted[0].lora):
+        with slots.holding([fitted[0].lora], device):
             pass
 
     forget(device)
