@@ -85,7 +85,10 @@ class _Answers(BaseHTTPRequestHandler):
             self._say(409, {"error": "exists", "url": url})
             return
         self.server.repositories[name] = {}
-        self.server.private[name] = bool(asked.get("private"))
+        # Said in one word or in the other, by the client's version.
+        self.server.private[name] = (
+            bool(asked.get("private")) or asked.get("visibility") == "private"
+        )
         self._say(200, {"url": url})
 
     def _validate(self, card: str) -> None:
