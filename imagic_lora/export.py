@@ -37,13 +37,25 @@ def export_lora(
         SettingsError: When there is no such tool.
         OutputError: When it cannot be written, or exists and force is False.
     """
+    write_atomic(path, lora_bytes(adapter, tool), force=force)
+
+
+def lora_bytes(adapter: Adapter, tool: Tool) -> bytes:
+    """Return what `export_lora` writes.
+
+    Args:
+        adapter: The adapter.
+        tool: "kohya" or "diffusers".
+
+    Raises:
+        SettingsError: When there is no such tool.
+    """
     if tool not in get_args(Tool):
         raise SettingsError(
             f"tool was {tool!r}, allowed is one of {', '.join(get_args(Tool))}."
             + near_match(str(tool), get_args(Tool))
         )
-    data = _kohya_file(adapter) if tool == "kohya" else _diffusers_file(adapter)
-    write_atomic(path, data, force=force)
+    return _kohya_file(adapter) if tool == "kohya" else _diffusers_file(adapter)
 
 
 def _kohya_file(adapter: Adapter) -> bytes:

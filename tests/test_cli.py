@@ -177,7 +177,10 @@ BAD_COMMANDS: dict[str, tuple[str, str]] = {
     "empty img2img": ("img2img good.png --target= --strength 1 -o a", "the prompt is empty"),
     "nan alpha": ("edit good.safetensors --alpha nan -o a", "was nan, allowed is any number"),
     "infinite alpha": ("edit good.safetensors --alpha 1,-inf -o a", "was -inf, allowed is any"),
-    "word alpha": ("edit good.safetensors --alpha high -o a", "was 'high', allowed is any"),
+    "word alpha": (
+        "edit good.safetensors --alpha high -o a",
+        "was 'high', allowed is 'auto' or any",
+    ),
     "low strength": ("img2img good.png --target a --strength -1 -o a", "-1.0, allowed is 0 to 1"),
     "no steps": ("fit good.png --target a --steps 0 -o a.safetensors", "was 0, allowed is 1 to"),
     "no image": ("fit none.png --target a -o a.safetensors", "none.png': there is no such file"),
@@ -384,7 +387,7 @@ def test_an_image_becomes_an_adapter_and_pictures(
     assert (0, 0) == (fit.code, edit.code)
     assert f"imagic-lora edit {out} --alpha 0.7,0.9,1.1 -o {place}/new/cat-edits" in fit.out
     assert "fit 2/2, loss " in fit.err
-    assert "[4/4] alpha 1, seed 7: sample 1/1" in edit.err
+    assert "[4/4] alpha 1, seed 7: sample 2/2" in edit.err
     names = [f"alpha_{alpha}_seed_{seed}.png" for alpha in (-0.5, 1.0) for seed in (0, 7)]
     assert {*names, SHEET} == {path.name for path in (place / "cats").iterdir()}
     assert f"Wrote 4 pictures to {place / 'cats'}, side by side in sheet.png.\n" == edit.out

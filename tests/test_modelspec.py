@@ -1,3 +1,4 @@
+from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -25,7 +26,7 @@ ARCHITECTURES = {
 
 def shown(width: int = 768, **changes: Any) -> dict[str, str]:
     """Return what is shown of a handmade record."""
-    return describe(vars(record(**changes)), LORA, width, THUMBNAIL)
+    return describe(asdict(record(**changes)), LORA, width, THUMBNAIL)
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
@@ -64,7 +65,7 @@ def test_the_hint_gives_the_prompt_of_the_fit() -> None:
 
 def test_a_thumbnail_comes_back_or_is_left_out() -> None:
     """The thumbnail is read as it was written, and no key is written for none."""
-    without = describe(vars(record()), LORA, 768, b"")
+    without = describe(asdict(record()), LORA, 768, b"")
 
     assert THUMBNAIL == read_thumbnail(shown())
     assert "modelspec.thumbnail" not in without

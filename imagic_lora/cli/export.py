@@ -7,7 +7,7 @@ from imagic_lora.adapter import Adapter
 from imagic_lora.cli.fit import check_out
 from imagic_lora.cli.terminal import Terminal, bytes_text
 from imagic_lora.errors import SettingsError
-from imagic_lora.export import export_lora
+from imagic_lora.export import export_lora, lora_bytes
 from imagic_lora.modelspec import needs_words_alone
 
 
@@ -16,7 +16,7 @@ def run(args: argparse.Namespace, terminal: Terminal) -> None:
     check_out(args.out, force=args.force)
     adapter = Adapter.load(args.adapter)
     if args.max_size is not None:
-        adapter = adapter.compact(int(1e6 * args.max_size))
+        adapter = _compacted(adapter, args.to, int(1e6 * args.max_size))
     if args.to == "adapter":
         if args.max_size is None:
             raise SettingsError(
@@ -28,6 +28,16 @@ def run(args: argparse.Namespace, terminal: Terminal) -> None:
     terminal.tell(f"Wrote {args.out} ({bytes_text(args.out.stat().st_size)}).")
     if args.to != "adapter":
         terminal.tell(_prompting(adapter))
+
+
+def _compacted(adapter: Adapter, tool: str, max_bytes: int) -> Adapter:
+    """Return an adapter so small that the file which is written keeps to a size."""
+    smaller = adapter.compact(max_bytes)
+    if tool == "adapter":
+        return smaller
+    # What other formats spend on names and headers has to come out of the weights too.
+    excess = len(lora_bytes(smaller, tool)) - max_bytes  # type: ignore[arg-type]
+    return adapter.compact(max_bytes - excess) if excess > 0 else smaller
 
 
 def _prompting(adapter: Adapter) -> str:
