@@ -64,7 +64,16 @@ def _batches(batches: Mapping[str, Any]) -> str:
 
 def ranks(result: Mapping[str, Any]) -> str:
     """Return what an adapter's size buys, in Markdown."""
-    header = ("adapter", "kB", "edited", "others kept", "perfect", "dB outside", "dB to ideal")
+    header = (
+        "adapter",
+        "kB",
+        "edited",
+        "others kept",
+        "perfect",
+        "dB outside",
+        "dB to ideal",
+        "dB recalled",
+    )
     parts = [_size(result["cases"], result["split"])]
     for group, members in result["groups"].items():
         parts += [_GROUPS[group], _table(header, (_row(n, row) for n, row in members.items()))]
@@ -86,7 +95,7 @@ def _size(cases: int, split: str) -> str:
 
 def _row(name: str, row: Mapping[str, float]) -> tuple[str, ...]:
     rates = (f"{100 * row[rate]:.0f} %" for rate in _RATES)
-    nearness = (f"{row[key]:.1f}" for key in ("psnr_outside", "psnr_ideal"))
+    nearness = (f"{row[key]:.1f}" for key in ("psnr_outside", "psnr_ideal", "recall"))
     return name, f"{row['bytes'] / 1000:.0f}", *rates, *nearness
 
 
