@@ -1,4 +1,4 @@
-"""The figures of switching.json and ranks.json as tables, for the docs."""
+"""The figures of switching.json, ranks.json and full_size.json as tables, for the docs."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -26,6 +26,27 @@ def switching(result: Mapping[str, Any]) -> str:
             _batches(result["batches"]),
             f"Processor time of one thread, {_environment(result['environment'])}.",
         )
+    )
+
+
+def full_size(result: Mapping[str, Any]) -> str:
+    """Return what a model of full size took on a CPU, in Markdown."""
+    header = ("loaded from", "load, s", "fit, s", "edit, s", "resident at most, GB", "adapter, MB")
+    rows = [
+        (
+            f"a {source}",
+            *(_number(result[source]["seconds"][phase]) for phase in ("load", "fit", "edit")),
+            f"{result[source]['bytes_resident_peak'] / 1e9:.1f}",
+            f"{result[source]['bytes_adapter'] / 1e6:.1f}",
+        )
+        for source in ("folder", "file")
+    ]
+    fit, edit = (result["settings"][name]["steps"] for name in ("fit", "edit"))
+    return (
+        f"{_table(header, rows)}\n\n"
+        f"{result['folder']['parameters'] / 1e6:.0f} million parameters of the denoiser, "
+        f"{fit} fitting steps of one sample, {edit} denoising steps, "
+        f"{_environment(result['environment'])}."
     )
 
 

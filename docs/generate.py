@@ -230,6 +230,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "edits": _edits,
     "switching": lambda: _result("switching", tables.switching),
     "ranks": lambda: _result("ranks", tables.ranks),
+    "full size": lambda: _result("full_size", tables.full_size),
     "levers": _levers,
     "memory": _memory,
     "cards": _cards,

@@ -11,7 +11,5 @@ RESULTS = Path(__file__).resolve().parent.parent / "benchmarks" / "results"
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add every picture of the results as `results/NAME`."""
     for picture in sorted(RESULTS.glob("*.png")):
-        files.append(
-            File.generated(config, f"results/{picture.name}", abs_src_path=str(picture))
-        )
+        files.append(File.generated(config, f"results/{picture.name}", abs_src_path=str(picture)))
     return files
