@@ -100,7 +100,7 @@ def take_through(source: Path, config: Path, work: Path) -> dict[str, Any]:
     image = Image.linear_gradient("L").convert("RGB").resize((512, 512))
     with timed(seconds, "fit"):
         adapter = editor.fit(image, target="a girl with a flower", settings=FIT)
-    path = work / "adapter.safetensors"
+    path = work / f"adapter-of-{source.name}.safetensors"
     adapter.save(path)
     with timed(seconds, "edit"):
         edit = editor.edit(Adapter.load(path), settings=EDIT)
