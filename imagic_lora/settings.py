@@ -135,12 +135,12 @@ class FitSettings(_Checked):
         "fit embedding and LoRA in one loop, or in the paper's order: the embedding first",
         choices=("joint", "two-stage"),
     )
-    steps: int = option(80, "largest number of optimiser steps", low=1, high=100_000, unit="steps")
+    steps: int = option(36, "largest number of optimiser steps", low=1, high=100_000, unit="steps")
     batch: int = option(4, "noise levels per step", low=1, high=64, unit="samples")
     embedding_lr: float = option(
         1e-3, "learning rate of the embedding; 0 holds it still", low=0, high=1
     )
-    lora_lr: float = option(3e-4, "learning rate of the LoRA", low=0, high=1)
+    lora_lr: float = option(8e-4, "learning rate of the LoRA", low=0, high=1)
     rank: int = option(4, "rank of the LoRA: larger keeps more and weighs more", low=1, high=128)
     stop_at: float = option(
         0.1,
