@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,9 +12,10 @@ import pytest
 import torch
 from PIL import Image
 
-from benchmarks.edits import report, runner, sheets
+from benchmarks.edits import report, runner, sheets, tuning
 from benchmarks.edits.cases import FIRST, KINDS, STYLES, Case, make_case, make_cases
 from benchmarks.edits.figures import figures
+from benchmarks.edits.figures import tuning as tuning_table
 from benchmarks.edits.methods import METHODS, Bench
 from benchmarks.edits.methods.img2img import Img2Img
 from benchmarks.edits.passes import Passes
@@ -227,15 +229,15 @@ def model(tmp_path: Path) -> Path:
 
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")
-def test_a_stopped_run_goes_on(
-    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_stopped_run_goes_on(model: Path, tmp_path: Path) -> None:
     """A finished case is found again, unless the method or the model has changed since."""
     save_judge(Judge(), tmp_path / "judge.safetensors")
     bench = Bench.load(model, tmp_path / "judge.safetensors")
-    monkeypatch.setitem(METHODS, "img2img", Img2Img(strengths=(0.1,), fixed=0.1))
-    run = runner.Run(tmp_path, ("img2img", "full_unet"), (CASE,), model)
-    record = runner.measure(bench, "img2img", CASE, tmp_path)
+    method = Img2Img(strengths=(0.1,), fixed=0.1)
+    run = runner.Run(
+        tmp_path, {"img2img": method, "full_unet": METHODS["full_unet"]}, (CASE,), model
+    )
+    record = runner.measure(bench, "img2img", method, CASE, tmp_path)
     assert (0, 6) == (record["passes_fwd_bwd"], record["passes_fwd"])
     assert record["chosen"] == "0.1"
     assert runner.picture_path(tmp_path, "img2img", CASE.name, 0.1).exists()
@@ -243,8 +245,8 @@ def test_a_stopped_run_goes_on(
     run.log.write_text(json.dumps({"version": run.version("img2img"), **record}) + "\n")
 
     assert ["img2img"] == [found["method"] for found in run.records()]
-    monkeypatch.setitem(METHODS, "img2img", Img2Img(strengths=(0.2,), fixed=0.2))
-    assert [] == run.records()
+    changed = {"img2img": Img2Img(strengths=(0.2,), fixed=0.2)}
+    assert [] == replace(run, methods=changed).records()
 
 
 def test_results_become_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -278,3 +280,34 @@ def test_results_become_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert all(f"| `{name}` |" in figures(result) for name in result["methods"])
     for name in ("random", "best", "worst", "curves"):
         assert (tmp_path / f"edits-{name}.png").stat().st_size > 1000
+
+
+def test_the_best_settings_of_a_baseline_come_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Candidates are rated by the one strength that serves them best, then put in order."""
+
+    def ran(what: runner.Run, processes: int) -> list[dict[str, Any]]:
+        assert processes == 1
+        return [
+            {**_record(case.style), "method": name, "case": case.name, "scores": scores}
+            for name, method in what.methods.items()
+            for case in what.cases
+            for scores in [
+                {f"{s:g}": _scores(perfect=method == best and s > 0.6) for s in method.strengths}
+            ]
+        ]
+
+    best = Img2Img(guidance=5.0)
+    monkeypatch.setattr(tuning, "run", ran)
+    monkeypatch.setattr(tuning, "write_result", lambda _, result: written.append(result))
+    written: list[dict[str, Any]] = []
+
+    tuning.main(["--cases", "3", "--methods", "img2img", "--processes", "1"])
+
+    first, *others = written[0]["methods"]["img2img"]
+    assert ("guidance 5", 3, 1, 0.7) == tuple(
+        first[key] for key in ("settings", "cases", "perfect_fixed", "fixed_strength")
+    )
+    assert {0} == {other["perfect_best"] for other in others}
+    assert "| `img2img` | guidance 5 | 3 | 100 % | 100 % at 0.7 |" in tuning_table(written[0])

@@ -13,7 +13,7 @@ from typing import get_args
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # one thread in each of the processes
 
 from benchmarks.edits.cases import Split, make_cases
-from benchmarks.edits.methods import METHODS, Bench
+from benchmarks.edits.methods import METHODS, SLOW, Bench
 from benchmarks.edits.report import find_ceiling, write_report
 from benchmarks.edits.runner import BUILD, Run, run
 from benchmarks.edits.sheets import write_curves, write_sheets
@@ -29,18 +29,21 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--small", action="store_true", help=f"{SMALL} cases instead of {FULL}")
     parser.add_argument("--cases", type=int, help="another number of cases")
+    parser.add_argument("--slow-cases", type=int, help="cases of the methods with a long fit")
     parser.add_argument("--split", choices=get_args(Split), default="report")
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     options = parser.parse_args(arguments)
     cases = make_cases(options.split, options.cases or (SMALL if options.small else FULL))
-    # In the order of METHODS, whatever the order they were asked for in.
-    names = tuple(name for name in METHODS if name in options.methods)
-    what = Run(BUILD / options.split, names, tuple(cases))
-    records = run(what, options.processes)
+    quick, slow = ([n for n in options.methods if (n in SLOW) is s] for s in (False, True))
+    folder, records = BUILD / options.split, []
+    for names, these in ((quick, cases), (slow, cases[: options.slow_cases])):
+        methods = {name: METHODS[name] for name in names}
+        records += run(Run(folder, methods, tuple(these)), options.processes)
+    records.sort(key=lambda record: list(METHODS).index(record["method"]))
     ceiling = find_ceiling(Bench.load(MODEL, WEIGHTS), cases)
     path = write_report(options.split, records, ceiling, cases)
-    write_sheets(records, cases, what.folder)
+    write_sheets(records, cases, folder)
     write_curves(records)
     print(f"wrote {path}")
 

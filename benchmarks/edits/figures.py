@@ -32,6 +32,35 @@ def figures(result: Mapping[str, Any]) -> str:
     )
 
 
+def tuning(result: Mapping[str, Any]) -> str:
+    """Return the table of what was tried on the `tune` split, in Markdown.
+
+    Args:
+        result: The content of the result file of `benchmarks.edits.tuning`.
+    """
+    rows = (
+        (
+            f"`{name}`",
+            one["settings"],
+            str(one["cases"]),
+            _percent(one["perfect_best"]),
+            f"{_percent(one['perfect_fixed'])} at {one['fixed_strength']:g}",
+            f"{one['psnr_ideal']:.1f}",
+        )
+        for name, candidates in result["methods"].items()
+        for one in candidates
+    )
+    header = (
+        "method",
+        "settings",
+        "cases",
+        "perfect, best strength",
+        "one strength",
+        "dB to ideal",
+    )
+    return _table(header, rows)
+
+
 _RATES = {
     "perfect, automatic strength": "perfect_auto",
     "perfect, best strength": "perfect_best",
@@ -51,10 +80,15 @@ _COSTS = {
 def _size(result: Mapping[str, Any]) -> str:
     """Return how large the run was, and how far its figures can be trusted."""
     count = result["cases"]
-    one = f"{100 / count:.1f}".removesuffix(".0")
+    fewer = {n: found["cases"] for n, found in result["methods"].items() if found["cases"] < count}
+    text = f"{count} cases of the `{result['split']}` split, one seed"
+    if fewer:
+        names = ", ".join(f"`{name}`" for name in fewer)
+        text += f"; {names}, with their long fits, on the first {min(fewer.values())} of them"
+    points = (f"{100 / n:.1f}".removesuffix(".0") for n in (count, *set(fewer.values())))
     return (
-        f"{count} cases of the `{result['split']}` split, one seed. One case more or less is "
-        f"{one} points, so differences of a few cases mean nothing."
+        f"{text}. One case more or less is {' or '.join(points)} points, so differences of a few "
+        "cases mean nothing."
     )
 
 

@@ -77,6 +77,7 @@ def summarise(records: Sequence[Record], fixed: float) -> dict[str, float | None
     ]
     best = [any(score["perfect"] for score in r["scores"].values()) for r in records]
     return {
+        "cases": len(records),
         "perfect_auto": mean(r["scores"][r["chosen"]]["perfect"] for r in records),
         "perfect_best": mean(best),
         "perfect_fixed": mean(score["perfect"] for score in at_fixed),

@@ -14,16 +14,17 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from benchmarks.edits.methods import METHODS, Bench
+from benchmarks.edits.methods import Bench
 from benchmarks.edits.scores import score
 from benchmarks.world.judge import WEIGHTS
 from benchmarks.world.pipeline import MODEL, REPOSITORY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from benchmarks.edits.cases import Case
+    from benchmarks.edits.methods import Method
 
 BUILD = REPOSITORY / "build" / "edits"
 
@@ -40,13 +41,13 @@ class Run:
 
     Attributes:
         folder: Holds the records and the pictures.
-        names: Names of the methods.
+        methods: The methods by name.
         cases: The cases.
         model: Pipeline folder of the model.
     """
 
     folder: Path
-    names: tuple[str, ...]
+    methods: Mapping[str, Method]
     cases: tuple[Case, ...]
     model: Path = MODEL
 
@@ -57,14 +58,14 @@ class Run:
 
     def version(self, name: str) -> str:
         """Return what tells results apart that must not be mixed: the model and the settings."""
-        hashed = hashlib.sha256(repr(METHODS[name]).encode())
+        hashed = hashlib.sha256(repr(self.methods[name]).encode())
         for path in sorted(self.model.glob("*/*.safetensors")):
             hashed.update(path.read_bytes())
         return hashed.hexdigest()[:16]
 
     def records(self) -> list[Record]:
         """Return the finished records of this run, in the order of the cases."""
-        versions = {name: self.version(name) for name in self.names}
+        versions = {name: self.version(name) for name in self.methods}
         cases = [case.name for case in self.cases]
         if not self.log.exists():
             return []
@@ -74,7 +75,7 @@ class Run:
             for line in lines
             if versions.get(line["method"]) == line["version"] and line["case"] in cases
         }
-        return [found[n, c] for n in self.names for c in cases if (n, c) in found]
+        return [found[n, c] for n in self.methods for c in cases if (n, c) in found]
 
 
 def run(what: Run, processes: int) -> list[Record]:
@@ -87,10 +88,10 @@ def run(what: Run, processes: int) -> list[Record]:
     what.folder.mkdir(parents=True, exist_ok=True)
     done = {(record["method"], record["case"]) for record in what.records()}
     # Case by case, so that a run that is stopped has all methods on the same cases.
-    todo = [(n, case) for case in what.cases for n in what.names if (n, case.name) not in done]
+    todo = [(n, case) for case in what.cases for n in what.methods if (n, case.name) not in done]
     if todo:
-        versions = {name: what.version(name) for name in what.names}
-        jobs = [(name, case, versions[name], what.folder) for name, case in todo]
+        versions = {name: what.version(name) for name in what.methods}
+        jobs = [(n, what.methods[n], case, versions[n], what.folder) for n, case in todo]
         context = multiprocessing.get_context("spawn")
         with context.Pool(processes, _begin, (what.model,)) as pool:
             _collect(pool.imap_unordered(_work, jobs), len(jobs), what.log)
@@ -114,22 +115,23 @@ def _begin(model: Path) -> None:
     _bench.append(Bench.load(model, WEIGHTS))
 
 
-def _work(job: tuple[str, Case, str, Path]) -> Record:
+def _work(job: tuple[str, Method, Case, str, Path]) -> Record:
     """Do one job in a worker process."""
-    name, case, version, folder = job
-    return {"version": version, **measure(_bench[0], name, case, folder)}
+    name, method, case, version, folder = job
+    return {"version": version, **measure(_bench[0], name, method, case, folder)}
 
 
-def measure(bench: Bench, name: str, case: Case, folder: Path) -> Record:
+def measure(bench: Bench, name: str, method: Method, case: Case, folder: Path) -> Record:
     """Run one method on one case at all its strengths, and keep the pictures.
 
     Args:
         bench: The model and the judge.
         name: Name of the method.
+        method: The method.
         case: The case.
         folder: Where pictures go.
     """
-    method, began = METHODS[name], time.monotonic()
+    began = time.monotonic()
     bench.passes.take()
     prepared = method.prepare(bench, case)
     fit, fitted = bench.passes.take(), time.monotonic()

@@ -8,7 +8,7 @@ from benchmarks.edits.methods.inversion import DdimInversion
 from benchmarks.edits.methods.ledits import LeditsPP
 from imagic_lora import FitSettings
 
-__all__ = ["METHODS", "Bench", "Method"]
+__all__ = ["METHODS", "SLOW", "Bench", "Method"]
 
 METHODS: dict[str, Method] = {
     "imagic_lora": ImagicLora(),
@@ -19,3 +19,6 @@ METHODS: dict[str, Method] = {
     "ddim_inversion": DdimInversion(),
     "ledits_pp": LeditsPP(),
 }
+
+SLOW = ("imagic_lora_two_stage", "full_unet", "embedding_only")
+"""Baselines with so long a fit that they may be given fewer cases than the others."""
