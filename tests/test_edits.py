@@ -282,9 +282,7 @@ def test_results_become_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         assert (tmp_path / f"edits-{name}.png").stat().st_size > 1000
 
 
-def test_the_best_settings_of_a_baseline_come_first(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_best_settings_of_a_baseline_come_first(monkeypatch: pytest.MonkeyPatch) -> None:
     """Candidates are rated by the one strength that serves them best, then put in order."""
 
     def ran(what: runner.Run, processes: int) -> list[dict[str, Any]]:
