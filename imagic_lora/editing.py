@@ -88,4 +88,6 @@ class Batch:
         if self.settings.focus:
             change = focus.change_map(self.model, latents, own, target, self.seeds)
             found = focus.focus_mask(change, self.settings.focus)
+            # At alpha 0 nothing is asked for, so where it would be asked for must not show.
+            found[[request.alpha == 0 for request in self.requests]] = 1
         return found if self.mask is None else found * self.mask.to(found.device)

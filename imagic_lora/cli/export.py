@@ -32,12 +32,15 @@ def run(args: argparse.Namespace, terminal: Terminal) -> None:
 
 def _compacted(adapter: Adapter, tool: str, max_bytes: int) -> Adapter:
     """Return an adapter so small that the file which is written keeps to a size."""
-    smaller = adapter.compact(max_bytes)
     if tool == "adapter":
-        return smaller
-    # What other formats spend on names and headers has to come out of the weights too.
-    excess = len(lora_bytes(smaller, tool)) - max_bytes  # type: ignore[arg-type]
-    return adapter.compact(max_bytes - excess) if excess > 0 else smaller
+        return adapter.compact(max_bytes)
+    # What other formats spend on names and headers has to come out of the weights too, and depends
+    # on which layers are left.
+    smaller, allowed = adapter, max_bytes
+    while (excess := len(lora_bytes(smaller, tool)) - max_bytes) > 0:  # type: ignore[arg-type]
+        allowed -= excess
+        smaller = adapter.compact(allowed)
+    return smaller
 
 
 def _prompting(adapter: Adapter) -> str:
