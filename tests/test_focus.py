@@ -89,16 +89,18 @@ def test_more_focus_frees_less(focus: float) -> None:
 
 
 def test_focus_holds_an_edit_to_a_part(editor: Editor, adapter: Fitted) -> None:
-    """With focus, fewer latents differ from the input's than without."""
+    """With focus, fewer latents are far from the input's than without."""
     model, plan, fitted = editor("sd1").model, editor("sd1").plan, adapter("sd1")
     x_0 = fitted.latents.float()
     requests = [EditRequest(adapter=fitted, target="a cat")]
 
-    def changed(focus: float) -> int:
+    def change(focus: float) -> torch.Tensor:
         batch = Batch(model, requests, EditSettings(focus=focus, guidance=8), x_0)
         found = sampling.denoise(
             model, plan, model.scheduler("dpm++"), batch.predictor(), batch.start(), 6, ignore
         )
-        return int(((found - x_0).abs() > 1e-4).sum())
+        return (found - x_0).abs()
 
-    assert 0 < changed(4.0) < changed(0.0)
+    held, free = change(2.0), change(0.0)
+    far = free.median()
+    assert 0 < (held > far).sum() < 0.9 * (free > far).sum()
