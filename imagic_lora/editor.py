@@ -131,7 +131,7 @@ class ImagicEditor:
         if not (target or source):
             raise PromptError("A fit needs a target prompt, or a source caption; both were empty.")
         picture = open_image(image)
-        width, height = self._canvas(picture.size, settings.width, settings.height)
+        width, height = self.canvas(picture.size, settings.width, settings.height)
         anchor = self.model.encode_prompt(source)
         latents = self.model.encode_image(to_pixels(picture, (width, height)))
         fitted = fitting.fit(self.model, self.plan, latents, anchor, settings, on_progress)
@@ -186,7 +186,7 @@ class ImagicEditor:
             raise PromptError("Adopting a LoRA needs a source caption; it was empty.")
         weights = foreign.load_lora(file, self.model.denoiser)
         picture = open_image(image)
-        width, height = self._canvas(picture.size, None, None)
+        width, height = self.canvas(picture.size, None, None)
         latents = self.model.encode_image(to_pixels(picture, (width, height)))
         return Adapter(
             weights,
@@ -325,7 +325,7 @@ class ImagicEditor:
             prompt: What it should show.
         """
         picture = open_image(image)
-        size = self._canvas(picture.size, *picture.size)
+        size = self.canvas(picture.size, *picture.size)
         latents = self.model.encode_image(to_pixels(picture, size))
         towards = self.model.encode_prompt(prompt)
         with self.model.plan.denoising(self.model.denoiser):
@@ -390,7 +390,7 @@ class ImagicEditor:
         if not target.strip():
             raise PromptError("img2img needs a prompt; it was empty.")
         picture = open_image(image)
-        size = self._canvas(picture.size, settings.width, settings.height)
+        size = self.canvas(picture.size, settings.width, settings.height)
         latents = self.model.encode_image(to_pixels(picture, size))
         extra = randn(tuple(latents.shape), generator(settings.seed, "input noise"))
         latents = latents + noise * latents.std() * extra.to(latents.device)
@@ -412,6 +412,66 @@ class ImagicEditor:
             **self._levers(),
         )
 
+    def canvas(
+        self, image_size: tuple[int, int], width: int | None = None, height: int | None = None
+    ) -> tuple[int, int]:
+        """Return the width and height that an image is worked on at, in pixels.
+
+        Args:
+            image_size: Width and height of the image, in pixels.
+            width: Width asked for, in pixels; default: from the image.
+            height: Height asked for, likewise.
+        """
+        traits = self.model.traits
+        return canvas(
+            image_size,
+            native=traits.native_size,
+            multiple=traits.multiple,
+            width=width,
+            height=height,
+        )
+
+    def check(self, adapter: Adapter, place: str = "") -> None:
+        """Raise for an adapter of another kind of model; warn for one of another checkpoint.
+
+        Args:
+            adapter: The adapter that is to be used here.
+            place: Which of several it is, for the message, e.g. " of row 2".
+
+        Raises:
+            AdapterMismatchError: When it was fitted on another family or width of model.
+        """
+        traits, record = self.model.traits, adapter.record
+        width = adapter.conditioning.tokens.shape[-1]
+        if (record.family, width) != (traits.family, traits.token_width):
+            raise AdapterMismatchError(
+                f"The adapter{place} was fitted on {record.base_model!r} (family {record.family}, "
+                f"embedding width {width}), but this model is {traits.name!r} (family "
+                f"{traits.family}, embedding width {traits.token_width}); load a base model like "
+                "the adapter's."
+            )
+        if record.fingerprint != traits.fingerprint:
+            warnings.warn(
+                f"The adapter{place} was fitted on {record.base_model!r}, this is another checkpoint, "
+                f"{traits.name!r}: the picture may differ from the input even at alpha 0.",
+                ImagicWarning,
+                stacklevel=4,
+            )
+
+    def input_image(self, adapter: Adapter) -> Image.Image:
+        """Return the input image as an adapter holds it: decoded from its latents.
+
+        Args:
+            adapter: The fit of the image.
+
+        Raises:
+            AdapterMismatchError: When the adapter was fitted on another kind of model.
+        """
+        self.check(adapter)
+        image = self._decode(adapter.latents.float())
+        self.plan = self.model.plan
+        return image
+
     def _edit_rows(
         self,
         requests: Sequence[EditRequest],
@@ -422,7 +482,7 @@ class ImagicEditor:
         """Make the edits of one batch."""
         targets = [request.resolve_target() for request in requests]
         for row, request in enumerate(requests, start=1):
-            self._check_adapter(request.adapter, f" of row {row}" if len(requests) > 1 else "")
+            self.check(request.adapter, f" of row {row}" if len(requests) > 1 else "")
         latents = self._start_latents(requests, settings)
         free = None if mask is None else self._mask(mask, requests[0].adapter, latents)
         batch = editing.Batch(self.model, requests, settings, latents, free)
@@ -458,19 +518,6 @@ class ImagicEditor:
             **values,
         )
 
-    def _canvas(
-        self, image_size: tuple[int, int], width: int | None, height: int | None
-    ) -> tuple[int, int]:
-        """Return the size to work at, a multiple of what the model can do."""
-        traits = self.model.traits
-        return canvas(
-            image_size,
-            native=traits.native_size,
-            multiple=traits.multiple,
-            width=width,
-            height=height,
-        )
-
     def _start_latents(
         self, requests: Sequence[EditRequest], settings: EditSettings
     ) -> torch.Tensor:
@@ -496,7 +543,7 @@ class ImagicEditor:
         latents = adapter.latents.float()
         if settings.width is None and settings.height is None:
             return latents
-        width, height = self._canvas(fitted, settings.width, settings.height)
+        width, height = self.canvas(fitted, settings.width, settings.height)
         rows, columns = (
             round(side * latent / pixels)
             for side, latent, pixels in zip(
@@ -532,22 +579,3 @@ class ImagicEditor:
             "levers": tuple(lever.name for lever in after),
             "relieved": tuple(lever.name for lever in after if lever not in before),
         }
-
-    def _check_adapter(self, adapter: Adapter, place: str) -> None:
-        """Raise for an adapter of another kind of model; warn for another checkpoint."""
-        traits, record = self.model.traits, adapter.record
-        width = adapter.conditioning.tokens.shape[-1]
-        if (record.family, width) != (traits.family, traits.token_width):
-            raise AdapterMismatchError(
-                f"The adapter{place} was fitted on {record.base_model!r} (family {record.family}, "
-                f"embedding width {width}), but this model is {traits.name!r} (family "
-                f"{traits.family}, embedding width {traits.token_width}); load a base model like "
-                "the adapter's."
-            )
-        if record.fingerprint != traits.fingerprint:
-            warnings.warn(
-                f"The adapter{place} was fitted on {record.base_model!r}, this is another checkpoint, "
-                f"{traits.name!r}: the picture may differ from the input even at alpha 0.",
-                ImagicWarning,
-                stacklevel=4,
-            )

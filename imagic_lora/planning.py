@@ -61,10 +61,9 @@ class Forecast:
         phases = [{name: row[name] for name in names} for row in self.phases]
         return {"model": self.model, "budget_bytes": self.budget_bytes, "phases": phases}
 
-    def table(self) -> str:
-        """Return it as a table for people."""
-        rows = [("phase", "needs", "slower", "levers")]
-        rows += [
+    def rows(self) -> list[tuple[str, str, str, str]]:
+        """Return each phase with what it needs, how much slower it gets, and its levers."""
+        return [
             (
                 row["name"],
                 gigabytes(row["predicted_bytes"]),
@@ -73,6 +72,10 @@ class Forecast:
             )
             for row in self.phases
         ]
+
+    def table(self) -> str:
+        """Return it as a table for people."""
+        rows = [("phase", "needs", "slower", "levers"), *self.rows()]
         widths = [max(len(row[column]) for row in rows) for column in range(3)]
         return "\n".join(
             "  ".join(
@@ -115,6 +118,17 @@ def forecast(
             for row, found in zip(rows, counted.values(), strict=True)
         ]
     return Forecast(blueprint.name, budget, plan, rows)
+
+
+def outlook(model: str | Path, plan: MemoryPlan) -> Forecast | None:
+    """Return what a model needs under a plan, or None where it was not counted before.
+
+    Args:
+        model: The model, by any of its names.
+        plan: The plan that it works by.
+    """
+    known = _known(find_blueprint(model))
+    return None if known is None else Forecast(known.model, None, plan, plan.explain(known))
 
 
 def choose(

@@ -4,7 +4,11 @@ The library prints nothing by itself: a caller passes a function of one Progress
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,6 +22,9 @@ class Progress:
         loss: Mean loss of the step, or None outside a fit.
         seconds: Time since the phase began.
         peak_bytes: Most memory used so far: of the device on a GPU, of the process on a CPU.
+        preview: Draws the input as the fit now knows it, in less time than a step takes, and
+            returns None where memory is too short for it. None outside a fit. Only to be called
+            before the callback returns.
     """
 
     phase: str
@@ -26,6 +33,9 @@ class Progress:
     loss: float | None
     seconds: float
     peak_bytes: int
+    preview: "Callable[[], Image.Image | None] | None" = field(
+        default=None, repr=False, compare=False
+    )
 
     @property
     def seconds_left(self) -> float:

@@ -30,6 +30,7 @@ class Option:
         unit: Unit of the value, or "".
         choices: The allowed words, or () for a free value.
         optional: Whether None is allowed too.
+        usual: The span that people usually look in, for a slider; others are allowed too.
     """
 
     help: str
@@ -39,6 +40,7 @@ class Option:
     unit: str = ""
     choices: tuple[str, ...] = ()
     optional: bool = False
+    usual: tuple[float, float] | None = None
 
     def range_text(self) -> str:
         """Return the allowed values in words, e.g. "1 to 10000 steps"."""
@@ -100,10 +102,13 @@ def options(settings: Any) -> Iterator[tuple[str, Option]]:
 
 ALPHA = Option(
     "prompt strength: 0 reconstructs the input, 1 is the target prompt; "
-    "above 1 goes past it, below 0 away from it"
+    "above 1 goes past it, below 0 away from it",
+    usual=(0, 2),
 )
-STRENGTH = Option("share of the noise levels that img2img runs: 0 keeps the input", low=0, high=1)
-NOISE = Option("extra noise mixed into the input of img2img", low=0, high=1)
+STRENGTH = Option(
+    "share of the noise levels that img2img runs: 0 keeps the input", low=0, high=1, usual=(0, 1)
+)
+NOISE = Option("extra noise mixed into the input of img2img", low=0, high=1, usual=(0, 1))
 ATTENTION = Option(
     "kernel of the denoiser's attention: auto leaves the choice to PyTorch, sdpa allows its fused "
     "kernels only, xformers uses that package",
@@ -172,9 +177,13 @@ class SamplingSettings(_Checked):
     """How one picture is denoised; also the settings of the img2img baseline."""
 
     guidance: float = option(
-        4.0, "how strongly the prompt pulls; 1 is the bare prediction", low=0, high=50
+        4.0,
+        "how strongly the prompt pulls; 1 is the bare prediction",
+        low=0,
+        high=50,
+        usual=(1, 12),
     )
-    steps: int = option(30, "denoising steps", low=1, high=1000, unit="steps")
+    steps: int = option(30, "denoising steps", low=1, high=1000, unit="steps", usual=(1, 100))
     negative: str = option("", "negative prompt: what to move away from")
     scheduler: SchedulerName = option(
         "ddim",
@@ -225,4 +234,5 @@ class EditSettings(SamplingSettings):
         "share of the noise levels that are left out: 0 lets the layout move, 1 is the input",
         low=0,
         high=1,
+        usual=(0, 0.5),
     )

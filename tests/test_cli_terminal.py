@@ -6,13 +6,7 @@ import warnings
 
 import pytest
 
-from imagic_lora.cli.terminal import (
-    QUIET_SECONDS,
-    Terminal,
-    bytes_text,
-    progress_text,
-    seconds_text,
-)
+from imagic_lora.cli.terminal import QUIET_SECONDS, Terminal, progress_text
 from imagic_lora.errors import ImagicWarning
 from imagic_lora.progress import Progress
 
@@ -140,28 +134,3 @@ def test_pythons_way_with_warnings_is_put_back() -> None:
         pass
 
     assert before == (warnings.showwarning, list(warnings.filters))
-
-
-@pytest.mark.parametrize(
-    ("seconds", "expected"),
-    [(0.2, "0 s"), (59.4, "59 s"), (59.6, "1 min 0 s"), (125, "2 min 5 s"), (7380, "2 h 3 min")],
-)
-def test_a_duration_is_told_in_words(seconds: float, expected: str) -> None:
-    """Two units at most."""
-    assert expected == seconds_text(seconds)
-
-
-@pytest.mark.parametrize(
-    ("count", "expected"),
-    [
-        (999, "999 bytes"),
-        (157_160, "157 kB"),
-        (2_140_000, "2.1 MB"),
-        (23_100_000, "23 MB"),
-        (999_999_999, "1000 MB"),
-        (1_200_000_000, "1.2 GB"),
-    ],
-)
-def test_a_size_is_told_in_words(count: int, expected: str) -> None:
-    """Sizes have two digits or a little more."""
-    assert expected == bytes_text(count)

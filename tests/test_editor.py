@@ -18,7 +18,7 @@ from imagic_lora import (
     SamplingSettings,
     SettingsError,
 )
-from imagic_lora.image import image_hash, read_record
+from imagic_lora.image import image_hash, read_record, to_images
 from tests.tiny import Kind, build
 
 Editor = Callable[[Kind], ImagicEditor]
@@ -253,3 +253,17 @@ def test_a_bad_image_is_refused_before_the_fit(editor: Editor, tmp_path: Path) -
         editor("sd1").fit(path, target="a cat", on_progress=steps.append)
 
     assert [] == steps
+
+
+def test_an_adapter_gives_its_input_back(editor: Editor, adapter: Fitted) -> None:
+    """The input image, as the autoencoder sees it, can be drawn from the adapter alone."""
+    found = editor("sd1").input_image(adapter("sd1"))
+
+    pixels = editor("sd1").model.decode(adapter("sd1").latents.float())
+    assert image_hash(to_images(pixels)[0]) == image_hash(found)
+
+
+def test_a_foreign_adapters_input_is_not_drawn(editor: Editor, adapter: Fitted) -> None:
+    """Latents of another family mean nothing to this autoencoder."""
+    with pytest.raises(AdapterMismatchError):
+        editor("sd1").input_image(adapter("sd2"))

@@ -203,3 +203,49 @@ def _model(pipeline: Any) -> StableDiffusion:
     """Return a pipeline as a LatentModel."""
     pipeline.unet.requires_grad_(requires_grad=False)
     return StableDiffusion(pipeline, "broken", MemoryPlan.automatic("cpu"))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("mode", ["joint", "two-stage"])
+def test_a_preview_shows_how_far_a_fit_is(kind: Kind, mode: Any, editor: Editor) -> None:
+    """At every step of every family and mode the fit can draw what it knows, on its own canvas."""
+    sizes: list[tuple[int, int]] = []
+
+    def look(progress: Progress) -> None:
+        shown = progress.preview and progress.preview()
+        sizes.append(shown.size if shown else (0, 0))
+
+    fitted = fit(editor(kind), FitSettings(mode=mode, steps=2, rank=2), look)
+
+    assert [(32, 32)] * len(fitted.losses) == sizes
+
+
+def test_previews_change_nothing(editor: Editor) -> None:
+    """A fit that is looked at ends bit for bit where the same fit ends unseen."""
+
+    def look(progress: Progress) -> None:
+        if progress.preview:
+            progress.preview()
+
+    unseen, seen = (fit(editor("sd1"), FitSettings(steps=3), how) for how in (ignore, look))
+
+    assert unseen.losses == seen.losses
+    assert all(torch.equal(tensor, seen.lora[name]) for name, tensor in unseen.lora.items())
+
+
+def test_there_is_no_preview_where_memory_is_short(editor: Editor) -> None:
+    """A plan that takes the denoiser off the device has no room for the decoder beside it."""
+    model, plan = editor("sd1").model, editor("sd1").plan
+    tight = dataclasses.replace(plan, offload_denoiser=True)
+    seen: list[Any] = []
+
+    def look(progress: Progress) -> None:
+        seen.append(progress.preview and progress.preview())
+
+    try:
+        anchor = model.encode_prompt("a dog")
+        fitting.fit(model, tight, LATENTS, anchor, FitSettings(steps=1), look)
+    finally:
+        model.replan(plan)
+
+    assert [None] == seen

@@ -18,6 +18,7 @@ from imagic_lora.errors import ImageError, ImagicWarning, OutputError
 from imagic_lora.image import (
     FORMATS,
     canvas,
+    crop_box,
     image_hash,
     open_image,
     read_record,
@@ -423,6 +424,33 @@ def test_an_image_covers_its_canvas_about_its_centre() -> None:
     (square,) = to_images(to_pixels(image, (32, 32)))
 
     assert [(1024, RED)] == square.getcolors()
+
+
+@pytest.mark.parametrize(
+    ("centre", "zoom", "expected"),
+    [
+        ((0.5, 0.5), 1, (30, 0, 70, 40)),
+        ((0, 0), 1, (0, 0, 40, 40)),
+        ((1, 1), 1, (60, 0, 100, 40)),
+        ((1, 1), 2, (80, 20, 100, 40)),
+        ((0.5, 0.5), 1000, (50, 20, 51, 21)),
+    ],
+)
+def test_a_part_of_an_image_has_the_shape_of_the_canvas(
+    centre: tuple[float, float], zoom: float, expected: tuple[int, int, int, int]
+) -> None:
+    """The largest part is taken, or a smaller one, from where it is asked for."""
+    assert expected == crop_box((100, 40), (64, 64), centre=centre, zoom=zoom)
+
+
+@pytest.mark.parametrize("size", [(64, 64), (96, 40), (40, 96)])
+def test_the_middle_part_is_what_a_canvas_shows_by_itself(size: tuple[int, int]) -> None:
+    """Cutting the largest middle part first changes nothing about what is fitted."""
+    image = Image.radial_gradient("L").resize((200, 120)).convert("RGB")
+
+    cut = to_pixels(image.crop(crop_box(image.size, size)), size)
+
+    assert (cut - to_pixels(image, size)).abs().mean() < 0.01
 
 
 def test_each_picture_of_a_batch_becomes_an_image() -> None:

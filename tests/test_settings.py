@@ -139,3 +139,14 @@ def test_strength_and_noise_are_shares(described: Option, value: float) -> None:
     """What img2img mixes is a share between 0 and 1."""
     with pytest.raises(SettingsError, match="allowed is 0 to 1"):
         described.check("strength", value)
+
+
+def test_what_is_usual_is_allowed() -> None:
+    """A slider's span lies within the range, and the default within the span."""
+    for kind in (FitSettings, SamplingSettings, EditSettings):
+        for name, described in options(kind):
+            if described.usual:
+                low, high = described.usual
+                described.check(name, described.kind(low))
+                described.check(name, described.kind(high))
+                assert low <= getattr(kind(), name) <= high

@@ -12,7 +12,7 @@ from typing import Any
 
 from imagic_lora.adapter import Adapter
 from imagic_lora.cli.pictures import Spot, save_grid
-from imagic_lora.cli.terminal import Terminal, bytes_text, seconds_text
+from imagic_lora.cli.terminal import Terminal
 from imagic_lora.editor import ImagicEditor
 from imagic_lora.errors import OutputError
 from imagic_lora.files import check_writable, write_atomic
@@ -20,6 +20,7 @@ from imagic_lora.image import open_image
 from imagic_lora.memory import peak_bytes
 from imagic_lora.picture import Picture
 from imagic_lora.settings import EditSettings, FitSettings, SamplingSettings
+from imagic_lora.units import bytes_text, seconds_text
 
 MODEL = "demo"
 PICTURE = "girl.png"

@@ -5,10 +5,11 @@ from dataclasses import asdict
 
 from imagic_lora.adapter import Adapter
 from imagic_lora.cli.fit import check_out
-from imagic_lora.cli.terminal import Terminal, bytes_text
+from imagic_lora.cli.terminal import Terminal
 from imagic_lora.errors import SettingsError
 from imagic_lora.export import export_lora, lora_bytes
 from imagic_lora.modelspec import needs_words_alone
+from imagic_lora.units import bytes_text
 
 
 def run(args: argparse.Namespace, terminal: Terminal) -> None:

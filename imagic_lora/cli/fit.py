@@ -12,12 +12,13 @@ from pathlib import Path
 from imagic_lora.adapter import Adapter
 from imagic_lora.cli.flags import read_settings
 from imagic_lora.cli.loading import load_editor
-from imagic_lora.cli.terminal import Terminal, bytes_text, seconds_text
+from imagic_lora.cli.terminal import Terminal
 from imagic_lora.errors import OutputError, PromptError
 from imagic_lora.files import check_writable
 from imagic_lora.image import open_image
 from imagic_lora.progress import Progress, StopFit
 from imagic_lora.settings import FitSettings
+from imagic_lora.units import bytes_text, seconds_text
 
 _SUFFIX = ".safetensors"
 

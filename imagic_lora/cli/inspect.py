@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from imagic_lora.adapter import Adapter
-from imagic_lora.cli.terminal import Terminal, bytes_text
+from imagic_lora.cli.terminal import Terminal
 from imagic_lora.errors import ImageError
 from imagic_lora.image import read_record
+from imagic_lora.units import bytes_text
 
 _CHECKED = "names, shapes and finite values of every tensor, and the hash of all"
 _PNG = b"\x89PNG\r\n\x1a\n"
