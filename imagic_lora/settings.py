@@ -208,6 +208,7 @@ class EditSettings(SamplingSettings):
         "how strongly the prompt pulls at alpha 1; 1 is the bare prediction",
         low=0,
         high=50,
+        usual=(0, 6),
     )
 
     direction: Direction = option(
@@ -221,6 +222,7 @@ class EditSettings(SamplingSettings):
         "input itself; at 0 it is what the adapter remembers of it",
         low=0,
         high=1,
+        usual=(0, 1),
     )
     focus: float = option(
         1.0,
@@ -228,6 +230,7 @@ class EditSettings(SamplingSettings):
         "change, more is stricter",
         low=0,
         high=2,
+        usual=(0, 2),
     )
     structure_lock: float = option(
         0.0,

@@ -13,7 +13,7 @@ PACKAGE = Path(imagic_lora.__file__).parent
 
 LAYERS = (
     {"errors"},
-    {"settings", "progress", "seeding", "files", "hub", "model_card"},
+    {"settings", "progress", "seeding", "files", "hub", "model_card", "units"},
     {"image", "sheet", "conditioning", "objective", "memory", "lora"},
     {"adapter_format", "kohya", "modelspec", "slots"},
     {"compact"},
@@ -23,7 +23,8 @@ LAYERS = (
     {"editing"},
     {"editor"},
     {"contact"},
-    {"cli", "ui"},
+    {"ui"},
+    {"cli"},
     {"__main__"},
 )
 """A module may import from the layers before its own, and from no other."""
@@ -37,6 +38,8 @@ OWNERS = {
     "diffusers": {"models"},
     "transformers": {"models"},
     "gradio": {"ui"},
+    "fastapi": {"ui"},
+    "uvicorn": {"ui"},
 }
 """Who may import a package that others must not depend on."""
 

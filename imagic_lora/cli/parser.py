@@ -100,6 +100,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_inspect(commands)
     _add_models(commands)
     _add_plan(commands)
+    _add_ui(commands)
     return parser
 
 
@@ -241,6 +242,36 @@ def _add_plan(commands: Any) -> None:
         "--exact", action="store_true", help="count every tensor now, which takes minutes"
     )
     plan.add_argument("--json", action="store_true", help="write JSON, for programs")
+
+
+def _add_ui(commands: Any) -> None:
+    ui = _add(commands, "ui", "open a web page to fit, edit, compare and keep adapters")
+    ui.add_argument(
+        "--adapters",
+        type=Path,
+        default=Path("imagic-adapters"),
+        metavar="DIR",
+        help="the folder of the adapters (default: imagic-adapters)",
+    )
+    ui.add_argument(
+        "--host",
+        default="127.0.0.1",
+        metavar="NAME",
+        help="address to listen at; any but this machine's own needs --auth (default: 127.0.0.1)",
+    )
+    ui.add_argument(
+        "--port",
+        type=int,
+        default=7860,
+        metavar="N",
+        help="port to listen at, 0 for any that is free (default: 7860)",
+    )
+    ui.add_argument(
+        "--auth",
+        metavar="NAME",
+        help="let in only who gives this name and a password, which is asked for at the start",
+    )
+    _add_model(ui, "default: demo", "demo")
 
 
 def _add_seeds(parser: Parser) -> None:

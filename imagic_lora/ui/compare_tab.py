@@ -1,0 +1,259 @@
+"""The part of the page that compares: the same prompt by an edit and by plain img2img."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import gradio
+
+from imagic_lora.adapter import Adapter
+from imagic_lora.errors import AdapterError, ImagicError, PromptError
+from imagic_lora.progress import Progress
+from imagic_lora.settings import (
+    ALPHA,
+    NOISE,
+    STRENGTH,
+    EditSettings,
+    SamplingSettings,
+    options,
+)
+from imagic_lora.ui import markup, widgets
+from imagic_lora.ui.desk import Job, View
+from imagic_lora.ui.prints import Print, Prints
+from imagic_lora.ui.restore import Recipe
+from imagic_lora.ui.studio import Studio
+
+_WAITING = "Say what it should show, then press Compare: the adapter is the one chosen for edits."
+_STRENGTH = 0.6
+
+
+@dataclass(frozen=True)
+class Duel:
+    """What one comparison is to make: an edit and a variation of the same picture.
+
+    Attributes:
+        adapter: The adapter.
+        target: What to edit towards.
+        alpha: Prompt strength of the edit.
+        strength: Strength of img2img.
+        noise: Extra noise of img2img.
+        settings: How to denoise the edit.
+    """
+
+    adapter: Adapter
+    target: str
+    alpha: float
+    strength: float
+    noise: float
+    settings: EditSettings
+
+    def plain(self) -> SamplingSettings:
+        """Return the settings of img2img: those that both ways share."""
+        names = dict(options(SamplingSettings))
+        return SamplingSettings(**{name: getattr(self.settings, name) for name in names})
+
+
+@dataclass(frozen=True)
+class Comparing:
+    """How far a comparison is.
+
+    Attributes:
+        label: What is being made.
+        progress: The last step of that.
+        before: The input.
+        made: What is there already: the edit, then the variation.
+    """
+
+    label: str = ""
+    progress: Progress | None = None
+    before: Path | None = None
+    made: tuple[Print, ...] = ()
+
+
+class CompareTab:
+    """Layout and wiring of the comparison.
+
+    Args:
+        studio: What all parts share.
+    """
+
+    def __init__(self, studio: Studio) -> None:
+        self._studio = studio
+        with gradio.Row(equal_height=False):
+            with gradio.Column(scale=5, min_width=320):
+                self.target = gradio.Textbox(
+                    label="What it should show",
+                    info="default: what the fit was given",
+                    lines=1,
+                    max_lines=3,
+                    elem_id="compare-target",
+                )
+                self.alpha = widgets.widget("alpha", ALPHA, 1.0, elem_id="compare-alpha")
+                self.strength = widgets.widget(
+                    "strength", STRENGTH, _STRENGTH, elem_id="compare-strength"
+                )
+                self.noise = widgets.widget("noise", NOISE, 0.0, elem_id="compare-noise")
+                self.form = widgets.form(EditSettings, prefix="compare")
+                with gradio.Row():
+                    self.run = gradio.Button("Compare", variant="primary", elem_id="compare-run")
+                    self.stop = gradio.Button("Stop", interactive=False, elem_id="compare-stop")
+            with gradio.Column(scale=7, min_width=320):
+                self.status = gradio.HTML(markup.note(_WAITING), elem_id="compare-status")
+                with gradio.Row(elem_classes=["three"]):
+                    self.before = _picture("Input", "compare-input")
+                    self.edit = _picture("Edit", "compare-edit")
+                    self.variation = _picture("img2img", "compare-img2img")
+                with gradio.Row(visible=False) as self.downloads:
+                    self.one = gradio.DownloadButton("The edit", size="md")
+                    self.other = gradio.DownloadButton("The img2img picture", size="md")
+        self.held = [self.target, self.strength, self.noise, *self.form.values()]
+        self.shown = [
+            self.status,
+            self.before,
+            self.edit,
+            self.variation,
+            self.run,
+            self.stop,
+            self.downloads,
+            self.one,
+            self.other,
+        ]
+
+    def wire(self) -> None:
+        """Connect the widgets."""
+        self.stop.click(self._stop, outputs=[self.stop], queue=False)
+        gradio.on(
+            [self.run.click, self.target.submit, self.form["negative"].submit],
+            self._run,
+            [self.target, self.alpha, self.strength, self.noise, *self.form.values()],
+            self.shown,
+            concurrency_limit=None,
+            show_progress="hidden",
+        )
+
+    def take_up(self, recipe: Recipe) -> dict[Any, Any]:
+        """Return what the widgets show of a recipe."""
+        names = dict(options(SamplingSettings))
+        return {
+            self.target: recipe.target,
+            self.strength: recipe.strength,
+            self.noise: recipe.noise,
+            **{self.form[name]: getattr(recipe.settings, name) for name in names},
+        }
+
+    def watch(self, request: gradio.Request) -> Iterator[Sequence[Any]]:
+        """Yield what is to be seen of a session's comparison; nothing where there is none."""
+        job = self._studio.session(request).comparison
+        if job is not None:
+            for view in self._studio.desk.watch(job):
+                yield self._show(view, view.state or Comparing())
+
+    def _run(self, request: gradio.Request, target: str, *values: Any) -> Any:
+        """Check what was given, get in line, and yield both pictures as they are made."""
+        session = self._studio.session(request)
+        try:
+            duel = self._duel(session.adapter, target.strip(), *values)
+        except ImagicError as error:
+            yield markup.note(str(error), "bad"), *[gradio.skip()] * (len(self.shown) - 1)
+            return
+        prints = Prints(session.folder)
+        session.comparison = self._studio.desk.submit(partial(self._compare, duel, prints))
+        yield from self.watch(request)
+
+    def _duel(
+        self, name: str, target: str, alpha: Any, strength: Any, noise: Any, *values: Any
+    ) -> Duel:
+        """Return what is to be made, everything checked that can be checked before."""
+        if not name:
+            raise AdapterError("There is no adapter yet: fit a picture first.")
+        adapter = self._studio.shelf.load(name)
+        target = target or adapter.record.target
+        if not target:
+            raise PromptError("The adapter was fitted without a target; say what it should show.")
+        return Duel(
+            adapter,
+            target,
+            widgets.number("alpha", ALPHA, alpha),
+            widgets.number("strength", STRENGTH, strength),
+            widgets.number("noise", NOISE, noise),
+            widgets.read(EditSettings, tuple(self.form), values),
+        )
+
+    def _compare(self, duel: Duel, prints: Prints, job: Job) -> None:
+        """Make the edit, then the variation."""
+        editor = self._studio.editor
+        first = editor.input_image(duel.adapter)
+        state = Comparing("edit", before=prints.save_input(first))
+        job.post(state)
+
+        def show(progress: Progress) -> None:
+            job.check()
+            job.post(replace(state, progress=progress))
+
+        edit = editor.edit(
+            duel.adapter,
+            alpha=duel.alpha,
+            target=duel.target,
+            settings=duel.settings,
+            on_progress=show,
+        )
+        made = prints.save(edit, f"alpha {duel.alpha:g}", f"seed {duel.settings.seed}")
+        state = replace(state, label="img2img", progress=None, made=(made,))
+        job.post(state)
+        variation = editor.img2img(
+            first,
+            duel.target,
+            strength=duel.strength,
+            noise=duel.noise,
+            settings=duel.plain(),
+            on_progress=show,
+        )
+        label = f"strength {duel.strength:g}, noise {duel.noise:g}"
+        other = prints.save(variation, label, f"seed {duel.settings.seed}")
+        job.post(replace(state, progress=None, made=(made, other)))
+
+    def _show(self, view: View, state: Comparing) -> Sequence[Any]:
+        """Return what the widgets show of a comparison."""
+        pictures = [gradio.Image(str(state.before)) if state.before else gradio.skip()]
+        files: list[Any] = []
+        for kind, made in zip(("Edit", "img2img"), (*state.made, None, None), strict=False):
+            label = f"{kind}: {made.caption}" if made else kind
+            pictures.append(gradio.Image(str(made.path) if made else None, label=label))
+            files.append(str(made.path) if made else None)
+        if view.done:
+            words = view.error or ("" if len(state.made) > 1 else "Stopped.")
+            said = markup.note(words or "Done.", "bad" if words else "good")
+        elif state.progress:
+            said = markup.bar(state.progress, state.label)
+        else:
+            said = markup.waiting(view.before)
+        return (
+            said + markup.notes(view.notes),
+            *pictures,
+            gradio.Button(interactive=view.done),
+            gradio.Button(interactive=not view.done and not view.stopping),
+            gradio.Row(visible=view.done and bool(state.made)),
+            *files,
+        )
+
+    def _stop(self, request: gradio.Request) -> Any:
+        """Ask a session's comparison to end; what is made stays."""
+        job = self._studio.session(request).comparison
+        if job is not None and not job.done:
+            job.stop()
+        return gradio.Button(interactive=False)
+
+
+def _picture(label: str, name: str) -> Any:
+    """Return a place for one of the three pictures."""
+    return gradio.Image(
+        label=label,
+        type="filepath",
+        interactive=False,
+        buttons=["fullscreen"],
+        min_width=120,
+        elem_id=name,
+        elem_classes=["picture"],
+    )

@@ -1,0 +1,186 @@
+"""One job at a time: a line of jobs, a thread that works it off, and what is seen of each.
+
+Knows nothing of the page, nor of what the jobs do. A job that nobody watches any more goes on: its
+page may come back.
+"""
+
+import threading
+import time
+import traceback
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from imagic_lora.errors import ImagicError, ImagicWarning
+
+_PAUSE = 0.2
+"""Seconds between two looks at a job, so that a quick one does not flood the page."""
+
+_GOODBYE = 30
+"""Seconds that the running job is given to end by itself when all is closed."""
+
+_BUG = (
+    "Something failed that should not have. What is known of it is in the terminal that the page "
+    "was started from; please report it."
+)
+
+
+class Stopped(Exception):  # noqa: N818  it was asked for, it is no error
+    """Ends a job that was told to stop; what it posted stays."""
+
+
+@dataclass(frozen=True)
+class View:
+    """What is to be seen of a job at one moment.
+
+    Attributes:
+        before: How many jobs come before it: 0 once its turn has come.
+        state: What the job posted last, or None.
+        notes: What it warned of, each sentence once.
+        error: Why it failed, or "".
+        stopping: Whether it was told to stop.
+        done: Whether it is over.
+    """
+
+    before: int
+    state: Any
+    notes: tuple[str, ...]
+    error: str
+    stopping: bool
+    done: bool
+
+
+class Job:
+    """A piece of work that waits, runs and ends; made by `Desk.submit`."""
+
+    def __init__(self, work: Callable[["Job"], None], changed: threading.Condition) -> None:
+        self._work = work
+        self._changed = changed
+        self.state: Any = None
+        self.notes: dict[str, None] = {}
+        self.error = ""
+        self.stopping = False
+        self.done = False
+        self.version = 0
+
+    def post(self, state: Any) -> None:
+        """Let those who watch see how far the work is."""
+        with self._changed:
+            self.state = state
+            self.touch()
+
+    def stop(self) -> None:
+        """Ask the work to end; it keeps what it has."""
+        with self._changed:
+            self.stopping = True
+            self.touch()
+
+    def check(self) -> None:
+        """Raise Stopped where the work was asked to end."""
+        if self.stopping:
+            raise Stopped
+
+    def touch(self) -> None:
+        """Wake those who watch; the caller holds the condition."""
+        self.version += 1
+        self._changed.notify_all()
+
+    def run(self) -> None:
+        """Do the work, and keep in words whatever goes wrong."""
+        try:
+            self.check()
+            with self._noting():
+                self._work(self)
+        except Stopped:
+            pass
+        except ImagicError as error:
+            self.error = str(error)
+        except Exception:  # noqa: BLE001  a bug in one job must not end all others
+            traceback.print_exc()
+            self.error = _BUG
+
+    @contextmanager
+    def _noting(self) -> Iterator[None]:
+        """Note the library's warnings of this thread; all others stay what they were."""
+        usual, worker = warnings.showwarning, threading.get_ident()
+
+        def show(message: Warning | str, category: type[Warning], *rest: Any, **named: Any) -> None:
+            if issubclass(category, ImagicWarning) and threading.get_ident() == worker:
+                self.notes[str(message)] = None
+            else:
+                usual(message, category, *rest, **named)
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("always", ImagicWarning)
+            warnings.showwarning = show
+            yield
+
+
+class Desk:
+    """The line of jobs, and the one thread that does them in the order in which they came."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._line: deque[Job] = deque()
+        self._open = True
+        self._worker = threading.Thread(target=self._run, name="imagic-lora jobs", daemon=True)
+        self._worker.start()
+
+    def submit(self, work: Callable[[Job], None]) -> Job:
+        """Put a job at the end of the line.
+
+        Args:
+            work: What to do; it is given its job, to post to and to check.
+        """
+        job = Job(work, self._changed)
+        with self._changed:
+            self._line.append(job)
+            self._changed.notify_all()
+        return job
+
+    def watch(self, job: Job) -> Iterator[View]:
+        """Yield what is to be seen of a job, whenever that changes, until it is over."""
+        seen = -1
+        while True:
+            with self._changed:
+                while job.version == seen:
+                    self._changed.wait()
+                seen, view = job.version, self._view(job)
+            yield view
+            if view.done:
+                return
+            time.sleep(_PAUSE)
+
+    def close(self) -> None:
+        """Stop every job, and wait for the running one to keep what it has."""
+        with self._changed:
+            self._open = False
+            for job in self._line:
+                job.stop()
+            self._changed.notify_all()
+        self._worker.join(_GOODBYE)
+
+    def _view(self, job: Job) -> View:
+        """Return what is to be seen of a job; the caller holds the condition."""
+        before = 0 if job.done else self._line.index(job)
+        return View(before, job.state, tuple(job.notes), job.error, job.stopping, job.done)
+
+    def _run(self) -> None:
+        """Do one job after another until all is closed."""
+        while True:
+            with self._changed:
+                while not self._line and self._open:
+                    self._changed.wait()
+                if not self._line:
+                    return
+                job = self._line[0]
+            job.run()
+            with self._changed:
+                self._line.popleft()
+                job.done = True
+                job.touch()
+                for other in self._line:
+                    other.touch()

@@ -1,0 +1,157 @@
+"""What is let through to the page: its own hosts, its own files, and nothing too large.
+
+It stands before the web framework, and trusts none of that framework's own checks.
+"""
+
+import json
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from pathlib import Path
+from typing import Any
+
+MOST_UPLOAD_BYTES = 256_000_000
+"""Largest upload: a large adapter; images have a limit of their own."""
+
+MOST_FORM_BYTES = 1_000_000
+"""Largest set of values that a page sends; files are uploaded apart from them."""
+
+HEADERS = {
+    "content-security-policy": "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; "
+    "frame-ancestors 'none'; form-action 'self'; base-uri 'self'",
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+}
+"""Sent with every answer: the browser itself then asks no other server for anything."""
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+class Guard:
+    """An ASGI application around another one.
+
+    Args:
+        app: What answers the requests that are let through.
+        hosts: Names that the page may be asked for by, or None for any; a page of another name
+            that leads here is how web sites reach into local servers.
+        uploads: The folder that every file which a page names must lie in.
+    """
+
+    def __init__(self, app: App, hosts: frozenset[str] | None, uploads: Path) -> None:
+        self._app = app
+        self._hosts = hosts
+        self._uploads = uploads.resolve()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        refusal = self._refusal(scope)
+        if refusal is None and _is_form(scope):
+            body = await _read(receive)
+            refusal = self._form_refusal(body)
+            receive = _again(body)
+        if refusal is None:
+            await self._app(scope, receive, _with_headers(send))
+        else:
+            await _refuse(_with_headers(send), *refusal)
+
+    def _refusal(self, scope: Scope) -> tuple[int, str] | None:
+        """Return why a request is not let through by what its head says, or None."""
+        if scope["type"] != "http":
+            return 403, "There are no sockets here."
+        headers = {
+            name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
+        }
+        host = headers.get("host", "").rpartition("]")[2].partition(":")[0] or "[::1]"
+        if self._hosts is not None and host.lower() not in self._hosts:
+            return 403, "This page is for this machine alone."
+        if "file=http" in scope["path"] or "proxy=" in scope["path"]:
+            return 403, "Nothing is fetched from elsewhere."
+        if scope["method"] != "POST":
+            return None
+        length = headers.get("content-length", "")
+        if not length.isdecimal():
+            return 411, "A request must say how long it is."
+        if int(length) > (MOST_FORM_BYTES if _is_form(scope) else MOST_UPLOAD_BYTES):
+            return 413, "The request is too large."
+        return None
+
+    def _form_refusal(self, body: bytes) -> tuple[int, str] | None:
+        """Return why the values that a page sends are not let through, or None."""
+        try:
+            values = json.loads(body or b"null")
+        except (ValueError, RecursionError):
+            return 400, "The request is not JSON."
+        if all(self._is_upload(path) for path in _paths(values)):
+            return None
+        return 403, "The request names a file that was not uploaded here."
+
+    def _is_upload(self, path: Any) -> bool:
+        """Return whether a file that a page names is one that was uploaded or made here."""
+        try:
+            return Path(path).resolve().is_relative_to(self._uploads)
+        except (TypeError, ValueError, OSError):
+            return False
+
+
+def _is_form(scope: Scope) -> bool:
+    """Return whether a request brings values, not files or a password."""
+    ending = scope["path"].rstrip("/").rpartition("/")[2]
+    return scope["method"] == "POST" and ending not in ("upload", "login")
+
+
+def _paths(values: Any) -> Iterator[Any]:
+    """Yield every file that values name, however deep; None stands for no file."""
+    if isinstance(values, dict):
+        if values.get("path") is not None:
+            yield values["path"]
+        values = list(values.values())
+    if isinstance(values, list):
+        for value in values:
+            yield from _paths(value)
+
+
+async def _read(receive: Receive) -> bytes:
+    """Return a whole body, the length of which was checked."""
+    parts, more = [], True
+    while more:
+        message = await receive()
+        parts.append(message.get("body", b""))
+        more = message.get("more_body", False)
+    return b"".join(parts)
+
+
+def _again(body: bytes) -> Receive:
+    """Return what gives a body that was read once more."""
+    sent = False
+
+    async def receive() -> MutableMapping[str, Any]:
+        nonlocal sent
+        if sent:
+            return {"type": "http.disconnect"}
+        sent = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return receive
+
+
+def _with_headers(send: Send) -> Send:
+    """Return what sends an answer with the headers of this page."""
+    extra = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
+
+    async def sending(message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message.get("headers", []), *extra]
+        await send(message)
+
+    return sending
+
+
+async def _refuse(send: Send, status: int, reason: str) -> None:
+    """Answer a request that is not let through."""
+    headers = [(b"content-type", b"text/plain; charset=utf-8")]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": reason.encode()})

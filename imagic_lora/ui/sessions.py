@@ -1,0 +1,82 @@
+"""What each browser session has: its picture, its adapter, its pictures, and its running job.
+
+A session is named by the browser tab, so that it is found again after the page was loaded anew.
+"""
+
+import re
+import secrets
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from imagic_lora.ui.desk import Job
+from imagic_lora.ui.prints import Print
+
+_MOST = 200
+"""Sessions that are remembered; the one that was away longest is forgotten first."""
+
+_KEY = re.compile(r"[0-9a-f]{32}")
+
+
+@dataclass
+class Session:
+    """What one browser session has.
+
+    Attributes:
+        folder: Where its files go.
+        picture: The image to fit, or None.
+        adapter: Name of the adapter to edit with, or "".
+        fit: Its fit, waiting, running or over, or None.
+        edits: Its last edit, likewise.
+        comparison: Its last comparison, likewise.
+        made: The pictures of its last edit.
+        before: The input of its last edit, or None.
+    """
+
+    folder: Path
+    picture: Path | None = None
+    adapter: str = ""
+    fit: Job | None = None
+    edits: Job | None = None
+    comparison: Job | None = None
+    made: Sequence[Print] = ()
+    before: Path | None = None
+
+
+class Sessions:
+    """Finds the session of a page.
+
+    Args:
+        folder: Where the sessions' folders go.
+        picture: The image that a new session begins with, or None.
+    """
+
+    def __init__(self, folder: Path, picture: Path | None) -> None:
+        self._folder = folder
+        self._picture = picture
+        self._by_key: OrderedDict[str, Session] = OrderedDict()
+        self._keys: OrderedDict[str, str] = OrderedDict()
+
+    def open(self, page: str, key: str) -> Session:
+        """Return the session of a page that has just been loaded.
+
+        Args:
+            page: What names the page, until it is loaded anew.
+            key: What names the browser's tab; 32 hex digits that the tab has drawn.
+        """
+        known = key if _KEY.fullmatch(key or "") else secrets.token_hex(16)
+        if known not in self._by_key:
+            self._by_key[known] = Session(self._folder / secrets.token_hex(16), self._picture)
+        self._by_key.move_to_end(known)
+        self._keys[page] = known
+        while len(self._by_key) > _MOST:
+            self._by_key.popitem(last=False)
+        while len(self._keys) > _MOST:
+            self._keys.popitem(last=False)
+        return self._by_key[known]
+
+    def get(self, page: str) -> Session:
+        """Return the session of a page."""
+        found = self._by_key.get(self._keys.get(page, ""))
+        return found or self.open(page, "")

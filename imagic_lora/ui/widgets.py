@@ -1,0 +1,166 @@
+"""From the settings to widgets and back: help, ranges, choices and defaults are those of the fields.
+
+A setting with a usual span is a slider, one with choices a row of buttons; all others are fields.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
+from typing import Any, TypeVar
+
+import gradio
+
+from imagic_lora.errors import SettingsError
+from imagic_lora.settings import Option, options
+
+Settings = TypeVar("Settings")
+Widgets = Mapping[str, Any]
+
+_PRECISION: dict[type, int | None] = {int: 0, float: None}
+_STEPS = 100
+"""Positions of a slider for numbers that are not whole."""
+
+
+def widget(name: str, described: Option, default: Any, **looks: Any) -> Any:
+    """Return the widget of one setting.
+
+    Args:
+        name: The setting's name.
+        described: What is known of it.
+        default: What it shows at first.
+        looks: Passed on to the widget.
+    """
+    label = name.replace("_", " ")
+    looks = {"elem_id": f"setting-{name}", **looks}
+    if described.choices:
+        return gradio.Radio(
+            list(described.choices), value=default, label=label, info=described.help, **looks
+        )
+    if described.kind is str:
+        return gradio.Textbox(default, label=label, info=described.help, lines=1, **looks)
+    if described.usual is not None:
+        return _slider(label, described, default, looks)
+    return gradio.Number(
+        default,
+        label=label,
+        info=f"{described.help} ({described.range_text()})",
+        precision=_PRECISION[described.kind],
+        step=1 if described.kind is int else 0.0001,
+        **looks,
+    )
+
+
+def _slider(label: str, described: Option, default: Any, looks: Mapping[str, Any]) -> Any:
+    """Return a slider over the usual span."""
+    low, high = described.usual or (0, 1)
+    whole = described.kind is int
+    return gradio.Slider(
+        low,
+        high,
+        value=default,
+        step=1 if whole else (high - low) / _STEPS,
+        precision=0 if whole else None,
+        label=label,
+        info=described.help,
+        **looks,
+    )
+
+
+def form(kind: type, *, skip: Iterable[str] = (), prefix: str = "") -> dict[str, Any]:
+    """Return a widget for each field of a settings class, by name.
+
+    Args:
+        kind: A settings class.
+        skip: Fields that get no widget here.
+        prefix: What the widgets' identifiers begin with.
+    """
+    defaults = kind()
+    return {
+        name: widget(name, each, getattr(defaults, name), elem_id=f"{prefix}-{name}")
+        for name, each in options(kind)
+        if name not in skip and (each.choices or each.kind in (str, int, float))
+    }
+
+
+def read(
+    kind: type[Settings], names: Sequence[str], values: Sequence[Any], **more: Any
+) -> Settings:
+    """Return settings from what widgets hold.
+
+    Args:
+        kind: A settings class.
+        names: The fields that have a widget.
+        values: What the widgets hold, in the same order.
+        more: Fields that have none.
+
+    Raises:
+        SettingsError: When a value is not allowed.
+    """
+    described = dict(options(kind))
+    held = {name: _typed(described[name], value) for name, value in zip(names, values, strict=True)}
+    return kind(**{**held, **more})
+
+
+def number(name: str, described: Option, value: Any) -> Any:
+    """Return one checked value.
+
+    Raises:
+        SettingsError: When it is not allowed.
+    """
+    value = _typed(described, value)
+    described.check(name, value)
+    return value
+
+
+def seeds(text: str, described: Option) -> tuple[int, ...]:
+    """Return the seeds in a text, each once.
+
+    Args:
+        text: Whole numbers with commas between them.
+        described: What a seed may be.
+
+    Raises:
+        SettingsError: When one of them is no seed.
+    """
+    found = []
+    for word in (text or "").replace(" ", ",").split(","):
+        if word:
+            try:
+                found.append(int(word))
+            except ValueError as error:
+                raise SettingsError(
+                    f"The seeds were {text[:80]!r}, allowed are whole numbers with commas between "
+                    "them, e.g. 0, 1, 2."
+                ) from error
+            described.check("seed", found[-1])
+    if not found:
+        raise SettingsError("There was no seed, and one is needed: give a whole number, e.g. 0.")
+    return tuple(dict.fromkeys(found))
+
+
+def spread(low: float, high: float, count: int) -> tuple[float, ...]:
+    """Return numbers from one to another at even distances; of one, the first.
+
+    Args:
+        low: The first.
+        high: The last.
+        count: How many, at least 1.
+    """
+    if count == 1:
+        return (low,)
+    return tuple(round(low + (high - low) * index / (count - 1), 4) for index in range(count))
+
+
+def names_of(kind: type) -> set[str]:
+    """Return the names of a settings class's fields."""
+    return {item.name for item in fields(kind)}
+
+
+def _typed(described: Option, value: Any) -> Any:
+    """Return what a widget holds as the kind that the setting has: the web knows only floats."""
+    if value is None or isinstance(value, bool) or described.choices:
+        return value
+    if described.kind is float and isinstance(value, int):
+        return float(value)
+    if described.kind is int and isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
