@@ -103,17 +103,19 @@ class _Task:
     def preview(self, seed: int) -> Image.Image | None:
         """Return the input as the model now draws it, or None where memory is too short.
 
-        A few denoising steps cost less than one optimiser step, whose backward pass alone is
-        twice a prediction for every sample.
+        It begins with so much noise that little more than the layout is left of the input. A few
+        denoising steps cost less than one optimiser step, whose backward pass alone is twice a
+        prediction for every sample.
         """
         model, scheduler = self.model, self.model.scheduler("ddim")
         if model.plan.offload_denoiser:
             return None
         scheduler.set_timesteps(_PREVIEW_STEPS, device=model.plan.device)
+        timesteps = scheduler.timesteps[_PREVIEW_STEPS // 4 :]
         noise = randn(tuple(self.latents.shape), generator(seed, "preview noise"))
-        x_t = noise.to(self.latents.device) * scheduler.init_noise_sigma
+        x_t = scheduler.add_noise(self.latents, noise.to(self.latents.device), timesteps[:1])
         try:
-            for t in scheduler.timesteps:
+            for t in timesteps:
                 predicted = model.predict(x_t, t.expand(1), self.conditioning)
                 x_t = scheduler.step(predicted, t, x_t, return_dict=False)[0]
             return to_images(model.decode(x_t))[0]

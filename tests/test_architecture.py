@@ -163,6 +163,7 @@ def test_a_name_says_what_a_module_holds(path: Path) -> None:
         "from imagic_lora import EditSettings, FitSettings, ImagicError, Progress",
         "sys.argv[1:] = ['--help']; runpy.run_module('imagic_lora', run_name='__main__')",
         "sys.argv[1:] = ['fit', '--help']; runpy.run_module('imagic_lora', run_name='__main__')",
+        "sys.argv[1:] = ['ui', '--help']; runpy.run_module('imagic_lora', run_name='__main__')",
     ],
 )
 def test_a_quick_question_gets_a_quick_answer(statement: str) -> None:

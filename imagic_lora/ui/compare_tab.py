@@ -1,16 +1,12 @@
 """The part of the page that compares: the same prompt by an edit and by plain img2img."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import gradio
 
-from imagic_lora.adapter import Adapter
 from imagic_lora.errors import AdapterError, ImagicError, PromptError
-from imagic_lora.progress import Progress
 from imagic_lora.settings import (
     ALPHA,
     NOISE,
@@ -20,56 +16,16 @@ from imagic_lora.settings import (
     options,
 )
 from imagic_lora.ui import markup, widgets
-from imagic_lora.ui.desk import Job, View
-from imagic_lora.ui.prints import Print, Prints
+from imagic_lora.ui.comparisons import Comparing, Duel, make_both
+from imagic_lora.ui.desk import View
+from imagic_lora.ui.prints import Prints
 from imagic_lora.ui.restore import Recipe
 from imagic_lora.ui.studio import Studio
 
 _WAITING = "Say what it should show, then press Compare: the adapter is the one chosen for edits."
 _STRENGTH = 0.6
-
-
-@dataclass(frozen=True)
-class Duel:
-    """What one comparison is to make: an edit and a variation of the same picture.
-
-    Attributes:
-        adapter: The adapter.
-        target: What to edit towards.
-        alpha: Prompt strength of the edit.
-        strength: Strength of img2img.
-        noise: Extra noise of img2img.
-        settings: How to denoise the edit.
-    """
-
-    adapter: Adapter
-    target: str
-    alpha: float
-    strength: float
-    noise: float
-    settings: EditSettings
-
-    def plain(self) -> SamplingSettings:
-        """Return the settings of img2img: those that both ways share."""
-        names = dict(options(SamplingSettings))
-        return SamplingSettings(**{name: getattr(self.settings, name) for name in names})
-
-
-@dataclass(frozen=True)
-class Comparing:
-    """How far a comparison is.
-
-    Attributes:
-        label: What is being made.
-        progress: The last step of that.
-        before: The input.
-        made: What is there already: the edit, then the variation.
-    """
-
-    label: str = ""
-    progress: Progress | None = None
-    before: Path | None = None
-    made: tuple[Print, ...] = ()
+_SHOWN = ("negative", "seed")
+"""Settings that are shown at once; all others are folded away."""
 
 
 class CompareTab:
@@ -95,10 +51,13 @@ class CompareTab:
                     "strength", STRENGTH, _STRENGTH, elem_id="compare-strength"
                 )
                 self.noise = widgets.widget("noise", NOISE, 0.0, elem_id="compare-noise")
-                self.form = widgets.form(EditSettings, prefix="compare")
+                first = widgets.form(EditSettings, only=_SHOWN, prefix="compare")
                 with gradio.Row():
                     self.run = gradio.Button("Compare", variant="primary", elem_id="compare-run")
                     self.stop = gradio.Button("Stop", interactive=False, elem_id="compare-stop")
+                with gradio.Accordion("More settings", open=False):
+                    rest = widgets.form(EditSettings, skip=_SHOWN, prefix="compare")
+                self.form = {**first, **rest}
             with gradio.Column(scale=7, min_width=320):
                 self.status = gradio.HTML(markup.note(_WAITING), elem_id="compare-status")
                 with gradio.Row(elem_classes=["three"]):
@@ -144,22 +103,26 @@ class CompareTab:
         }
 
     def watch(self, request: gradio.Request) -> Iterator[Sequence[Any]]:
-        """Yield what is to be seen of a session's comparison; nothing where there is none."""
+        """Yield what is to be seen of a session's comparison, if there is one."""
         job = self._studio.session(request).comparison
-        if job is not None:
-            for view in self._studio.desk.watch(job):
-                yield self._show(view, view.state or Comparing())
+        if job is None:
+            yield [gradio.skip()] * len(self.shown)
+            return
+        for view in self._studio.desk.watch(job):
+            yield self._show(view, view.state or Comparing())
 
     def _run(self, request: gradio.Request, target: str, *values: Any) -> Any:
         """Check what was given, get in line, and yield both pictures as they are made."""
         session = self._studio.session(request)
         try:
-            duel = self._duel(session.adapter, target.strip(), *values)
+            duel = self._duel(session.adapter, (target or "").strip(), *values)
         except ImagicError as error:
             yield markup.note(str(error), "bad"), *[gradio.skip()] * (len(self.shown) - 1)
             return
         prints = Prints(session.folder)
-        session.comparison = self._studio.desk.submit(partial(self._compare, duel, prints))
+        session.comparison = self._studio.desk.submit(
+            partial(make_both, self._studio.editor, duel, prints)
+        )
         yield from self.watch(request)
 
     def _duel(
@@ -180,39 +143,6 @@ class CompareTab:
             widgets.number("noise", NOISE, noise),
             widgets.read(EditSettings, tuple(self.form), values),
         )
-
-    def _compare(self, duel: Duel, prints: Prints, job: Job) -> None:
-        """Make the edit, then the variation."""
-        editor = self._studio.editor
-        first = editor.input_image(duel.adapter)
-        state = Comparing("edit", before=prints.save_input(first))
-        job.post(state)
-
-        def show(progress: Progress) -> None:
-            job.check()
-            job.post(replace(state, progress=progress))
-
-        edit = editor.edit(
-            duel.adapter,
-            alpha=duel.alpha,
-            target=duel.target,
-            settings=duel.settings,
-            on_progress=show,
-        )
-        made = prints.save(edit, f"alpha {duel.alpha:g}", f"seed {duel.settings.seed}")
-        state = replace(state, label="img2img", progress=None, made=(made,))
-        job.post(state)
-        variation = editor.img2img(
-            first,
-            duel.target,
-            strength=duel.strength,
-            noise=duel.noise,
-            settings=duel.plain(),
-            on_progress=show,
-        )
-        label = f"strength {duel.strength:g}, noise {duel.noise:g}"
-        other = prints.save(variation, label, f"seed {duel.settings.seed}")
-        job.post(replace(state, progress=None, made=(made, other)))
 
     def _show(self, view: View, state: Comparing) -> Sequence[Any]:
         """Return what the widgets show of a comparison."""

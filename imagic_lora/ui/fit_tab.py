@@ -1,49 +1,28 @@
 """The part of the page that fits: a picture, how it is cropped, what it shows, and the fit itself."""
 
-import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
 import gradio
 from PIL import Image, ImageEnhance
 
-from imagic_lora.adapter import Adapter
 from imagic_lora.errors import ImageError, ImagicError, PromptError
 from imagic_lora.image import crop_box, open_image
-from imagic_lora.progress import Progress, StopFit
-from imagic_lora.settings import FitSettings
+from imagic_lora.settings import FitSettings, Option
 from imagic_lora.ui import markup, widgets
-from imagic_lora.ui.desk import Job, View
+from imagic_lora.ui.desk import View
+from imagic_lora.ui.fits import Fitting, make_adapter
 from imagic_lora.ui.sessions import Session
 from imagic_lora.ui.studio import Studio, without_folder
 
-_PREVIEW_SECONDS = 3
-"""Time between two previews; each takes about as long as one step."""
-
+_ZOOM = Option("how many times narrower than it could be", low=1, high=100, usual=(1, 4))
+_ACROSS = Option("where it lies: 0 is at the left, 1 at the right", low=0, high=1, usual=(0, 1))
+_DOWN = Option("where it lies: 0 is at the top, 1 at the bottom", low=0, high=1, usual=(0, 1))
 _DIMMED = 0.35
 _WAITING = "Drop or paste a picture, say what it shows and what it should show, then press Fit."
+_READY = "Press Fit, or the Enter key in one of the prompts."
 _STAYS = "What was learned is kept: the adapter is in the library."
-
-
-@dataclass(frozen=True)
-class Fitting:
-    """How far a fit is.
-
-    Attributes:
-        progress: Its last step.
-        losses: The losses of all steps.
-        preview: The picture as it was last drawn, or None.
-        name: The adapter's name, once it is saved.
-        words: What was done, once it is saved.
-    """
-
-    progress: Progress | None = None
-    losses: tuple[float, ...] = ()
-    preview: Image.Image | None = None
-    name: str = ""
-    words: str = ""
 
 
 class FitTab:
@@ -65,6 +44,7 @@ class FitTab:
                     label="Picture",
                     height=260,
                     elem_id="fit-picture",
+                    elem_classes=["picture"],
                     buttons=[],
                     placeholder="Drop a picture here, paste one, or click to choose",
                 )
@@ -96,6 +76,7 @@ class FitTab:
                     gradio.HTML(self._plan())
             with gradio.Column(scale=6, min_width=320):
                 self.cropped = gradio.Image(
+                    format="png",
                     label="What will be fitted",
                     interactive=False,
                     height=260,
@@ -104,12 +85,13 @@ class FitTab:
                     elem_classes=["picture"],
                 )
                 with gradio.Accordion("Change the crop", open=False):
-                    self.zoom = gradio.Slider(1, 4, 1, step=0.05, label="zoom")
-                    self.across = gradio.Slider(0, 1, 0.5, step=0.01, label="left to right")
-                    self.down = gradio.Slider(0, 1, 0.5, step=0.01, label="top to bottom")
+                    self.zoom = widgets.widget("zoom", _ZOOM, 1.0, elem_id="crop-zoom")
+                    self.across = widgets.widget("across", _ACROSS, 0.5, elem_id="crop-across")
+                    self.down = widgets.widget("down", _DOWN, 0.5, elem_id="crop-down")
                 self.status = gradio.HTML(markup.note(_WAITING), elem_id="fit-status")
                 self.preview = gradio.Image(
-                    label="As the fit draws it now",
+                    format="png",
+                    label="As the fit redraws it from noise",
                     interactive=False,
                     visible=False,
                     height=220,
@@ -166,14 +148,22 @@ class FitTab:
         shown = ImageEnhance.Brightness(image).enhance(_DIMMED)
         shown.paste(image.crop(box), box[:2])
         label = f"What will be fitted, at {width} x {height} pixels"
-        return gradio.Image(shown, label=label), gradio.skip()
+        return gradio.Image(shown, label=label), markup.note(_READY)
 
     def watch(self, request: gradio.Request) -> Iterator[Sequence[Any]]:
-        """Yield what is to be seen of a session's fit; nothing where there is none."""
+        """Yield what is to be seen of a session's fit, if there is one."""
         job = self._studio.session(request).fit
-        if job is not None:
-            for view in self._studio.desk.watch(job):
-                yield self._show(view, request)
+        if job is None:
+            yield [gradio.skip()] * len(self.shown)
+            return
+        shown = None
+        for view in self._studio.desk.watch(job):
+            found = self._show(view)
+            preview = view.state.preview if view.state else None
+            if preview is shown and not view.done:
+                found[1] = gradio.skip()  # a picture is sent once, not at every step
+            shown = preview
+            yield found
 
     def _take(self, request: gradio.Request, sent: Any, *crop: Any) -> tuple[Any, Any]:
         """Take in an image that was dropped, pasted or chosen."""
@@ -187,16 +177,17 @@ class FitTab:
         except ImageError as error:
             return None, markup.note(without_folder(str(error), sent), "bad")
         session.picture = path
-        shown, said = self.frame(request, *crop)
-        return shown, markup.note(_WAITING) if shown else said
+        return self.frame(request, *crop)
 
     def _box(
-        self, image: Image.Image, zoom: float, across: float, down: float, *sides: int | None
+        self, image: Image.Image, zoom: Any, across: Any, down: Any, *sides: Any
     ) -> tuple[tuple[int, int, int, int], tuple[int, int]]:
         """Return what is cut out of an image, and the canvas that it is fitted on."""
         held = widgets.read(FitSettings, ("width", "height"), sides)
         canvas = self._studio.editor.canvas(image.size, held.width, held.height)
-        return crop_box(image.size, canvas, centre=(across, down), zoom=zoom), canvas
+        centre = widgets.number("across", _ACROSS, across), widgets.number("down", _DOWN, down)
+        zoom = widgets.number("zoom", _ZOOM, zoom)
+        return crop_box(image.size, canvas, centre=centre, zoom=zoom), canvas
 
     def _run(self, request: gradio.Request, source: str, target: str, *values: Any) -> Any:
         """Check what was given, get in line, and yield how far the fit is."""
@@ -213,7 +204,8 @@ class FitTab:
         """Return the fit as a job, everything checked that can be checked before."""
         if session.picture is None:
             raise ImageError("There is no picture to fit; drop one, paste one, or choose one.")
-        if not (source.strip() or target.strip()):
+        source, target = (source or "").strip(), (target or "").strip()
+        if not (source or target):
             raise PromptError(
                 "A fit needs words; say what the picture shows, or what it should show."
             )
@@ -227,37 +219,15 @@ class FitTab:
             source=source,
             settings=settings,
         )
-        return partial(self._fit, fit, session, target.strip() or source.strip())
+        return partial(make_adapter, fit, self._studio.shelf, session, target or source)
 
-    def _fit(self, fit: Callable[..., Adapter], session: Session, wish: str, job: Job) -> None:
-        """Fit, draw what is learned now and then, and save it."""
-        state, drawn = Fitting(), 0.0
-
-        def show(progress: Progress) -> None:
-            nonlocal state, drawn
-            preview = state.preview
-            if progress.preview and time.monotonic() - drawn > _PREVIEW_SECONDS:
-                preview, drawn = progress.preview() or preview, time.monotonic()
-            state = Fitting(progress, (*state.losses, progress.loss or 0.0), preview)
-            job.post(state)
-            if job.stopping:
-                raise StopFit
-
-        adapter = fit(on_progress=show)
-        name = session.adapter = self._studio.shelf.keep(adapter, wish)
-        words = f"Fitted in {len(adapter.record.losses)} steps"
-        if adapter.record.gap is not None:
-            words += f"; the loss is {adapter.record.gap:.0%} of what it was before"
-        job.post(Fitting(state.progress, state.losses, state.preview, name, f"{words}."))
-
-    def _show(self, view: View, request: gradio.Request) -> Sequence[Any]:
+    def _show(self, view: View) -> list[Any]:
         """Return what the widgets show of a fit."""
         state = view.state or Fitting()
         if view.done and state.name:
-            copy = self._studio.shelf.copy(state.name, self._studio.session(request).folder)
             words = markup.note(f"{state.words} {_STAYS}", "good")
             text = words + markup.notes(view.notes) + markup.curve(state.losses)
-            return self._said(text, state.preview, gradio.Row(visible=True), str(copy))
+            return self._said(text, state.preview, gradio.Row(visible=True), str(state.file))
         if view.done:
             words = markup.note(view.error or "Stopped before anything was learned.", "bad")
             return self._said(words + markup.notes(view.notes))
@@ -265,14 +235,14 @@ class FitTab:
         text += markup.notes(view.notes) + markup.curve(state.losses)
         shown = gradio.Image(state.preview, visible=state.preview is not None)
         ready = not view.stopping
-        return (
+        return [
             text,
             shown,
             gradio.Button(interactive=False),
             gradio.Button("Stop and keep" if ready else "Stopping", interactive=ready),
             gradio.Row(visible=False),
             gradio.skip(),
-        )
+        ]
 
     def _said(
         self,
@@ -280,16 +250,16 @@ class FitTab:
         preview: Image.Image | None = None,
         after: Any = None,
         download: Any = None,
-    ) -> Sequence[Any]:
+    ) -> list[Any]:
         """Return what the widgets show once a fit is over."""
-        return (
+        return [
             text,
             gradio.Image(preview, visible=preview is not None),
             gradio.Button(interactive=True),
             gradio.Button("Stop and keep", interactive=False),
             after or gradio.Row(visible=False),
             download,
-        )
+        ]
 
     def _stop(self, request: gradio.Request) -> Any:
         """Ask a session's fit to end and keep what it has."""

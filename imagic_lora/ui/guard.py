@@ -62,22 +62,11 @@ class Guard:
         """Return why a request is not let through by what its head says, or None."""
         if scope["type"] != "http":
             return 403, "There are no sockets here."
-        headers = {
-            name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
-        }
-        host = headers.get("host", "").rpartition("]")[2].partition(":")[0] or "[::1]"
-        if self._hosts is not None and host.lower() not in self._hosts:
+        if self._hosts is not None and _host(scope) not in self._hosts:
             return 403, "This page is for this machine alone."
         if "file=http" in scope["path"] or "proxy=" in scope["path"]:
             return 403, "Nothing is fetched from elsewhere."
-        if scope["method"] != "POST":
-            return None
-        length = headers.get("content-length", "")
-        if not length.isdecimal():
-            return 411, "A request must say how long it is."
-        if int(length) > (MOST_FORM_BYTES if _is_form(scope) else MOST_UPLOAD_BYTES):
-            return 413, "The request is too large."
-        return None
+        return _length_refusal(scope) if scope["method"] == "POST" else None
 
     def _form_refusal(self, body: bytes) -> tuple[int, str] | None:
         """Return why the values that a page sends are not let through, or None."""
@@ -95,6 +84,29 @@ class Guard:
             return Path(path).resolve().is_relative_to(self._uploads)
         except (TypeError, ValueError, OSError):
             return False
+
+
+def _header(scope: Scope, name: bytes) -> str:
+    """Return a header of a request, or ""."""
+    found = (value.decode("latin-1") for key, value in scope["headers"] if key == name)
+    return next(found, "")
+
+
+def _host(scope: Scope) -> str:
+    """Return the name that a page is asked for by, without the port."""
+    host = _header(scope, b"host").lower()
+    name, _, port = host.rpartition(":")
+    return name if port.isdecimal() else host
+
+
+def _length_refusal(scope: Scope) -> tuple[int, str] | None:
+    """Return why a request is too long to be let through, or None."""
+    length = _header(scope, b"content-length")
+    if not length.isdecimal():
+        return 411, "A request must say how long it is."
+    if int(length) > (MOST_FORM_BYTES if _is_form(scope) else MOST_UPLOAD_BYTES):
+        return 413, "The request is too large."
+    return None
 
 
 def _is_form(scope: Scope) -> bool:

@@ -6,7 +6,7 @@ import gradio
 
 from imagic_lora.errors import ImagicError
 from imagic_lora.ui import markup
-from imagic_lora.ui.edit_tab import blank
+from imagic_lora.ui.edit_form import blank
 from imagic_lora.ui.studio import Studio
 from imagic_lora.units import bytes_text
 
@@ -147,7 +147,7 @@ class LibraryTab:
         session = self._studio.session(request)
         before = session.adapter
         try:
-            session.adapter = self._studio.shelf.rename(before, wish)
+            session.adapter = self._studio.shelf.rename(before, wish or "")
         except ImagicError as error:
             return markup.note(str(error), "bad")
         return markup.note(f"{before} is now called {session.adapter}.", "good")

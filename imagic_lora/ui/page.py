@@ -48,7 +48,10 @@ class Page:
         sharp = ["sharp"] if traits.native_size < _SHARP else []
         with (
             gradio.Blocks(
-                title=TITLE, analytics_enabled=False, delete_cache=(_DAY, _DAY)
+                title=TITLE,
+                analytics_enabled=False,
+                fill_width=True,
+                delete_cache=(_DAY, _DAY),
             ) as self.blocks,
             gradio.Column(elem_classes=sharp),
         ):
@@ -56,44 +59,50 @@ class Page:
             self._tab = gradio.Textbox(visible=False)
             with gradio.Tabs(elem_id="tabs") as self._tabs:
                 with gradio.Tab("Fit", id="fit"):
-                    self._fit = FitTab(studio)
+                    self.fit = FitTab(studio)
                 with gradio.Tab("Edit", id="edit") as edit_place:
-                    self._edit = EditTab(studio)
+                    self.edit = EditTab(studio)
                 with gradio.Tab("Compare", id="compare"):
-                    self._compare = CompareTab(studio)
+                    self.compare = CompareTab(studio)
                 with gradio.Tab("Library", id="library") as library_place:
-                    self._library = LibraryTab(studio)
-            self._shelves = [self._edit.adapters, self._edit.chosen, *self._library.shown]
+                    self.library = LibraryTab(studio)
+            self._shelves = [self.edit.form.adapters, self.edit.form.chosen, *self.library.shown]
             self._wire(edit_place, library_place)
-        self.blocks.queue(default_concurrency_limit=None, max_size=_MOST_WAITING)
+        self.blocks.queue(api_open=False, default_concurrency_limit=None, max_size=_MOST_WAITING)
 
     def _wire(self, *places: Any) -> None:
         """Connect what crosses from one part to another."""
         quiet: dict[str, Any] = {"show_progress": "hidden"}
-        fitted = self._fit.wire()
-        self._edit.wire()
-        self._compare.wire()
-        changed = [fitted, *self._library.wire()]
+        fitted = self.fit.wire()
+        self.edit.wire()
+        self.compare.wire()
+        changed = [fitted, *self.library.wire()]
         for event in changed:
             event.then(self._refresh, outputs=self._shelves, **quiet)
         for place in places:
             place.select(self._refresh, outputs=self._shelves, **quiet)
-        for button in (self._fit.edit, self._library.use):
+        for button in (self.fit.edit, self.library.use):
             button.click(lambda: gradio.Tabs(selected="edit"), outputs=[self._tabs], **quiet)
-        self._edit.drop.upload(
+        self.edit.form.drop.upload(
             self._restore,
-            [self._edit.drop],
-            [self._tabs, self._edit.status, self._edit.drop, *self._edit.held, *self._compare.held],
+            [self.edit.form.drop],
+            [
+                self._tabs,
+                self.edit.status,
+                self.edit.form.drop,
+                *self.edit.form.held,
+                *self.compare.held,
+            ],
             preprocess=False,
             **quiet,
         ).then(self._refresh, outputs=self._shelves, **quiet)
         opened = self.blocks.load(
-            self._open, [self._tab], [self._fit.picture], js=_NAME_THE_TAB, **quiet
+            self._open, [self._tab], [self.fit.picture], js=_NAME_THE_TAB, **quiet
         ).then(self._refresh, outputs=self._shelves, **quiet)
         opened.then(
-            self._fit.frame, self._fit.crop, [self._fit.cropped, self._fit.status], **quiet
-        ).then(self._fit.watch, outputs=self._fit.shown, concurrency_limit=None, **quiet)
-        for part in (self._edit, self._compare):
+            self.fit.frame, self.fit.crop, [self.fit.cropped, self.fit.status], **quiet
+        ).then(self.fit.watch, outputs=self.fit.shown, concurrency_limit=None, **quiet)
+        for part in (self.edit, self.compare):
             opened.then(part.watch, outputs=part.shown, concurrency_limit=None, **quiet)
 
     def _open(self, key: str, request: gradio.Request) -> Any:
@@ -103,18 +112,18 @@ class Page:
 
     def _refresh(self, request: gradio.Request) -> tuple[Any, ...]:
         """Return the adapters, wherever they are shown."""
-        return *self._edit.refresh(request), *self._library.refresh(request)
+        return *self.edit.form.refresh(request), *self.library.refresh(request)
 
     def _restore(self, sent: Any, request: gradio.Request) -> dict[Any, Any]:
         """Take up what made a picture, and show the part of the page that makes such ones."""
-        emptied = {self._edit.drop: None}
+        emptied = {self.edit.form.drop: None}
         try:
             recipe = read_recipe(self._studio.uploaded_image(sent))
         except ImageError as error:
             text = str(error)
-            return {self._edit.status: markup.note(without_folder(text, sent), "bad"), **emptied}
+            return {self.edit.status: markup.note(without_folder(text, sent), "bad"), **emptied}
         if not recipe.alphas:
-            return {**self._compare.take_up(recipe), self._tabs: gradio.Tabs(selected="compare")}
+            return {**self.compare.take_up(recipe), self._tabs: gradio.Tabs(selected="compare")}
         entry = self._studio.shelf.find_hash(recipe.adapter_sha256)
         said = markup.note("Its settings are taken up.", "good")
         if entry is None:
@@ -124,4 +133,4 @@ class Page:
             )
         else:
             self._studio.session(request).adapter = entry.name
-        return {**self._edit.take_up(recipe), self._edit.status: said, **emptied}
+        return {**self.edit.form.take_up(recipe), self.edit.status: said, **emptied}

@@ -1,5 +1,6 @@
 """Serving the page: where, to whom, and with what around it."""
 
+import asyncio
 import os
 import shutil
 import socket
@@ -76,8 +77,13 @@ def opened_studio(
             desk.close()
 
 
-def build_app(studio: Studio, hosts: frozenset[str] | None, login: tuple[str, str] | None) -> Guard:
+async def build_app(
+    studio: Studio, hosts: frozenset[str] | None, login: tuple[str, str] | None
+) -> Guard:
     """Return the page as an ASGI application, with its guard before it.
+
+    A coroutine, since the framework makes locks that belong to the loop which runs: without one, it
+    makes loops of its own and leaves them open.
 
     Args:
         studio: What it works with.
@@ -107,13 +113,18 @@ def build_app(studio: Studio, hosts: frozenset[str] | None, login: tuple[str, st
 
 def serve(studio: Studio, door: Door) -> None:
     """Serve the page until it is interrupted."""
+    asyncio.run(_serve(studio, door))
+
+
+async def _serve(studio: Studio, door: Door) -> None:
+    """Serve the page until it is interrupted."""
     config = uvicorn.Config(
-        build_app(studio, door.hosts, door.login),
+        await build_app(studio, door.hosts, door.login),
         log_level="error",
         access_log=False,
         timeout_graceful_shutdown=_SECONDS_TO_LEAVE,
     )
-    uvicorn.Server(config).run(sockets=[door.listener])
+    await uvicorn.Server(config).serve(sockets=[door.listener])
 
 
 def _theme() -> Any:
@@ -131,9 +142,10 @@ def _theme() -> Any:
 
 @contextmanager
 def _set(folder: str) -> Iterator[None]:
-    """Let gradio put what it stores into a folder, for the length of a block."""
-    before: Mapping[str, str | None] = {name: os.environ.get(name) for name in _FOLDERS}
-    os.environ.update(dict.fromkeys(_FOLDERS, folder))
+    """Let gradio store into a folder, and tell nobody of it, for the length of a block."""
+    values = {**dict.fromkeys(_FOLDERS, folder), "HF_HUB_DISABLE_TELEMETRY": "True"}
+    before: Mapping[str, str | None] = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
     try:
         yield
     finally:

@@ -3,8 +3,7 @@
 A setting with a usual span is a slider, one with choices a row of buttons; all others are fields.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields
+from collections.abc import Container, Mapping, Sequence
 from typing import Any, TypeVar
 
 import gradio
@@ -13,7 +12,6 @@ from imagic_lora.errors import SettingsError
 from imagic_lora.settings import Option, options
 
 Settings = TypeVar("Settings")
-Widgets = Mapping[str, Any]
 
 _PRECISION: dict[type, int | None] = {int: 0, float: None}
 _STEPS = 100
@@ -65,19 +63,24 @@ def _slider(label: str, described: Option, default: Any, looks: Mapping[str, Any
     )
 
 
-def form(kind: type, *, skip: Iterable[str] = (), prefix: str = "") -> dict[str, Any]:
+def form(
+    kind: type, *, only: Container[str] | None = None, skip: Container[str] = (), prefix: str = ""
+) -> dict[str, Any]:
     """Return a widget for each field of a settings class, by name.
 
     Args:
         kind: A settings class.
-        skip: Fields that get no widget here.
+        only: Fields that get one here; default: all.
+        skip: Fields that get none here.
         prefix: What the widgets' identifiers begin with.
     """
     defaults = kind()
     return {
         name: widget(name, each, getattr(defaults, name), elem_id=f"{prefix}-{name}")
         for name, each in options(kind)
-        if name not in skip and (each.choices or each.kind in (str, int, float))
+        if (only is None or name in only)
+        and name not in skip
+        and (each.choices or each.kind in (str, int, float))
     }
 
 
@@ -148,11 +151,6 @@ def spread(low: float, high: float, count: int) -> tuple[float, ...]:
     if count == 1:
         return (low,)
     return tuple(round(low + (high - low) * index / (count - 1), 4) for index in range(count))
-
-
-def names_of(kind: type) -> set[str]:
-    """Return the names of a settings class's fields."""
-    return {item.name for item in fields(kind)}
 
 
 def _typed(described: Option, value: Any) -> Any:

@@ -1,0 +1,85 @@
+from typing import Any
+
+import pytest
+
+from imagic_lora.errors import SettingsError
+from imagic_lora.settings import (
+    ALPHA,
+    EditSettings,
+    FitSettings,
+    SamplingSettings,
+    options,
+)
+from imagic_lora.ui import widgets
+
+KINDS = pytest.mark.parametrize("kind", [FitSettings, SamplingSettings, EditSettings])
+SEED = dict(options(EditSettings))["seed"]
+
+
+@KINDS
+def test_every_setting_has_a_widget_with_its_help(kind: type) -> None:
+    """A new field appears on the page by itself, with its own words and its default."""
+    form = widgets.form(kind)
+
+    assert [name for name, _ in options(kind)] == list(form)
+    for name, described in options(kind):
+        assert described.help in form[name].info
+        assert getattr(kind(), name) == form[name].value or form[name].value in (None, "")
+
+
+@KINDS
+def test_untouched_widgets_give_the_defaults(kind: type) -> None:
+    """What the page shows at first is what the library does by itself."""
+    form = widgets.form(kind)
+
+    assert kind() == widgets.read(kind, tuple(form), [widget.value for widget in form.values()])
+
+
+@KINDS
+def test_fields_that_are_skipped_have_no_widget(kind: type) -> None:
+    """What the page asks for in another way is not asked for twice."""
+    assert "seed" not in widgets.form(kind, skip=("seed",))
+
+
+def test_whole_numbers_survive_the_web() -> None:
+    """A browser sends 30 as 30.0, or 4 for 4.0; the settings hold what they ask for."""
+    settings = widgets.read(EditSettings, ("steps", "guidance"), (30.0, 4))
+
+    assert EditSettings(steps=30, guidance=4.0) == settings
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("steps", 0), ("steps", 2.5), ("steps", None), ("steps", "<script>"), ("guidance", True)],
+)
+def test_what_is_not_allowed_is_refused_by_the_settings(name: str, value: Any) -> None:
+    """A request that the page would never send is answered like any other input."""
+    with pytest.raises(SettingsError, match=f"^{name} was"):
+        widgets.read(EditSettings, (name,), (value,))
+
+
+def test_a_slider_is_no_limit() -> None:
+    """What lies beyond the usual span is allowed where the setting allows it."""
+    assert 7.5 == widgets.number("alpha", ALPHA, 7.5)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("0", (0,)), ("0, 1,2", (0, 1, 2)), (" 3 4 ", (3, 4)), ("5,5", (5,)), ("7,", (7,))],
+)
+def test_seeds_are_read_from_a_text(text: str, expected: tuple[int, ...]) -> None:
+    """Commas or blanks stand between them, and each counts once."""
+    assert expected == widgets.seeds(text, SEED)
+
+
+@pytest.mark.parametrize("text", ["", " ", "one", "1.5", "-1", "0;1", "9" * 5000])
+def test_what_is_no_seed_is_refused(text: str) -> None:
+    """The refusal says what is allowed."""
+    with pytest.raises(SettingsError, match=r"allowed|give a whole number"):
+        widgets.seeds(text, SEED)
+
+
+def test_a_sweep_is_spread_evenly() -> None:
+    """Both ends are made exactly; of one picture it is the first."""
+    assert (0.0, 0.5, 1.0, 1.5, 2.0) == widgets.spread(0.0, 2.0, 5)
+    assert (0.7,) == widgets.spread(0.7, 2.0, 1)
