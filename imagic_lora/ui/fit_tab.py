@@ -175,7 +175,7 @@ class FitTab:
             path = self._studio.uploaded_image(sent)
             open_image(path)
         except ImageError as error:
-            return None, markup.note(without_folder(str(error), sent), "bad")
+            return None, markup.note(without_folder(error, sent), "bad")
         session.picture = path
         return self.frame(request, *crop)
 

@@ -120,8 +120,7 @@ class Page:
         try:
             recipe = read_recipe(self._studio.uploaded_image(sent))
         except ImageError as error:
-            text = str(error)
-            return {self.edit.status: markup.note(without_folder(text, sent), "bad"), **emptied}
+            return {self.edit.status: markup.note(without_folder(error, sent), "bad"), **emptied}
         if not recipe.alphas:
             return {**self.compare.take_up(recipe), self._tabs: gradio.Tabs(selected="compare")}
         entry = self._studio.shelf.find_hash(recipe.adapter_sha256)

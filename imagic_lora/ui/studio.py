@@ -67,8 +67,12 @@ class Studio:
         Raises:
             ImageError: When it is not a file that was uploaded here.
         """
-        path = Path(str(sent.get("path") if isinstance(sent, dict) else sent)).resolve()
-        if not path.is_file() or not path.is_relative_to(self.uploads.resolve()):
+        try:
+            path = _path(sent).resolve()
+            found = path.is_file() and path.is_relative_to(self.uploads)
+        except (OSError, ValueError):  # a name that no file can have
+            found = False
+        if not found:
             raise ImageError("The file was not uploaded to this page; choose it again.")
         return path
 
@@ -88,7 +92,15 @@ class Studio:
         return path
 
 
-def without_folder(text: str, sent: Any) -> str:
-    """Return an error that names an uploaded file, without the folder that it was put in."""
-    path = Path(str(sent.get("path") if isinstance(sent, dict) else sent))
-    return text.replace(str(path), path.name).replace(str(path.resolve()), path.name)
+def without_folder(error: Exception, sent: Any) -> str:
+    """Return what an error says of an uploaded file, without the folder that it was put in."""
+    text = str(error)
+    if "\0" in str(_path(sent)):
+        return text
+    path = _path(sent)
+    return text.replace(str(path.resolve()), path.name).replace(str(path), path.name)
+
+
+def _path(sent: Any) -> Path:
+    """Return the path that a page gives for a file; "" stands for none."""
+    return Path(str(sent.get("path", "")) if isinstance(sent, dict) else "")
