@@ -214,6 +214,28 @@ def test_edits_are_refused_before_they_begin(
     assert expected in edit(page, **changes)[0]
 
 
+def test_a_strength_is_found_where_none_is_given(page: Page, studio: Studio) -> None:
+    """Who does not know a strength gets the picture of one that was found, and reads which."""
+    page.edit.form.refresh(REQUEST)
+    given = values(page.edit.form.form, steps=1)
+    *_, shown = page.edit._run(REQUEST, "", "0", "found for me", 1.0, 0.0, 1.0, 2, *given)
+
+    assert "Done." in shown[0]
+    (made,) = studio.session(REQUEST).made
+    assert made.label == f"alpha {(read_record(made.path) or {})['alpha']:g}"
+
+
+def test_a_mask_holds_the_edit(page: Page, client: TestClient) -> None:
+    """Where the mask is black the picture stays; a black one is refused in words."""
+    page.edit.form.refresh(REQUEST)
+    for colour, expected in (("white", "Done."), ("black", "black everywhere")):
+        buffer = io.BytesIO()
+        Image.new("RGB", (32, 32), colour).save(buffer, "PNG")
+        sent = upload(client, f"{colour}.png", buffer.getvalue())
+        assert "" == page.edit.form._take_mask(sent, REQUEST)
+        assert expected in edit(page)[0]
+
+
 def test_without_an_adapter_the_page_says_what_to_do(page: Page, studio: Studio) -> None:
     """An empty library is no dead end."""
     studio.shelf.delete("cat")

@@ -1,16 +1,18 @@
 """What an edit is asked for by: an adapter, a prompt, strengths, seeds, and all other settings."""
 
-from typing import Any
+from typing import Any, Literal
 
 import gradio
 from PIL import Image
 
-from imagic_lora.errors import AdapterError, PromptError, SettingsError
+from imagic_lora.errors import AdapterError, ImageError, PromptError, SettingsError
+from imagic_lora.image import open_image
 from imagic_lora.settings import ALPHA, EditSettings, options
 from imagic_lora.ui import markup, widgets
 from imagic_lora.ui.edits import Plan
 from imagic_lora.ui.restore import Recipe
-from imagic_lora.ui.studio import Studio
+from imagic_lora.ui.sessions import Session
+from imagic_lora.ui.studio import Studio, without_folder
 
 _MOST = 64
 """Pictures of one sweep: what a person can look over."""
@@ -20,7 +22,7 @@ _SEED = dict(options(EditSettings))["seed"]
 _SHOWN = ("negative",)
 """Settings that are shown at once; all others are folded away."""
 
-_ONE, _SWEEP = "one strength", "a sweep"
+_SWEEP, _ONE, _FOUND = "a sweep", "one strength", "found for me"
 
 
 class EditForm:
@@ -54,7 +56,7 @@ class EditForm:
             elem_id="edit-target",
         )
         self.how = gradio.Radio(
-            [_SWEEP, _ONE], value=_SWEEP, show_label=False, container=False, elem_id="how"
+            [_SWEEP, _ONE, _FOUND], value=_SWEEP, show_label=False, container=False, elem_id="how"
         )
         with gradio.Row(elem_classes=["tight"]) as self.sweep:
             self.low = gradio.Number(min(alphas), label="from", min_width=80)
@@ -76,6 +78,17 @@ class EditForm:
         with gradio.Accordion("More settings", open=False):
             rest = widgets.form(EditSettings, skip=(*_SHOWN, "seed"), prefix="edit")
         self.form |= rest
+        with gradio.Accordion("Only a part of the picture", open=False):
+            self.mask = gradio.Image(
+                type="filepath",
+                sources=["upload", "clipboard"],
+                label="Mask: white where the edit may change it, black where it must not",
+                height=160,
+                buttons=[],
+                elem_id="edit-mask",
+                elem_classes=["picture"],
+            )
+            self.masked = gradio.HTML()
         self.drop = gradio.File(
             label="Take up the settings of a picture made here",
             file_count="single",
@@ -105,6 +118,14 @@ class EditForm:
             [self.how],
             [self.sweep, self.alpha],
             queue=False,
+        )
+        gradio.on(
+            [self.mask.upload, self.mask.clear],
+            self._take_mask,
+            [self.mask],
+            [self.masked],
+            preprocess=False,
+            show_progress="hidden",
         )
         self.adapters.select(
             self._choose, outputs=[self.chosen, self.target], show_progress="hidden"
@@ -141,11 +162,11 @@ class EditForm:
             **{widget: getattr(recipe.settings, name) for name, widget in self.form.items()},
         }
 
-    def plan(self, name: str, target: str, seeds: str, *values: Any) -> Plan:
+    def plan(self, session: Session, target: str, seeds: str, *values: Any) -> Plan:
         """Return what is to be made, everything checked that can be checked before.
 
         Args:
-            name: Name of the adapter, or "".
+            session: Whose edit it is: what has been chosen and uploaded.
             target: What to edit towards, or "" for the fit's own.
             seeds: Seeds with commas between them.
             values: What the strengths and the other settings hold.
@@ -153,14 +174,15 @@ class EditForm:
         Raises:
             ImagicError: When it cannot be made.
         """
-        if not name:
+        if not session.adapter:
             raise AdapterError(_EMPTY)
-        adapter, target = self._studio.shelf.load(name), (target or "").strip()
+        adapter, target = self._studio.shelf.load(session.adapter), (target or "").strip()
         if not (target or adapter.record.target):
             raise PromptError("The adapter was fitted without a target; say what it should show.")
         found = widgets.seeds(seeds, _SEED)
         settings = widgets.read(EditSettings, tuple(self.form), values[5:], seed=found[0])
-        plan = Plan(adapter, target, _alphas(*values[:5]), found, settings)
+        alphas = _alphas(*values[:5])
+        plan = Plan(adapter, target, alphas, found, settings, session.mask)
         if len(plan) > _MOST:
             raise SettingsError(
                 f"{len(plan)} pictures were asked for, allowed are {_MOST}; lower the count, or "
@@ -185,6 +207,20 @@ class EditForm:
             ]
         )
 
+    def _take_mask(self, sent: Any, request: gradio.Request) -> str:
+        """Take in a mask that was dropped, pasted or chosen."""
+        session = self._studio.session(request)
+        session.mask = None
+        if sent is None:
+            return ""
+        try:
+            path = self._studio.uploaded_image(sent)
+            open_image(path)
+        except ImageError as error:
+            return markup.note(without_folder(error, sent), "bad")
+        session.mask = path
+        return ""
+
     def _choose(self, picked: gradio.SelectData, request: gradio.Request) -> tuple[Any, Any]:
         """Choose the adapter that was clicked; its own target is the first to try."""
         session = self._studio.session(request)
@@ -196,8 +232,12 @@ class EditForm:
         return self._about(session.adapter), target or gradio.skip()
 
 
-def _alphas(how: str, alpha: Any, low: Any, high: Any, count: Any) -> tuple[float, ...]:
+def _alphas(
+    how: str, alpha: Any, low: Any, high: Any, count: Any
+) -> tuple[float | Literal["auto"], ...]:
     """Return the strengths that were asked for."""
+    if how == _FOUND:
+        return ("auto",)
     if how == _ONE:
         return (widgets.number("alpha", ALPHA, alpha),)
     ends = (widgets.number("from", ALPHA, low), widgets.number("to", ALPHA, high))

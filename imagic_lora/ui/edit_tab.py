@@ -105,7 +105,7 @@ class EditTab:
         """Check what was given, get in line, and yield the pictures as they are made."""
         session = self._studio.session(request)
         try:
-            plan = self.form.plan(session.adapter, *asked)
+            plan = self.form.plan(session, *asked)
         except ImagicError as error:
             yield self._failed(markup.note(str(error), "bad"))
             return

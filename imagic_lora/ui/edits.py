@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from imagic_lora.adapter import Adapter
 from imagic_lora.editor import ImagicEditor
@@ -18,16 +19,18 @@ class Plan:
     Attributes:
         adapter: The adapter.
         target: What to edit towards, or "" for the fit's own.
-        alphas: Prompt strengths, a column each.
+        alphas: Prompt strengths, a column each; "auto" stands for one that is found.
         seeds: Seeds, a row each.
         settings: How to denoise.
+        mask: An image, white where the edit may change the input, or None for everywhere.
     """
 
     adapter: Adapter
     target: str
-    alphas: tuple[float, ...]
+    alphas: tuple[float | Literal["auto"], ...]
     seeds: tuple[int, ...]
     settings: EditSettings
+    mask: Path | None = None
 
     def __len__(self) -> int:
         return len(self.alphas) * len(self.seeds)
@@ -76,15 +79,16 @@ def make_edits(editor: ImagicEditor, plan: Plan, prints: Prints, job: Job) -> No
     try:
         for seed in plan.seeds:
             for alpha in plan.alphas:
-                state = replace(state, label=f"alpha {alpha:g}, seed {seed}")
+                state = replace(state, label=f"alpha {alpha}, seed {seed}")
                 picture = editor.edit(
                     plan.adapter,
                     alpha=alpha,
                     target=plan.target,
+                    mask=plan.mask,
                     settings=replace(plan.settings, seed=seed),
                     on_progress=show,
                 )
-                made = prints.save(picture, f"alpha {alpha:g}", f"seed {seed}")
+                made = prints.save(picture, f"alpha {picture.alpha:g}", f"seed {seed}")
                 state = replace(state, made=(*state.made, made), progress=None)
                 job.post(state)
     finally:

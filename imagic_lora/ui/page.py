@@ -97,7 +97,11 @@ class Page:
             **quiet,
         ).then(self._refresh, outputs=self._shelves, **quiet)
         opened = self.blocks.load(
-            self._open, [self._tab], [self.fit.picture], js=_NAME_THE_TAB, **quiet
+            self._open,
+            [self._tab],
+            [self.fit.picture, self.edit.form.mask],
+            js=_NAME_THE_TAB,
+            **quiet,
         ).then(self._refresh, outputs=self._shelves, **quiet)
         opened.then(
             self.fit.frame, self.fit.crop, [self.fit.cropped, self.fit.status], **quiet
@@ -105,10 +109,10 @@ class Page:
         for part in (self.edit, self.compare):
             opened.then(part.watch, outputs=part.shown, concurrency_limit=None, **quiet)
 
-    def _open(self, key: str, request: gradio.Request) -> Any:
-        """Find the session of a page that was just loaded, and show its picture."""
+    def _open(self, key: str, request: gradio.Request) -> list[str | None]:
+        """Find the session of a page that was just loaded, and show its picture and its mask."""
         session = self._studio.sessions.open(str(request.session_hash), key)
-        return str(session.picture) if session.picture else None
+        return [str(path) if path else None for path in (session.picture, session.mask)]
 
     def _refresh(self, request: gradio.Request) -> tuple[Any, ...]:
         """Return the adapters, wherever they are shown."""

@@ -26,6 +26,7 @@ class Session:
     Attributes:
         folder: Where its files go.
         picture: The image to fit, or None.
+        mask: Where edits may change the picture, or None for everywhere.
         adapter: Name of the adapter to edit with, or "".
         fit: Its fit, waiting, running or over, or None.
         edits: Its last edit, likewise.
@@ -36,6 +37,7 @@ class Session:
 
     folder: Path
     picture: Path | None = None
+    mask: Path | None = None
     adapter: str = ""
     fit: Job | None = None
     edits: Job | None = None
