@@ -28,6 +28,7 @@ from imagic_lora.settings import (
 MODEL = "stable-diffusion-v1-5/stable-diffusion-v1-5"
 """The base model where none is named."""
 
+_PORT = Option("port to listen at, 0 for any that is free", kind=int, low=0, high=65_535)
 _MAX_SIZE = Option(
     "largest size of the adapter's file, kept to by leaving out what changes the least; "
     "default: as it is",
@@ -261,10 +262,10 @@ def _add_ui(commands: Any) -> None:
     )
     ui.add_argument(
         "--port",
-        type=int,
+        type=one(_PORT),
         default=7860,
         metavar="N",
-        help="port to listen at, 0 for any that is free (default: 7860)",
+        help=f"{_PORT.help} ({_PORT.range_text()}; default: 7860)",
     )
     ui.add_argument(
         "--auth",
