@@ -58,6 +58,19 @@ def test_what_is_not_allowed_is_refused_by_the_settings(name: str, value: Any) -
         widgets.read(EditSettings, (name,), (value,))
 
 
+@pytest.mark.parametrize(("text", "expected"), [("", None), (" ", None), ("64", 64), (" 96 ", 96)])
+def test_a_number_may_be_left_out(text: str, expected: int | None) -> None:
+    """An optional number is a text on the page, and an empty one is none."""
+    assert expected == widgets.read(FitSettings, ("width",), (text,)).width
+
+
+@pytest.mark.parametrize("text", ["wide", "1.5", "0", "<b>"])
+def test_what_is_no_number_is_refused(text: str) -> None:
+    """A text that holds no allowed number is answered by the settings."""
+    with pytest.raises(SettingsError, match=r"^width was"):
+        widgets.read(FitSettings, ("width",), (text,))
+
+
 def test_a_slider_is_no_limit() -> None:
     """What lies beyond the usual span is allowed where the setting allows it."""
     assert 7.5 == widgets.number("alpha", ALPHA, 7.5)

@@ -33,6 +33,9 @@ def widget(name: str, described: Option, default: Any, **looks: Any) -> Any:
         return gradio.Radio(
             list(described.choices), value=default, label=label, info=described.help, **looks
         )
+    if described.optional:  # a field for numbers cannot be empty: once it is shown, it holds 0
+        info = f"{described.help} ({described.range_text()})"
+        return gradio.Textbox("", label=label, info=info, lines=1, **looks)
     if described.kind is str:
         return gradio.Textbox(default, label=label, info=described.help, lines=1, **looks)
     if described.usual is not None:
@@ -153,10 +156,20 @@ def spread(low: float, high: float, count: int) -> tuple[float, ...]:
     return tuple(round(low + (high - low) * index / (count - 1), 4) for index in range(count))
 
 
+def _number_in(described: Option, text: str) -> Any:
+    """Return the number in a text, None for an empty one, or the text where it is no number."""
+    try:
+        return described.kind(text) if text else None
+    except ValueError:
+        return text
+
+
 def _typed(described: Option, value: Any) -> Any:
     """Return what a widget holds as the kind that the setting has: the web knows only floats."""
     if value is None or isinstance(value, bool) or described.choices:
         return value
+    if described.optional and isinstance(value, str):
+        return _number_in(described, value.strip())
     if described.kind is float and isinstance(value, int):
         return float(value)
     if described.kind is int and isinstance(value, float) and value.is_integer():
