@@ -21,6 +21,7 @@ SECOND_TARGET = "a girl wearing glasses"
 def take(page: Any, path: Path) -> None:
     """Store what is seen of a page."""
     page.mouse.move(0, 0)
+    page.evaluate("scrollTo(0, 0)")
     page.screenshot(path=path, animations="disabled")
 
 

@@ -1,6 +1,6 @@
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -20,6 +20,15 @@ def last(desk: Desk, job: Job) -> View:
     """Return what is to be seen of a job once it is over."""
     *_, view = desk.watch(job)
     return view
+
+
+def waiting_for(gate: threading.Event) -> Callable[[Job], None]:
+    """Return work that lasts until a gate is opened."""
+
+    def work(_: Job) -> None:
+        gate.wait()
+
+    return work
 
 
 def test_jobs_are_done_one_at_a_time_in_order(desk: Desk) -> None:
@@ -45,7 +54,7 @@ def test_who_waits_sees_the_line_move(desk: Desk) -> None:
     """A waiting job tells how many come before it, down to none."""
     gates = [threading.Event(), threading.Event()]
     for gate in gates:
-        desk.submit(lambda _, gate=gate: gate.wait())
+        desk.submit(waiting_for(gate))
     job = desk.submit(lambda job: job.post("made"))
     watching = desk.watch(job)
 
@@ -88,7 +97,7 @@ def test_a_stop_keeps_what_was_posted(desk: Desk) -> None:
 def test_a_job_that_is_stopped_in_line_never_begins(desk: Desk) -> None:
     """Who changes their mind while waiting costs nobody anything."""
     gate, begun = threading.Event(), threading.Event()
-    desk.submit(lambda _: gate.wait())
+    desk.submit(waiting_for(gate))
     job = desk.submit(lambda _: begun.set())
     job.stop()
     gate.set()

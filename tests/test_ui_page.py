@@ -102,7 +102,7 @@ def png_header(width: int, height: int) -> bytes:
 def fit(page: Page, **changes: Any) -> list[Any]:
     """Fit the example by the page, and return what is shown last."""
     given = {"source": "a dog", "target": "a cat", "steps": 3} | changes
-    words = given.pop("source"), given.pop("target")
+    words: list[Any] = [given.pop("source"), given.pop("target")]
     *_, shown = page.fit._run(REQUEST, *words, 1, 0.5, 0.5, *values(page.fit.form, **given))
     return list(shown)
 
@@ -174,7 +174,7 @@ def test_the_crop_shows_what_is_lost(page: Page, studio: Studio) -> None:
 
     image = Image.open(shown.value["path"]).convert("RGB")
     assert (255, 255, 255) == image.getpixel((16, 16))
-    assert 120 > max(image.getpixel((80, 16)))  # type: ignore[type-var, arg-type]
+    assert 120 > max(image.getpixel((80, 16)))  # type: ignore[arg-type]
     assert "32 x 32" in shown.label
 
 
@@ -289,10 +289,10 @@ def test_a_foreign_picture_brings_nothing(page: Page, studio: Studio) -> None:
 def test_a_page_that_is_loaded_anew_finds_its_session(page: Page, studio: Studio) -> None:
     """A browser tab keeps its adapter and its pictures; another tab has its own."""
     key, again, other = (SimpleNamespace(session_hash=name) for name in ("one", "two", "three"))
-    page._open("0" * 32, key)  # type: ignore[arg-type]
+    page._open("0" * 32, key)
     studio.session(key).adapter = "mine"
-    page._open("0" * 32, again)  # type: ignore[arg-type]
-    page._open("1" * 32, other)  # type: ignore[arg-type]
+    page._open("0" * 32, again)
+    page._open("1" * 32, other)
 
     assert ("mine", "") == (studio.session(again).adapter, studio.session(other).adapter)
 
@@ -384,7 +384,7 @@ def test_an_adapter_is_taken_in_once_it_is_checked(
     page: Page, client: TestClient, studio: Studio, adapter: Fitted
 ) -> None:
     """A shared file is listed and chosen; one for another base, or none at all, is refused."""
-    good, other = (adapter(kind).to_bytes() for kind in ("sd1", "sd2"))  # type: ignore[arg-type]
+    good, other = (adapter(kind).to_bytes() for kind in ("sd1", "sd2"))
 
     assert "is here now" in page.library._accept(
         upload(client, "from mia.safetensors", good), REQUEST

@@ -107,7 +107,7 @@ def test_a_picture_without_a_record_is_refused(tmp_path: Path) -> None:
     ],
     ids=json.dumps,
 )
-def test_a_hostile_record_is_refused(tmp_path: Path, change: Mapping[str, Any]) -> None:
+def test_a_hostile_record_is_refused(tmp_path: Path, change: dict[str, Any]) -> None:
     """A record is checked like any input, and answered with an error of ours."""
     with pytest.raises(ImageError, match="not valid"):
         read_recipe(written(tmp_path, VALID | change))

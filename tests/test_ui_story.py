@@ -241,7 +241,7 @@ def test_dark_mode_is_readable(house: House) -> None:
     dark = opened(house.browser, house.address, color_scheme="dark")
     dark.screenshot(path=house.folder / "dark.png")
     with Image.open(house.folder / "dark.png") as image:
-        assert 60 > max(image.convert("RGB").getpixel((5, 5)))  # type: ignore[arg-type, type-var]
+        assert 60 > max(image.convert("RGB").getpixel((5, 5)))
     colours = dark.evaluate(
         """() => [".note", ".chip", "#fit-target textarea"].map((place) => {
             const style = getComputedStyle(document.querySelector(place));

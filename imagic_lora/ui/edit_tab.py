@@ -39,6 +39,7 @@ class EditTab:
                 self.grid = gradio.Gallery(
                     label="Strengths across, seeds down",
                     columns=5,
+                    fit_columns=False,
                     height="auto",
                     allow_preview=False,
                     interactive=False,
@@ -120,7 +121,8 @@ class EditTab:
         made = state.made if state else ()
         grid = gradio.skip()
         if state and more:
-            pictures = [(each.path, each.caption) for each in made]
+            alone = state.total == state.columns  # one row needs no seeds
+            pictures = [(each.path, each.label if alone else each.caption) for each in made]
             grid = gradio.Gallery(pictures, columns=state.columns, label=_title(made))
         if not view.done:
             text = _progress_text(view, state) + markup.notes(view.notes)

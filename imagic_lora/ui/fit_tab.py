@@ -89,6 +89,11 @@ class FitTab:
                     self.across = widgets.widget("across", _ACROSS, 0.5, elem_id="crop-across")
                     self.down = widgets.widget("down", _DOWN, 0.5, elem_id="crop-down")
                 self.status = gradio.HTML(markup.note(_WAITING), elem_id="fit-status")
+                with gradio.Row(visible=False) as self.after:
+                    self.edit = gradio.Button("Edit it", variant="primary", elem_id="fit-edit")
+                    self.download = gradio.DownloadButton(
+                        "Download the adapter", elem_id="fit-download"
+                    )
                 self.preview = gradio.Image(
                     format="png",
                     label="As the fit redraws it from noise",
@@ -99,11 +104,6 @@ class FitTab:
                     elem_id="fit-preview",
                     elem_classes=["picture"],
                 )
-                with gradio.Row(visible=False) as self.after:
-                    self.edit = gradio.Button("Edit it", variant="primary", elem_id="fit-edit")
-                    self.download = gradio.DownloadButton(
-                        "Download the adapter", elem_id="fit-download"
-                    )
         self.crop = [self.zoom, self.across, self.down, self.form["width"], self.form["height"]]
         self.shown = [self.status, self.preview, self.run, self.stop, self.after, self.download]
 
