@@ -57,7 +57,7 @@ def _fit(page: Any, out: Path) -> None:
     """Fit the example, seen while it runs and once it is done; another visitor waits."""
     page.locator("#fit-run").click()
     page.locator("#fit-preview img").wait_for()
-    says(page, "fit-status", "step 2")
+    page.locator("#fit-status polyline").wait_for()
     take(page, out / "ui-fit.png")
     says(page, "fit-status", "Fitted in")
     take(page, out / "ui-fitted.png")

@@ -108,5 +108,5 @@ def fill(page: Any, name: str, text: str) -> None:
 
 
 def says(page: Any, name: str, text: str) -> None:
-    """Wait until a place says something."""
-    page.locator(f"#{name}", has_text=text).wait_for()
+    """Wait until a place says something, in just these letters."""
+    page.locator(f"#{name}", has_text=re.compile(re.escape(text))).wait_for()

@@ -7,6 +7,7 @@ import gradio
 from imagic_lora.errors import ImagicError
 from imagic_lora.ui import markup
 from imagic_lora.ui.edit_form import blank
+from imagic_lora.ui.sessions import Session
 from imagic_lora.ui.studio import Studio
 from imagic_lora.units import bytes_text
 
@@ -27,6 +28,7 @@ class LibraryTab:
                 self.adapters = gradio.Gallery(
                     label=f"Adapters in {studio.shelf.folder.name}",
                     columns=4,
+                    fit_columns=False,
                     height="auto",
                     allow_preview=False,
                     interactive=False,
@@ -104,11 +106,18 @@ class LibraryTab:
             gallery,
             about or ("" if entries else markup.note(_EMPTY)),
             gradio.Column(visible=index is not None),
-            session.adapter,
+            self._name(session),
             file,
             gradio.Row(visible=False),
             markup.notes(damaged),
         )
+
+    def _name(self, session: Session) -> Any:
+        """Return the chosen adapter's name, or nothing where the page has it: one may be typing."""
+        if session.named == session.adapter:
+            return gradio.skip()
+        session.named = session.adapter
+        return session.adapter
 
     def _about(self, name: str) -> str:
         """Return what is known of an adapter."""

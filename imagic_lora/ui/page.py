@@ -112,6 +112,7 @@ class Page:
     def _open(self, key: str, request: gradio.Request) -> list[str | None]:
         """Find the session of a page that was just loaded, and show its picture and its mask."""
         session = self._studio.sessions.open(str(request.session_hash), key)
+        session.named = ""
         return [str(path) if path else None for path in (session.picture, session.mask)]
 
     def _refresh(self, request: gradio.Request) -> tuple[Any, ...]:

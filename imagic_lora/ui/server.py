@@ -124,7 +124,25 @@ async def _serve(studio: Studio, door: Door) -> None:
         access_log=False,
         timeout_graceful_shutdown=_SECONDS_TO_LEAVE,
     )
-    await uvicorn.Server(config).serve(sockets=[door.listener])
+    await _Server(config, studio.desk).serve(sockets=[door.listener])
+
+
+class _Server(uvicorn.Server):
+    """Ends the jobs before anything else, since the framework removes their files when it ends.
+
+    Args:
+        config: How to serve.
+        desk: The line of jobs.
+    """
+
+    def __init__(self, config: uvicorn.Config, desk: Desk) -> None:
+        super().__init__(config)
+        self._desk = desk
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let the running job keep what it has, then close."""
+        self._desk.close()
+        await super().shutdown(sockets)
 
 
 def _theme() -> Any:

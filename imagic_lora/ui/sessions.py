@@ -28,6 +28,7 @@ class Session:
         picture: The image to fit, or None.
         mask: Where edits may change the picture, or None for everywhere.
         adapter: Name of the adapter to edit with, or "".
+        named: Name in the page's field to rename it by, as the page was last told.
         fit: Its fit, waiting, running or over, or None.
         edits: Its last edit, likewise.
         comparison: Its last comparison, likewise.
@@ -39,6 +40,7 @@ class Session:
     picture: Path | None = None
     mask: Path | None = None
     adapter: str = ""
+    named: str = ""
     fit: Job | None = None
     edits: Job | None = None
     comparison: Job | None = None
