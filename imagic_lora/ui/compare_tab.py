@@ -183,6 +183,7 @@ def _picture(label: str, name: str) -> Any:
         type="filepath",
         interactive=False,
         buttons=["fullscreen"],
+        height=300,
         min_width=120,
         elem_id=name,
         elem_classes=["picture"],

@@ -39,7 +39,8 @@ class EditForm:
         self.adapters = gradio.Gallery(
             label="Adapter",
             columns=4,
-            height=150,
+            fit_columns=False,
+            height=170,
             allow_preview=False,
             interactive=False,
             buttons=[],

@@ -127,7 +127,7 @@ async def _serve(studio: Studio, door: Door) -> None:
     await _Server(config, studio.desk).serve(sockets=[door.listener])
 
 
-class _Server(uvicorn.Server):
+class _Server(uvicorn.Server):  # type: ignore[misc]  # no types, since it may be missing
     """Ends the jobs before anything else, since the framework removes their files when it ends.
 
     Args:
