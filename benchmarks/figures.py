@@ -1,10 +1,11 @@
-"""The figures of switching.json, ranks.json and full_size.json as tables, for the docs."""
+"""The figures of the smaller benchmarks' results as tables, for the docs."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 NAMES = {"sd15": "Stable Diffusion 1.5", "sdxl": "Stable Diffusion XL"}
 _RATES = ("edited", "kept", "perfect")
+_EQUAL = 60  # the nearness that two equal pictures are given, in dB
 _GROUPS = {
     "ranks": "Rank of every layer:",
     "layers": "Which layers are adapted, at the default rank:",
@@ -104,6 +105,86 @@ def ranks(result: Mapping[str, Any]) -> str:
     )
     parts += [f"Files of the true models: {sizes}.", f"{_environment(result['environment'])}."]
     return "\n\n".join(parts)
+
+
+def strength(result: Mapping[str, Any]) -> str:
+    """Return how an edit grows with its strength, in Markdown."""
+    zero = result["alpha_zero"]
+    growing = [
+        (f"{point['strength']:g}", f"{100 * point['change']:.0f} %", *_shares(point))
+        for point in result["alpha"]["all"]
+    ]
+    header = ("change, of the ideal edit's", "edited", "others kept", "perfect")
+    locks = zip(result["structure_lock"], result["structure_lock_layout"], strict=True)
+    locked = [
+        (f"{point['strength']:g}", *_shares(point), f"{100 * layout['perfect']:.0f} %")
+        for point, layout in locks
+    ]
+    return "\n\n".join(
+        (
+            (
+                f"{result['cases']} cases of the `{result['split']}` split, every kind of edit equally "
+                "often."
+            ),
+            _table(("alpha", *header), growing),
+            (
+                f"At `alpha` 0 the picture is within {zero['psnr']:.1f} dB of the input; the "
+                f"autoencoder alone is within {zero['psnr_autoencoder']:.1f} dB."
+            ),
+            "At `alpha` 1 under a structure lock:",
+            _table(("structure lock", *header[1:], "perfect, layout moves"), locked),
+            f"{_environment(result['environment'])}.",
+        )
+    )
+
+
+def _shares(point: Mapping[str, float]) -> Iterable[str]:
+    return (f"{100 * point[rate]:.0f} %" for rate in _RATES)
+
+
+def lever_quality(result: Mapping[str, Any]) -> str:
+    """Return what each lever costs in quality, in Markdown."""
+    header = (
+        "denoiser",
+        "cases",
+        "edited",
+        "others kept",
+        "perfect",
+        "loss left",
+        "loss, against float32",
+        "picture, dB to float32's",
+    )
+    rows = [
+        (
+            name,
+            str(row["cases"]),
+            *_shares(row),
+            f"{row['gap']:.3f}",
+            f"{row['gap_difference']:.4f}",
+            "equal" if row["psnr_to_float32"] >= _EQUAL else f"{row['psnr_to_float32']:.1f}",
+        )
+        for name, row in result["variants"].items()
+    ]
+    return f"{_table(header, rows)}\n\n{_environment(result['environment'])}."
+
+
+def slowdown(result: Mapping[str, Any]) -> str:
+    """Return how many times longer each lever makes its phases, in Markdown."""
+    settings, slower = result["settings"], result["slower"]
+    levers = dict.fromkeys(lever for phase in slower.values() for lever in phase)
+    rows = [
+        (lever, *(f"{found[lever]:.2f}x" if lever in found else "" for found in slower.values()))
+        for lever in levers
+    ]
+    return "\n\n".join(
+        (
+            _table(("lever", *slower), rows),
+            (
+                f"{NAMES[settings['model']]} at {settings['side']} pixels, each against the rung below "
+                f"it, the fastest of {settings['rounds']}; {_environment(result['environment'])}."
+            ),
+        )
+    )
 
 
 def _size(cases: int, split: str) -> str:

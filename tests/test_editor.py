@@ -80,6 +80,22 @@ def test_other_targets_need_no_second_fit(editor: Editor, adapter: Fitted) -> No
     assert "a horse" == other.target
 
 
+@pytest.mark.parametrize("source", ["a dog", ""])
+def test_a_fit_belongs_to_the_picture_alone(
+    source: str, editor: Editor, picture: Image.Image
+) -> None:
+    """What is learned does not depend on the target, so one fit serves as well as one for each."""
+    settings = FitSettings(steps=2, rank=2)
+    cat, horse = (
+        editor("sd1").fit(picture, target=target, source=source, settings=settings)
+        for target in ("a cat", "a horse")
+    )
+
+    assert cat.lora.keys() == horse.lora.keys()
+    assert all(torch.equal(tensor, horse.lora[name]) for name, tensor in cat.lora.items())
+    assert torch.equal(cat.conditioning.tokens, horse.conditioning.tokens)
+
+
 @pytest.mark.parametrize("prompts", [{}, {"target": "  "}, {"source": "\n"}])
 def test_a_fit_needs_a_prompt(
     prompts: dict[str, str], editor: Editor, picture: Image.Image
