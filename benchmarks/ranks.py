@@ -47,7 +47,7 @@ ATTENTION = ("to_q", "to_k", "to_v", "to_out.0")
 FEED_FORWARD = ("ff.net.0.proj", "ff.net.2")
 
 OURS = EditSettings()
-ELSEWHERE = EditSettings(fidelity=0, structure_lock=0.01)
+ELSEWHERE = EditSettings(fidelity=0, focus=0, structure_lock=0.01)
 """What other tools can do: image-to-image, the caption as the negative prompt."""
 
 COMPACT = {"sd15": 2_000_000, "sdxl": 12_000_000}
