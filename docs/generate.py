@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import figures as tables
-from benchmarks.edits.figures import RESULT, figures, tuning
+from benchmarks.edits.figures import RESULT, brief, figures, tuning
 from benchmarks.environment import RESULTS
 from benchmarks.world import report
 from imagic_lora.cli import build_parser
@@ -228,6 +228,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "cli": _commands,
     "world": _world,
     "edits": _edits,
+    "edits in brief": lambda: _result("edits", brief),
     "tuning": lambda: _result("edits_tuning", tuning),
     "switching": lambda: _result("switching", tables.switching),
     "ranks": lambda: _result("ranks", tables.ranks),

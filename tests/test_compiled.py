@@ -40,7 +40,8 @@ def test_adapters_switch_in_a_compiled_model(
         plain.fit(picture, target="a cat", settings=FitSettings(steps=3, rank=2, seed=seed))
         for seed in (0, 1)
     ]
-    compiled.model.denoiser.compile_repeated_blocks(backend=backend)
+    denoiser: Any = compiled.model.denoiser
+    denoiser.compile_repeated_blocks(backend=backend)
 
     first = edit(compiled, fits[0])
     count = len(graphs)

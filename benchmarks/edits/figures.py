@@ -32,6 +32,27 @@ def figures(result: Mapping[str, Any]) -> str:
     )
 
 
+def brief(result: Mapping[str, Any]) -> str:
+    """Return the table for those in a hurry, the best method first, in Markdown.
+
+    Args:
+        result: The content of the result file.
+    """
+    order = sorted(
+        result["methods"].items(), key=lambda pair: pair[1]["perfect_auto"], reverse=True
+    )
+    rows = (
+        (
+            f"`{name}`",
+            str(found["cases"]),
+            *(_percent(found[key]) for key in _BRIEF.values()),
+            f"{found['passes_fwd_bwd']:.0f}",
+        )
+        for name, found in order
+    )
+    return _table(("method", "cases", *_BRIEF, "samples to fit"), rows)
+
+
 def tuning(result: Mapping[str, Any]) -> str:
     """Return the table of what was tried on the `tune` split, in Markdown.
 
@@ -67,6 +88,12 @@ _RATES = {
     "perfect, one strength": "perfect_fixed",
     "perfect, omitting prompt": "perfect_omit",
     "edited": "edited",
+    "others kept": "kept",
+}
+_BRIEF = {
+    "perfect, automatic strength": "perfect_auto",
+    "perfect, best strength": "perfect_best",
+    "perfect, omitting prompt": "perfect_omit",
     "others kept": "kept",
 }
 _COSTS = {
