@@ -20,7 +20,7 @@ from benchmarks.edits.methods import METHODS, Bench
 from benchmarks.edits.methods.img2img import Img2Img
 from benchmarks.edits.passes import Passes
 from benchmarks.edits.report import curve, summarise
-from benchmarks.edits.scores import BEST_PSNR, score
+from benchmarks.edits.scores import BEST_PSNR, distance, score
 from benchmarks.world import architecture
 from benchmarks.world.captions import full_caption, phrase
 from benchmarks.world.drawing import draw
@@ -158,6 +158,18 @@ def test_only_what_should_stay_counts_outside() -> None:
         assert hurt == (score(ReadsAs(CASE.ideal), CASE, picture).psnr_outside < BEST_PSNR)
 
 
+def test_distance_grows_with_the_difference_to_see() -> None:
+    """Equal pictures are at no distance; another shape is further away than another light."""
+    judge, picture = Judge().eval(), draw(CASE.portrait)
+    lighter = Image.fromarray((np.array(picture) * 0.97).astype(np.uint8))
+    noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3)).astype(np.uint8)
+
+    near, far = (distance(judge, picture, one) for one in (lighter, Image.fromarray(noise)))
+
+    assert 0 == distance(judge, picture, picture)
+    assert 0 < near < far / 4
+
+
 def test_passes_are_counted_by_what_happens() -> None:
     """Samples without a gradient count as forward, those whose gradient came back as both."""
     passes, module = Passes(), Doubles()
@@ -193,8 +205,9 @@ def _scores(*, perfect: bool, kept: float = 1.0) -> Mapping[str, Any]:
 
 def _record(style: str, *perfect: bool) -> dict[str, Any]:
     costs = {"passes_fwd": 10, "passes_fwd_bwd": 4, "seconds_fit": 1, "seconds": 2, "bytes": 8}
+    rated = {"distance_ideal": 0.1}
     scores = {str(n): _scores(perfect=each) for n, each in enumerate(perfect, start=1)}
-    return {"style": style, "scores": scores, "chosen": "1", **costs}
+    return {"style": style, "scores": scores, "chosen": "1", **costs, **rated}
 
 
 def test_rates_are_of_cases() -> None:
@@ -267,10 +280,18 @@ def test_results_become_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
             path.parent.mkdir(exist_ok=True)
             draw(case.ideal).save(path)
     ceiling = dict.fromkeys(
-        ("judge_on_ideal", "judge_on_reconstructed_ideal", "psnr_reconstructed_ideal"), 1.0
+        (
+            "judge_on_ideal",
+            "judge_on_reconstructed_ideal",
+            "psnr_reconstructed_ideal",
+            "distance_unedited_to_ideal",
+        ),
+        1.0,
     )
 
-    report.write_report("tune", records, ceiling, cases)
+    report.write_report(
+        "tune", report.with_distances(Judge(), records, cases, tmp_path), ceiling, cases
+    )
     sheets.write_sheets(records, cases, tmp_path)
     sheets.write_curves(records)
 

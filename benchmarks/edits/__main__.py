@@ -14,7 +14,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # one thread in each of the proce
 
 from benchmarks.edits.cases import Split, make_cases
 from benchmarks.edits.methods import METHODS, SLOW, Bench
-from benchmarks.edits.report import find_ceiling, write_report
+from benchmarks.edits.report import find_ceiling, with_distances, write_report
 from benchmarks.edits.runner import BUILD, Run, run
 from benchmarks.edits.sheets import write_curves, write_sheets
 from benchmarks.world.judge import WEIGHTS
@@ -41,7 +41,9 @@ def main(arguments: list[str] | None = None) -> None:
         methods = {name: METHODS[name] for name in names}
         records += run(Run(folder, methods, tuple(these)), options.processes)
     records.sort(key=lambda record: list(METHODS).index(record["method"]))
-    ceiling = find_ceiling(Bench.load(MODEL, WEIGHTS), cases)
+    bench = Bench.load(MODEL, WEIGHTS)
+    ceiling = find_ceiling(bench, cases)
+    records = with_distances(bench.judge, records, cases, folder)
     path = write_report(options.split, records, ceiling, cases)
     write_sheets(records, cases, folder)
     write_curves(records)

@@ -21,7 +21,7 @@ def figures(result: Mapping[str, Any]) -> str:
     return "\n\n".join(
         (
             _size(result),
-            _table(("method", *_RATES, "dB outside"), _rate_rows(result["methods"])),
+            _table(("method", *_RATES, "dB outside", "distance"), _rate_rows(result["methods"])),
             "What an edit takes, the fit included:",
             _table(("method", *_COSTS), _cost_rows(result["methods"])),
             "Perfect edits at the best strength of each case, by kind of edit:",
@@ -124,7 +124,8 @@ def _ceiling(found: Mapping[str, float]) -> str:
     return (
         f"The ceiling: the judge reads all attributes of {_percent(found['judge_on_ideal'])} of "
         f"the ideal drawings, and of {_percent(found['judge_on_reconstructed_ideal'])} of what the "
-        f"autoencoder makes of them ({found['psnr_reconstructed_ideal']:.1f} dB)."
+        f"autoencoder makes of them ({found['psnr_reconstructed_ideal']:.1f} dB). Left as it is, the "
+        f"input is at a distance of {found['distance_unedited_to_ideal']:.3f} from the ideal edit."
     )
 
 
@@ -139,7 +140,7 @@ def _rate_rows(methods: Mapping[str, Mapping[str, float | None]]) -> Iterable[Se
     for name, found in methods.items():
         outside = found["psnr_outside"] or 0
         rates = (_percent(found[key]) for key in _RATES.values())
-        yield f"`{name}`", *rates, f"{outside:.1f}"
+        yield f"`{name}`", *rates, f"{outside:.1f}", f"{found['distance_ideal']:.3f}"
 
 
 def _cost_rows(methods: Mapping[str, Mapping[str, float | None]]) -> Iterable[Sequence[str]]:

@@ -8,10 +8,11 @@ import torch
 
 from benchmarks.edits.cases import KINDS
 from benchmarks.edits.methods import METHODS
-from benchmarks.edits.scores import brightness, psnr, read_share
+from benchmarks.edits.runner import picture_path
+from benchmarks.edits.scores import brightness, distance, psnr, read_share
 from benchmarks.environment import describe, write_result
 from benchmarks.world.drawing import draw
-from imagic_lora.image import to_images, to_pixels
+from imagic_lora.image import open_image, to_images, to_pixels
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -22,8 +23,10 @@ if TYPE_CHECKING:
     from benchmarks.edits.cases import Case, Split
     from benchmarks.edits.methods import Bench
     from benchmarks.edits.runner import Record
+    from benchmarks.world.judge import Judge
 
 _DIGITS = 4
+_COSTS = ("passes_fwd", "passes_fwd_bwd", "seconds_fit", "seconds", "bytes")
 
 
 def write_report(
@@ -59,6 +62,26 @@ def write_report(
     return write_result("edits", result)
 
 
+def with_distances(
+    judge: Judge, records: Sequence[Record], cases: Sequence[Case], folder: Path
+) -> list[Record]:
+    """Return records with each picture's distance from the ideal edit, at the one strength.
+
+    Args:
+        judge: The judge.
+        records: Records of the methods.
+        cases: The cases.
+        folder: Where the pictures are.
+    """
+    ideals = {case.name: draw(case.ideal) for case in cases}
+    found = []
+    for record in records:
+        name, case = record["method"], record["case"]
+        picture = open_image(picture_path(folder, name, case, METHODS[name].fixed))
+        found.append({**record, "distance_ideal": distance(judge, picture, ideals[case])})
+    return found
+
+
 def summarise(records: Sequence[Record], fixed: float) -> dict[str, float | None]:
     """Return the figures of one method; rates are 0 to 1.
 
@@ -87,10 +110,7 @@ def summarise(records: Sequence[Record], fixed: float) -> dict[str, float | None
         "psnr_ideal": mean(score["psnr_ideal"] for score in at_fixed),
         "psnr_outside": mean(score["psnr_outside"] for score in at_fixed),
         "fixed_strength": fixed,
-        **{
-            name: mean(record[name] for record in records)
-            for name in ("passes_fwd", "passes_fwd_bwd", "seconds_fit", "seconds", "bytes")
-        },
+        **{name: mean(record[name] for record in records) for name in ("distance_ideal", *_COSTS)},
     }
 
 
@@ -130,11 +150,13 @@ def find_ceiling(bench: Bench, cases: Sequence[Case]) -> dict[str, float]:
 
     rebuilt = [to_images(rebuild(to_pixels(d, d.size)))[0] for d in drawings]
     inputs = [draw(case.portrait) for case in cases]
+    pairs = zip(drawings, inputs, strict=True)
     return {
         "judge_on_ideal": read_share(bench.judge, ideals, drawings),
         "judge_on_reconstructed_ideal": read_share(bench.judge, ideals, rebuilt),
         "psnr_reconstructed_ideal": _mean_psnr(drawings, rebuilt),
         "psnr_unedited_to_ideal": _mean_psnr(drawings, inputs),
+        "distance_unedited_to_ideal": mean(distance(bench.judge, *pair) for pair in pairs),
     }
 
 

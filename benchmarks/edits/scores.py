@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 
 from benchmarks.world.autoencoder import to_tensor
 from benchmarks.world.drawing import draw
@@ -83,6 +84,30 @@ def psnr(first: npt.NDArray[np.float64], second: npt.NDArray[np.float64]) -> flo
     if error == 0:
         return BEST_PSNR
     return round(min(BEST_PSNR, 20 * math.log10(255) - 10 * math.log10(error)), 2)
+
+
+@torch.no_grad()
+def distance(judge: Judge, first: Image.Image, second: Image.Image) -> float:
+    """Return how different two pictures look to the judge, from 0, the same, upwards.
+
+    The features behind each of its convolutions are compared place by place, each place scaled to
+    length 1: a shift of brightness counts little, another shape much.
+
+    Args:
+        judge: A trained judge.
+        first: A picture of the size of the drawings.
+        second: Another one.
+
+    Source: Zhang et al. 2018 (LPIPS), arXiv 1801.03924, equation 1, all channels weighing the same.
+    """
+    features = to_tensor(np.stack([np.array(one.convert("RGB")) for one in (first, second)]))
+    found = []
+    for layer in judge.trunk:
+        features = layer(features)
+        if isinstance(layer, torch.nn.SiLU):
+            one, other = torch.nn.functional.normalize(features, dim=1)
+            found.append(float((one - other).square().sum(dim=0).mean()))
+    return round(sum(found) / len(found), 4)
 
 
 def brightness(picture: Image.Image) -> npt.NDArray[np.float64]:
