@@ -28,7 +28,7 @@ class Img2Img:
 
     guidance: float = 3.0
     strengths: tuple[float, ...] = (0.3, 0.5, 0.6, 0.7, 0.8, 0.9)
-    fixed: float = 0.7
+    fixed: float = 0.5
 
     def prepare(self, bench: Bench, case: Case) -> None:
         """Do nothing: there is no fit."""

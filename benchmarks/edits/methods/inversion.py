@@ -32,8 +32,8 @@ class DdimInversion:
         fixed: See Method.
     """
 
-    strengths: tuple[float, ...] = (1.0, 2.0, 3.0, 5.0, 8.0)
-    fixed: float = 3.0
+    strengths: tuple[float, ...] = (0.75, 1.0, 1.5, 2.0, 3.0, 5.0)
+    fixed: float = 1.0
 
     @torch.no_grad()
     def prepare(self, bench: Bench, case: Case) -> torch.Tensor:

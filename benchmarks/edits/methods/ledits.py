@@ -37,10 +37,10 @@ class LeditsPP:
         fixed: See Method.
     """
 
-    threshold: float = 0.6
+    threshold: float = 0.9
     skip: float = 0.1
-    strengths: tuple[float, ...] = (2.0, 4.0, 6.0, 10.0, 15.0)
-    fixed: float = 6.0
+    strengths: tuple[float, ...] = (1.0, 2.0, 4.0, 6.0, 10.0, 15.0)
+    fixed: float = 2.0
 
     def prepare(self, bench: Bench, case: Case) -> Any:
         """Invert the input and return the pipeline that holds the inversion."""
