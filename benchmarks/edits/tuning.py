@@ -34,7 +34,7 @@ CANDIDATES: Mapping[str, Mapping[str, Method]] = {
     "ddim_inversion": {"no settings": DdimInversion()},
     "ledits_pp": {
         f"threshold {threshold:g}, skip {skip:g}": LeditsPP(threshold=threshold, skip=skip)
-        for threshold, skip in ((0.6, 0.1), (0.8, 0.1), (0.9, 0.1), (0.95, 0.1), (0.8, 0.25))
+        for threshold, skip in ((0.6, 0.1), (0.9, 0.1), (0.9, 0.25))
     },
     "embedding_only": {
         f"embedding at {rate:g}": EmbeddingOnly(embedding_lr=rate) for rate in (3e-3, 1e-2)
