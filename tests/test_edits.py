@@ -309,7 +309,8 @@ def test_the_best_settings_of_a_baseline_come_first(monkeypatch: pytest.MonkeyPa
     def ran(what: runner.Run, processes: int) -> list[dict[str, Any]]:
         assert processes == 1
         return [
-            {**_record(case.style), "method": name, "case": case.name, "scores": scores}
+            {**_record(case.style), "case": case.name, "scores": scores, "chosen": "0.7"}
+            | {"method": name}
             for name, method in what.methods.items()
             for case in what.cases
             for scores in [
@@ -329,4 +330,6 @@ def test_the_best_settings_of_a_baseline_come_first(monkeypatch: pytest.MonkeyPa
         first[key] for key in ("settings", "cases", "perfect_fixed", "fixed_strength")
     )
     assert {0} == {other["perfect_best"] for other in others}
-    assert "| `img2img` | guidance 5 | 3 | 100 % | 100 % at 0.7 |" in tuning_table(written[0])
+    assert "| `img2img` | guidance 5 | 3 | 100 % | 100 % | 100 % at 0.7 |" in tuning_table(
+        written[0]
+    )

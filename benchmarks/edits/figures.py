@@ -64,6 +64,7 @@ def tuning(result: Mapping[str, Any]) -> str:
             f"`{name}`",
             one["settings"],
             str(one["cases"]),
+            _percent(one["perfect_auto"]),
             _percent(one["perfect_best"]),
             f"{_percent(one['perfect_fixed'])} at {one['fixed_strength']:g}",
             f"{one['psnr_ideal']:.1f}",

@@ -53,6 +53,7 @@ def rate(records: Sequence[Record]) -> dict[str, float]:
     fixed = max(curve(records), key=lambda point: (point["perfect"], point["psnr_ideal"]))
     return {
         "cases": len(records),
+        "perfect_auto": mean(r["scores"][r["chosen"]]["perfect"] for r in records),
         "perfect_best": mean(any(s["perfect"] for s in r["scores"].values()) for r in records),
         "perfect_fixed": fixed["perfect"],
         "psnr_ideal": fixed["psnr_ideal"],
@@ -77,7 +78,7 @@ def rated(methods: Sequence[str], count: int, slow: int, processes: int) -> Iter
             {"settings": words, **rate([r for r in records if r["method"] == f"{name}: {words}"])}
             for words in CANDIDATES[name]
         ]
-        key = ("perfect_fixed", "perfect_best", "psnr_ideal")
+        key = ("perfect_fixed", "perfect_best", "perfect_auto", "psnr_ideal")
         yield name, sorted(found, key=lambda one: [one[k] for k in key], reverse=True)
 
 

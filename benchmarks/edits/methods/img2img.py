@@ -26,9 +26,9 @@ class Img2Img:
         fixed: See Method.
     """
 
-    guidance: float = 3.0
+    guidance: float = 2.0
     strengths: tuple[float, ...] = (0.3, 0.5, 0.6, 0.7, 0.8, 0.9)
-    fixed: float = 0.5
+    fixed: float = 0.6
 
     def prepare(self, bench: Bench, case: Case) -> None:
         """Do nothing: there is no fit."""

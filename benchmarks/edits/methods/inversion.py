@@ -33,7 +33,7 @@ class DdimInversion:
     """
 
     strengths: tuple[float, ...] = (0.75, 1.0, 1.5, 2.0, 3.0, 5.0)
-    fixed: float = 1.0
+    fixed: float = 1.5
 
     @torch.no_grad()
     def prepare(self, bench: Bench, case: Case) -> torch.Tensor:
