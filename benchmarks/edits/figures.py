@@ -76,7 +76,8 @@ def tuning(result: Mapping[str, Any]) -> str:
         "method",
         "settings",
         "cases",
-        "perfect, best strength",
+        "perfect, automatic strength",
+        "best strength",
         "one strength",
         "dB to ideal",
     )
