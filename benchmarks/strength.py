@@ -125,7 +125,7 @@ def plot(growing: Mapping[str, Sequence[Mapping[str, float]]]) -> None:
             axis.plot(*zip(*points, strict=True), marker=".", label=label)
         axis.set_title(kind, fontsize=10)
         axis.grid(alpha=0.3)
-        axis.set_ylim(-0.05, 1.35)
+        axis.set_ylim(-0.05, 1.6)
     figure.supxlabel("alpha")
     handles, labels = figure.axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=3)
