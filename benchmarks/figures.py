@@ -196,9 +196,8 @@ def _size(cases: int, split: str) -> str:
 
 
 def _row(name: str, row: Mapping[str, float]) -> tuple[str, ...]:
-    rates = (f"{100 * row[rate]:.0f} %" for rate in _RATES)
     nearness = (f"{row[key]:.1f}" for key in ("psnr_outside", "psnr_ideal", "recall"))
-    return name, f"{row['bytes'] / 1000:.0f}", *rates, *nearness
+    return name, f"{row['bytes'] / 1000:.0f}", *_shares(row), *nearness
 
 
 def _environment(found: Mapping[str, Any]) -> str:

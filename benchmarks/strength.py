@@ -15,20 +15,19 @@ from typing import TYPE_CHECKING, Any
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # one thread in each of the processes
 
 import numpy as np
-import torch
 from matplotlib.figure import Figure
 
 from benchmarks.edits.cases import KINDS, make_cases
 from benchmarks.edits.methods import Bench
 from benchmarks.edits.methods.imagic import ImagicLora
-from benchmarks.edits.report import curve, mean
+from benchmarks.edits.report import curve, mean, mean_psnr
 from benchmarks.edits.runner import BUILD, Run, picture_path, run
-from benchmarks.edits.scores import brightness, psnr
+from benchmarks.edits.scores import brightness
 from benchmarks.environment import RESULTS, describe, write_result
 from benchmarks.world.drawing import draw
 from benchmarks.world.judge import WEIGHTS
 from benchmarks.world.pipeline import MODEL
-from imagic_lora.image import open_image, to_images, to_pixels
+from imagic_lora.image import open_image
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -96,21 +95,9 @@ def at_zero(bench: Bench, cases: Sequence[Case], folder: Path) -> dict[str, floa
     inputs = [draw(case.portrait) for case in cases]
     zero = [open_image(picture_path(folder, "alpha", case.name, 0)) for case in cases]
     return {
-        "psnr": _nearness(zero, inputs),
-        "psnr_autoencoder": _nearness([_rebuilt(bench, image) for image in inputs], inputs),
+        "psnr": mean_psnr(zero, inputs),
+        "psnr_autoencoder": mean_psnr([bench.rebuilt(image) for image in inputs], inputs),
     }
-
-
-def _nearness(first: Sequence[Image.Image], second: Sequence[Image.Image]) -> float:
-    pairs = zip(first, second, strict=True)
-    return mean(psnr(brightness(one), brightness(other)) for one, other in pairs)
-
-
-@torch.no_grad()
-def _rebuilt(bench: Bench, image: Image.Image) -> Image.Image:
-    """Return what the autoencoder makes of a picture."""
-    model = bench.editor.model
-    return to_images(model.decode(model.encode_image(to_pixels(image, image.size))))[0]
 
 
 def plot(growing: Mapping[str, Sequence[Mapping[str, float]]]) -> None:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import torch
-
 from benchmarks.edits.cases import KINDS
 from benchmarks.edits.methods import METHODS
 from benchmarks.edits.runner import picture_path
 from benchmarks.edits.scores import brightness, distance, psnr, read_share
 from benchmarks.environment import describe, write_result
 from benchmarks.world.drawing import draw
-from imagic_lora.image import open_image, to_images, to_pixels
+from imagic_lora.image import open_image
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -142,25 +140,19 @@ def find_ceiling(bench: Bench, cases: Sequence[Case]) -> dict[str, float]:
     """
     ideals = [case.ideal for case in cases]
     drawings = [draw(ideal) for ideal in ideals]
-    model = bench.editor.model
-
-    def rebuild(pixels: torch.Tensor) -> torch.Tensor:
-        with torch.no_grad():
-            return model.decode(model.encode_image(pixels))
-
-    rebuilt = [to_images(rebuild(to_pixels(d, d.size)))[0] for d in drawings]
+    rebuilt = [bench.rebuilt(drawing) for drawing in drawings]
     inputs = [draw(case.portrait) for case in cases]
     pairs = zip(drawings, inputs, strict=True)
     return {
         "judge_on_ideal": read_share(bench.judge, ideals, drawings),
         "judge_on_reconstructed_ideal": read_share(bench.judge, ideals, rebuilt),
-        "psnr_reconstructed_ideal": _mean_psnr(drawings, rebuilt),
-        "psnr_unedited_to_ideal": _mean_psnr(drawings, inputs),
+        "psnr_reconstructed_ideal": mean_psnr(drawings, rebuilt),
+        "psnr_unedited_to_ideal": mean_psnr(drawings, inputs),
         "distance_unedited_to_ideal": mean(distance(bench.judge, *pair) for pair in pairs),
     }
 
 
-def _mean_psnr(first: Sequence[Image.Image], second: Sequence[Image.Image]) -> float:
+def mean_psnr(first: Sequence[Image.Image], second: Sequence[Image.Image]) -> float:
     """Return the mean nearness of pairs of pictures, in dB."""
     pairs = zip(first, second, strict=True)
     values = [psnr(brightness(one), brightness(other)) for one, other in pairs]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+import torch
+
 from benchmarks.edits.passes import Passes
 from benchmarks.world.judge import load_judge
 from benchmarks.world.pipeline import load_pipeline
@@ -16,7 +18,6 @@ from imagic_lora.progress import ignore
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import torch
     from PIL import Image
 
     from benchmarks.edits.cases import Case
@@ -64,6 +65,11 @@ class Bench:
     def latents(self, picture: Image.Image) -> torch.Tensor:
         """Return a picture's latents, shape (1, C, h, w)."""
         return self.editor.model.encode_image(to_pixels(picture, picture.size))
+
+    @torch.no_grad()
+    def rebuilt(self, picture: Image.Image) -> Image.Image:
+        """Return what the autoencoder alone makes of a picture."""
+        return to_images(self.editor.model.decode(self.latents(picture)))[0]
 
     def sample(
         self, model: LatentModel, predictor: sampling.Predictor, start: sampling.Start
