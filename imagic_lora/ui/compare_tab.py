@@ -39,13 +39,7 @@ class CompareTab:
         self._studio = studio
         with gradio.Row(equal_height=False):
             with gradio.Column(scale=5, min_width=320):
-                self.target = gradio.Textbox(
-                    label="What it should show",
-                    info="default: what the fit was given",
-                    lines=1,
-                    max_lines=3,
-                    elem_id="compare-target",
-                )
+                self.target = widgets.target("compare-target")
                 self.alpha = widgets.widget("alpha", ALPHA, 1.0, elem_id="compare-alpha")
                 self.strength = widgets.widget(
                     "strength", STRENGTH, _STRENGTH, elem_id="compare-strength"
@@ -171,7 +165,7 @@ class CompareTab:
     def _stop(self, request: gradio.Request) -> Any:
         """Ask a session's comparison to end; what is made stays."""
         job = self._studio.session(request).comparison
-        if job is not None and not job.done:
+        if job is not None:
             job.stop()
         return gradio.Button(interactive=False)
 

@@ -73,10 +73,11 @@ class Job:
             self.touch()
 
     def stop(self) -> None:
-        """Ask the work to end; it keeps what it has."""
+        """Ask the work to end, unless it has; it keeps what it has."""
         with self._changed:
-            self.stopping = True
-            self.touch()
+            if not self.done:
+                self.stopping = True
+                self.touch()
 
     def check(self) -> None:
         """Raise Stopped where the work was asked to end."""

@@ -49,13 +49,7 @@ class EditForm:
             elem_classes=["picture", "thumbnails"],
         )
         self.chosen = gradio.HTML(elem_id="edit-chosen")
-        self.target = gradio.Textbox(
-            label="What it should show",
-            info="default: what the fit was given",
-            lines=1,
-            max_lines=3,
-            elem_id="edit-target",
-        )
+        self.target = widgets.target("edit-target")
         self.how = gradio.Radio(
             [_SWEEP, _ONE, _FOUND], value=_SWEEP, show_label=False, container=False, elem_id="how"
         )

@@ -171,7 +171,7 @@ class EditTab:
     def _stop(self, request: gradio.Request) -> Any:
         """Ask a session's edits to end; what is made stays."""
         job = self._studio.session(request).edits
-        if job is not None and not job.done:
+        if job is not None:
             job.stop()
         return gradio.Button(interactive=False)
 

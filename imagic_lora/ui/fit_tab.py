@@ -264,7 +264,7 @@ class FitTab:
     def _stop(self, request: gradio.Request) -> Any:
         """Ask a session's fit to end and keep what it has."""
         job = self._studio.session(request).fit
-        if job is not None and not job.done:
+        if job is not None:
             job.stop()
         return gradio.Button("Stopping", interactive=False)
 

@@ -50,6 +50,21 @@ def widget(name: str, described: Option, default: Any, **looks: Any) -> Any:
     )
 
 
+def target(name: str) -> Any:
+    """Return the field for what an edit of an adapter should show.
+
+    Args:
+        name: The field's identifier.
+    """
+    return gradio.Textbox(
+        label="What it should show",
+        info="default: what the fit was given",
+        lines=1,
+        max_lines=3,
+        elem_id=name,
+    )
+
+
 def _slider(label: str, described: Option, default: Any, looks: Mapping[str, Any]) -> Any:
     """Return a slider over the usual span."""
     low, high = described.usual or (0, 1)
