@@ -27,7 +27,7 @@ FLAGS = (
 )
 """Nothing that asks for a graphics card, a display, or another server."""
 
-PATIENCE = 300_000
+PATIENCE = 120_000
 """Milliseconds to wait for anything: a machine may be busy with other things."""
 
 DESK, PHONE = {"width": 1240, "height": 860}, {"width": 390, "height": 844}

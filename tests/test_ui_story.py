@@ -80,6 +80,12 @@ def download(page: Any, name: str, folder: Path) -> Path:
     return path
 
 
+def slow_line(page: Any) -> None:
+    """Let everything that goes to the server and back take half a second from now on."""
+    line = {"offline": False, "latency": 500, "downloadThroughput": -1, "uploadThroughput": -1}
+    page.context.new_cdp_session(page).send("Network.emulateNetworkConditions", line)
+
+
 def quick_fit(page: Any, target: str) -> None:
     """Fit the example in a few steps."""
     set_steps(page, 4)
@@ -208,6 +214,23 @@ def test_a_wrong_file_is_answered_in_words(page: Any, tmp_path: Path) -> None:
     page.locator("#library-bring input[type=file], input[type=file]").last.set_input_files(wrong)
     says(page, "library-status", "cannot be used")
     assert 0 == page.locator("img[src=x]").count()
+
+
+def test_a_click_counts_while_another_is_answered(page: Any, tmp_path: Path) -> None:
+    """Over a slow line, what was done last is what holds."""
+    for target in ("a girl in the snow", "a girl in the sun"):
+        quick_fit(page, target)
+        page.get_by_role("button", name="Settings of the fit").click()
+    wrong = tmp_path / "wrong.png"
+    wrong.write_bytes(b"no picture")
+    slow_line(page)
+    page.get_by_label("Remove Image").or_(page.get_by_label("Clear")).first.click()
+    page.locator("#fit-picture input[type=file]").set_input_files(wrong)
+    says(page, "fit-status", "not an image")
+    turn_to(page, "Edit")
+    choose(page, "a-girl-in-the-sun", "edit-adapters")
+    choose(page, "a-girl-in-the-snow", "edit-adapters")
+    says(page, "edit-chosen", "a-girl-in-the-snow")
 
 
 def test_an_adapter_is_renamed_and_deleted_once_it_is_confirmed(house: House, page: Any) -> None:

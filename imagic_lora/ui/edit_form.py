@@ -120,11 +120,9 @@ class EditForm:
             [self.mask],
             [self.masked],
             preprocess=False,
-            show_progress="hidden",
+            **widgets.LATEST,
         )
-        self.adapters.select(
-            self._choose, outputs=[self.chosen, self.target], show_progress="hidden"
-        )
+        self.adapters.select(self._choose, outputs=[self.chosen, self.target], **widgets.EACH)
 
     def refresh(self, request: gradio.Request) -> tuple[Any, Any]:
         """Return the adapters that can be chosen, and which one is."""

@@ -8,7 +8,7 @@ from typing import Any
 import gradio
 
 from imagic_lora.errors import ImagicError
-from imagic_lora.ui import markup
+from imagic_lora.ui import markup, widgets
 from imagic_lora.ui.desk import View
 from imagic_lora.ui.edit_form import EditForm
 from imagic_lora.ui.edits import Editing, make_edits
@@ -77,7 +77,7 @@ class EditTab:
     def wire(self) -> None:
         """Connect the widgets."""
         self.form.wire()
-        self.grid.select(self._look, outputs=self.details, show_progress="hidden")
+        self.grid.select(self._look, outputs=self.details, **widgets.EACH)
         self.stop.click(self._stop, outputs=[self.stop], queue=False)
         gradio.on(
             [self.run.click, *self.form.entered],

@@ -115,7 +115,7 @@ class FitTab:
             [self.picture, *self.crop],
             [self.cropped, self.status],
             preprocess=False,
-            show_progress="hidden",
+            **widgets.LATEST,
         )
         gradio.on(
             [widget.change for widget in self.crop],

@@ -5,7 +5,7 @@ from typing import Any
 import gradio
 
 from imagic_lora.errors import ImagicError
-from imagic_lora.ui import markup
+from imagic_lora.ui import markup, widgets
 from imagic_lora.ui.edit_form import blank
 from imagic_lora.ui.sessions import Session
 from imagic_lora.ui.studio import Studio
@@ -75,8 +75,10 @@ class LibraryTab:
         self.delete.click(lambda: gradio.Row(visible=True), outputs=[self.asking], queue=False)
         self.spare.click(lambda: gradio.Row(visible=False), outputs=[self.asking], queue=False)
         return [
-            self.adapters.select(self._choose, outputs=[self.status], **quiet),
-            self.bring.upload(self._accept, [self.bring], [self.status], preprocess=False, **quiet),
+            self.adapters.select(self._choose, outputs=[self.status], **widgets.EACH),
+            self.bring.upload(
+                self._accept, [self.bring], [self.status], preprocess=False, **widgets.EACH
+            ),
             gradio.on(
                 [self.rename.click, self.name.submit],
                 self._rename,

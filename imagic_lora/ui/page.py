@@ -6,7 +6,7 @@ from typing import Any
 import gradio
 
 from imagic_lora.errors import ImageError
-from imagic_lora.ui import markup
+from imagic_lora.ui import markup, widgets
 from imagic_lora.ui.compare_tab import CompareTab
 from imagic_lora.ui.edit_tab import EditTab
 from imagic_lora.ui.fit_tab import FitTab
@@ -78,9 +78,9 @@ class Page:
         self.compare.wire()
         changed = [fitted, *self.library.wire()]
         for event in changed:
-            event.then(self._refresh, outputs=self._shelves, **quiet)
+            event.then(self._refresh, outputs=self._shelves, **widgets.LATEST)
         for place in places:
-            place.select(self._refresh, outputs=self._shelves, **quiet)
+            place.select(self._refresh, outputs=self._shelves, **widgets.LATEST)
         for button in (self.fit.edit, self.library.use):
             button.click(lambda: gradio.Tabs(selected="edit"), outputs=[self._tabs], **quiet)
         self.edit.form.drop.upload(
@@ -95,14 +95,14 @@ class Page:
             ],
             preprocess=False,
             **quiet,
-        ).then(self._refresh, outputs=self._shelves, **quiet)
+        ).then(self._refresh, outputs=self._shelves, **widgets.LATEST)
         opened = self.blocks.load(
             self._open,
             [self._tab],
             [self.fit.picture, self.edit.form.mask],
             js=_NAME_THE_TAB,
             **quiet,
-        ).then(self._refresh, outputs=self._shelves, **quiet)
+        ).then(self._refresh, outputs=self._shelves, **widgets.LATEST)
         opened.then(
             self.fit.frame, self.fit.crop, [self.fit.cropped, self.fit.status], **quiet
         ).then(self.fit.watch, outputs=self.fit.shown, concurrency_limit=None, **quiet)

@@ -14,6 +14,16 @@ from imagic_lora.settings import Option, options
 Settings = TypeVar("Settings")
 
 _PRECISION: dict[type, int | None] = {int: 0, float: None}
+LATEST: dict[str, Any] = {"trigger_mode": "always_last", "show_progress": "hidden"}
+"""How an event is wired that looks at things as they are: the last one counts.
+
+By default Gradio drops an event that comes while another of its kind is being answered.
+"""
+
+EACH: dict[str, Any] = {"trigger_mode": "multiple", "show_progress": "hidden"}
+"""How a choice is wired: of two that come together Gradio's "always_last" would repeat the first.
+"""
+
 _STEPS = 100
 """Positions of a slider for numbers that are not whole."""
 
