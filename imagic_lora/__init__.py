@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     )
     from imagic_lora.export import export_lora
     from imagic_lora.memory import MemoryPlan
+    from imagic_lora.models.captioner import describe_image
     from imagic_lora.picture import Edit, Variation
     from imagic_lora.progress import Progress, StopFit
     from imagic_lora.request import EditRequest
@@ -69,6 +70,7 @@ __all__ = [
     "Variation",
     "__version__",
     "contact_sheet",
+    "describe_image",
     "export_lora",
 ]
 
@@ -88,6 +90,7 @@ _HOMES = {
     "Strength": "strength",
     "Variation": "picture",
     "contact_sheet": "contact",
+    "describe_image": "models.captioner",
     "export_lora": "export",
 }
 

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import torch
 from PIL import Image
 
-from imagic_lora import editing, fitting, foreign, likelihood, planning, sampling
+from imagic_lora import captions, editing, fitting, foreign, likelihood, planning, sampling
 from imagic_lora.adapter import Adapter, FitRecord
 from imagic_lora.errors import AdapterMismatchError, ImagicWarning, PromptError, SettingsError
 from imagic_lora.image import (
@@ -28,7 +28,7 @@ from imagic_lora.image import (
 from imagic_lora.memory import MemoryPlan, relieved
 from imagic_lora.models import LatentModel, load_model
 from imagic_lora.picture import Edit, Variation
-from imagic_lora.progress import OnProgress, ignore
+from imagic_lora.progress import OnProgress, StopFit, ignore
 from imagic_lora.request import EditRequest
 from imagic_lora.seeding import generator, randn
 from imagic_lora.settings import (
@@ -102,7 +102,7 @@ class ImagicEditor:
         image: ImageSource,
         *,
         target: str = "",
-        source: str = "",
+        source: str | None = None,
         settings: FitSettings = FitSettings(),
         thumbnail: bool = True,
         on_progress: OnProgress = ignore,
@@ -112,12 +112,13 @@ class ImagicEditor:
         Args:
             image: The image: a path or a PIL image.
             target: Prompt of the edited image; may be left out when a source caption is given.
-            source: Caption of the input image; without one the fit starts at the empty prompt.
-                Either way it belongs to the image alone, and any target can be edited later.
+            source: Caption of the input image, where the fit starts; "" for the empty prompt. By
+                default it is the part of the target that the base model finds in the image, see
+                `caption`. Any target can be edited later.
             settings: How to fit.
             thumbnail: Keep a small copy of the image, for other tools to show.
             on_progress: Called after every step; a StopFit raised in it ends the fit early and
-                keeps what was learned.
+                keeps what was learned. In the search for a caption it ends that search alone.
 
         Returns:
             The adapter: the same one for the same inputs, plan and machine.
@@ -127,13 +128,15 @@ class ImagicEditor:
             PromptError: When neither a target nor a source is given.
             FitError: When the fit diverges.
         """
-        target, source = target.strip(), source.strip()
+        target, source = target.strip(), None if source is None else source.strip()
         if not (target or source):
             raise PromptError("A fit needs a target prompt, or a source caption; both were empty.")
         picture = open_image(image)
         width, height = self.canvas(picture.size, settings.width, settings.height)
-        anchor = self.model.encode_prompt(source)
         latents = self.model.encode_image(to_pixels(picture, (width, height)))
+        if source is None:
+            source = self._found_caption(latents, target, settings.seed, on_progress)
+        anchor = self.model.encode_prompt(source)
         fitted = fitting.fit(self.model, self.plan, latents, anchor, settings, on_progress)
         levers = self._levers()
         return Adapter(
@@ -153,6 +156,40 @@ class ImagicEditor:
             ),
             to_thumbnail(picture) if thumbnail else b"",
         )
+
+    def caption(
+        self, image: ImageSource, target: str, *, seed: int = 0, on_progress: OnProgress = ignore
+    ) -> str:
+        """Return the part of a target prompt that is true of an image before it is edited.
+
+        Words are left out of the target until the base model finds the image as likely as it can:
+        of "a girl with a flower" remains "a girl" where there is no flower. It may be empty.
+
+        Args:
+            image: The image: a path or a PIL image.
+            target: Prompt of the edited image.
+            seed: Seed of the noises under which the model looks at the image.
+            on_progress: Called after each prompt that was tried.
+
+        Raises:
+            ImageError: When the image cannot be used.
+            PromptError: When the target is empty.
+        """
+        if not target.strip():
+            raise PromptError("A caption is taken from a target prompt; it was empty.")
+        picture = open_image(image)
+        size = self.canvas(picture.size, None, None)
+        latents = self.model.encode_image(to_pixels(picture, size))
+        return captions.find(self.model, latents, target.strip(), seed, on_progress)
+
+    def _found_caption(
+        self, latents: torch.Tensor, target: str, seed: int, on_progress: OnProgress
+    ) -> str:
+        """Return a caption from the target; the empty one where the search was stopped."""
+        try:
+            return captions.find(self.model, latents, target, seed, on_progress)
+        except StopFit:
+            return ""
 
     def adopt(
         self,

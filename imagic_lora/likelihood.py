@@ -6,35 +6,42 @@ from imagic_lora.conditioning import Conditioning
 from imagic_lora.models import LatentModel
 from imagic_lora.seeding import generator, randn
 
-_LOOKS = 10
-"""Noised copies of a picture that are looked at."""
+LOOKS = 10
+"""Noised copies of a picture that are looked at, if nothing else is said."""
 
 _LEVELS = (0.25, 0.9)
 """Shares of the schedule between which they are noised: where prompts make a difference."""
 
 
 @torch.no_grad()
-def surprise(model: LatentModel, latents: torch.Tensor, prompt: Conditioning, seed: int) -> float:
+def surprise(
+    model: LatentModel,
+    latents: torch.Tensor,
+    prompt: Conditioning,
+    seed: int,
+    looks: int = LOOKS,
+) -> float:
     """Return the mean squared error of the model's predictions on a picture, given a prompt.
 
     It bounds the negative log-likelihood of the picture, so of two pictures the model finds that
-    with the smaller surprise likelier. Only the same seed compares.
+    with the smaller surprise likelier. Only the same noises compare.
 
     Args:
         model: The model, with no adapter in it, since that would know the input by heart.
         latents: Latents of the picture, shape (1, C, h, w).
         prompt: What the picture should show, batch 1.
         seed: Seed of the noises.
+        looks: Noised copies of the picture that are looked at.
 
     Source: Li et al. 2023 (Diffusion Classifier), arXiv 2303.16203, equation 5.
     """
     objective, noises = model.objective, generator(seed, "likelihood noise")
     low, high = (level * (objective.timesteps - 1) for level in _LEVELS)
     total = 0.0
-    for level in torch.linspace(low, high, _LOOKS).round().long().tolist():
+    for level in torch.linspace(low, high, looks).round().long().tolist():
         t = torch.full((1,), level, device=latents.device)
         noise = randn(tuple(latents.shape), noises).to(latents.device)
         predicted = model.predict(objective.add_noise(latents, noise, t), t, prompt)
         target = objective.target(latents, noise, t)
         total += torch.nn.functional.mse_loss(predicted, target).item()
-    return total / _LOOKS
+    return total / looks

@@ -16,7 +16,8 @@ class Progress:
     """One step of a long operation.
 
     Attributes:
-        phase: What is being done: "encode", "fit embedding", "fit", "sample", "decode" or "count".
+        phase: What is being done: "encode", "caption", "fit embedding", "fit", "sample",
+            "decode" or "count".
         step: Steps done in this phase, from 1.
         steps: Steps that this phase takes at most.
         loss: Mean loss of the step, or None outside a fit.

@@ -19,7 +19,7 @@ LAYERS = (
     {"compact"},
     {"adapter", "models", "picture"},
     {"export", "focus", "foreign", "fitting", "likelihood", "request", "sampling", "strength"},
-    {"planning", "trail"},
+    {"captions", "planning", "trail"},
     {"editing"},
     {"editor"},
     {"contact"},

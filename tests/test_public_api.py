@@ -36,6 +36,7 @@ NAMES = [
     "Variation",
     "__version__",
     "contact_sheet",
+    "describe_image",
     "export_lora",
 ]
 NAMED = [name for name in NAMES if name != "__version__"]

@@ -16,6 +16,7 @@ from imagic_lora.cli.terminal import Terminal
 from imagic_lora.errors import OutputError, PromptError
 from imagic_lora.files import check_writable
 from imagic_lora.image import open_image
+from imagic_lora.models.captioner import describe_image
 from imagic_lora.progress import Progress, StopFit
 from imagic_lora.settings import FitSettings
 from imagic_lora.units import bytes_text, seconds_text
@@ -66,11 +67,13 @@ class Interrupt:
 
 def run(args: argparse.Namespace, terminal: Terminal) -> None:
     """Fit one image and save the adapter; after Ctrl-C, what was learned so far."""
-    if not (args.target or args.source):
+    if not (args.target or args.source or args.captioner):
         raise PromptError("a fit needs --target or --source; neither was given.")
     check_out(args.out, force=args.force)
     image = open_image(args.image)
     settings = read_settings(args, FitSettings)
+    # Before the model is there: the captioner is gone again when the fit needs the memory.
+    source = describe_image(image, args.captioner) if args.captioner else args.source
     editor = load_editor(args, args.model, terminal)
     began = time.monotonic()
     interrupt = Interrupt(terminal)
@@ -78,7 +81,7 @@ def run(args: argparse.Namespace, terminal: Terminal) -> None:
         adapter = editor.fit(
             image,
             target=args.target or "",
-            source=args.source or "",
+            source=source,
             settings=settings,
             thumbnail=not args.no_thumbnail,
             on_progress=interrupt.on_progress,
@@ -91,6 +94,8 @@ def run(args: argparse.Namespace, terminal: Terminal) -> None:
         f"Fitted {args.image} in {len(adapter.record.losses)} steps "
         f"({seconds_text(time.monotonic() - began)}); {loss_text(adapter)}."
     )
+    if args.source is None:
+        terminal.tell(f"Caption that was found: {adapter.record.source!r}.")
     terminal.tell(f"Wrote {args.out} ({bytes_text(len(adapter.to_bytes()))}).")
     terminal.tell(f"Edit it: {_next_command(args)}")
 

@@ -136,11 +136,18 @@ def _add_fit(commands: Any) -> None:
         metavar="TEXT",
         help="prompt of the edited image; may be left out when --source is given",
     )
-    fit.add_argument(
+    captions = fit.add_mutually_exclusive_group()
+    captions.add_argument(
         "--source",
         type=prompt,
         metavar="TEXT",
-        help="caption of the image as it is; with one, any target can be edited later",
+        help="caption of the image as it is (default: the part of the target that is true of it)",
+    )
+    captions.add_argument(
+        "--captioner",
+        metavar="MODEL",
+        help="take the caption from a captioning model (BLIP, GIT): a folder, or a Hub name that "
+        "was downloaded before",
     )
     _add_out(fit, "FILE", "the adapter to write, ending in .safetensors")
     fit.add_argument(

@@ -51,7 +51,7 @@ class FitTab:
                 self.source = gradio.Textbox(
                     example.source if example else "",
                     label="What the picture shows",
-                    info="optional; with a caption, any edit needs no second fit",
+                    info="optional; left empty, it is looked for in what it should show",
                     placeholder="a few plain words",
                     lines=1,
                     max_lines=3,
@@ -204,8 +204,8 @@ class FitTab:
         """Return the fit as a job, everything checked that can be checked before."""
         if session.picture is None:
             raise ImageError("There is no picture to fit; drop one, paste one, or choose one.")
-        source, target = (source or "").strip(), (target or "").strip()
-        if not (source or target):
+        caption, target = (source or "").strip() or None, (target or "").strip()
+        if not (caption or target):
             raise PromptError(
                 "A fit needs words; say what the picture shows, or what it should show."
             )
@@ -216,7 +216,7 @@ class FitTab:
             self._studio.editor.fit,
             image.crop(box),
             target=target,
-            source=source,
+            source=caption,
             settings=settings,
         )
         return partial(make_adapter, fit, self._studio.shelf, session, target or source)

@@ -57,7 +57,8 @@ def make_adapter(
         preview = state.preview
         if progress.preview and time.monotonic() - drawn > _PREVIEW_SECONDS:
             preview, drawn = progress.preview() or preview, time.monotonic()
-        state = Fitting(progress, (*state.losses, progress.loss or 0.0), preview)
+        losses = state.losses if progress.loss is None else (*state.losses, progress.loss)
+        state = Fitting(progress, losses, preview)
         job.post(state)
         if job.stopping:
             raise StopFit

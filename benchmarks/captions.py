@@ -1,0 +1,81 @@
+"""What a caption is worth, and one that is found: `python -m benchmarks.captions [--cases N]`.
+
+The same fits and edits with the caption that was written for the picture, with the part of the
+target that the base model finds in it, and from the empty prompt. Can be stopped and taken up
+again. Writes benchmarks/results/captions.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # one thread in each of the processes
+
+from benchmarks.edits.cases import make_cases
+from benchmarks.edits.methods import Bench
+from benchmarks.edits.methods.imagic import ImagicLora
+from benchmarks.edits.runner import BUILD, Run, run
+from benchmarks.edits.tuning import rate
+from benchmarks.environment import describe, write_result
+from benchmarks.world.drawing import draw
+from benchmarks.world.judge import WEIGHTS
+from benchmarks.world.pipeline import MODEL
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from benchmarks.edits.cases import Case
+    from imagic_lora import Adapter
+
+
+@dataclass(frozen=True)
+class Found(ImagicLora):
+    """The product where it is given a target alone."""
+
+    def prepare(self, bench: Bench, case: Case) -> Adapter:
+        """Fit the picture."""
+        return bench.editor.fit(draw(case.portrait), target=case.target, settings=self.fitting)
+
+
+METHODS: Mapping[str, ImagicLora] = {
+    "written": ImagicLora(),
+    "found in the target": Found(),
+    "none": ImagicLora(captioned=False),
+}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cases", type=int, default=24)
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    options = parser.parse_args(arguments)
+    cases = make_cases("report", options.cases)
+    records = run(Run(BUILD / "captions", METHODS, tuple(cases)), options.processes)
+    editor = Bench.load(MODEL, WEIGHTS).editor
+    found = [
+        {
+            "case": case.name,
+            "written": case.source,
+            "target": case.target,
+            "found": editor.caption(draw(case.portrait), case.target),
+        }
+        for case in cases
+    ]
+    captions = {
+        name: rate([record for record in records if record["method"] == name]) for name in METHODS
+    }
+    result = {
+        "split": "report",
+        "captions": captions,
+        "found": found,
+        "environment": describe(),
+    }
+    print(f"wrote {write_result('captions', result)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,104 @@
+"""A caption for an image that has none: what of the target prompt is true of it already."""
+
+import time
+from collections.abc import Iterable
+
+import torch
+
+from imagic_lora.likelihood import surprise
+from imagic_lora.memory.device import peak_bytes
+from imagic_lora.models import LatentModel
+from imagic_lora.progress import OnProgress, Progress
+
+_RUN = 4
+"""Most words in the middle of a prompt that are left out together."""
+
+_GLANCES, _LOOKS = 3, 8
+"""Noised copies of the image that are looked at for every part, and for the finalists."""
+
+_FINALISTS = 8
+
+_AS_GOOD = 0.1
+"""Share of what the likeliest part gains over the target that a longer one may fall short."""
+
+
+def shared_parts(prompt: str) -> list[str]:
+    """Return what is left of a prompt without a run of its words, the empty caption included.
+
+    A run is at most four words long, unless it begins or ends the prompt.
+
+    Args:
+        prompt: One prompt.
+    """
+    words = prompt.split()
+    runs = (
+        (start, end)
+        for start in range(len(words))
+        for end in range(start + 1, len(words) + 1)
+        if end - start <= _RUN or start == 0 or end == len(words)
+    )
+    parts = (" ".join(words[:start] + words[end:]).strip(" ,;.") for start, end in runs)
+    return list(dict.fromkeys(parts))
+
+
+def find(
+    model: LatentModel, latents: torch.Tensor, target: str, seed: int, on_progress: OnProgress
+) -> str:
+    """Return the part of a target prompt that is true of an image before it is edited.
+
+    It is the longest of those parts under which the base model finds the image nearly as likely as
+    under any. All parts get a glance; those that do well are looked at again.
+
+    Args:
+        model: The model, with no adapter in it, since that would know the image by heart.
+        latents: Latents of the image, shape (1, C, h, w).
+        target: Prompt of the edited image.
+        seed: Seed of the noises.
+        on_progress: Called after each prompt that was tried.
+
+    Source: Li et al. 2023 (Diffusion Classifier), arXiv 2303.16203, equation 5: the likelihood.
+    """
+    parts = shared_parts(target)
+    prompts = {
+        part: model.encode_prompt(part).to("cpu", torch.float32) for part in [target, *parts]
+    }
+    finalists = min(_FINALISTS, len(parts))
+    began, steps = time.monotonic(), len(parts) + finalists + 1
+    done = 0
+
+    def rate(texts: Iterable[str], looks: int) -> dict[str, float]:
+        nonlocal done
+        found = {}
+        for text in texts:
+            prompt = prompts[text].to(model.plan.device, torch.float32)
+            found[text] = surprise(model, latents, prompt, seed, looks)
+            done += 1
+            on_progress(
+                Progress(
+                    phase="caption",
+                    step=done,
+                    steps=steps,
+                    loss=None,
+                    seconds=time.monotonic() - began,
+                    peak_bytes=peak_bytes(model.plan.device),
+                )
+            )
+        return found
+
+    with model.plan.denoising(model.denoiser):
+        glanced = rate(parts, _GLANCES)
+        rated = rate([*sorted(parts, key=glanced.__getitem__)[:finalists], target], _LOOKS)
+    return longest_of_the_likely(rated, rated.pop(target))
+
+
+def longest_of_the_likely(rated: dict[str, float], unedited: float) -> str:
+    """Return the longest caption that does nearly as well as the best; of two, the likelier.
+
+    Args:
+        rated: How little the model expects the image under each caption.
+        unedited: The same under the whole target.
+    """
+    least = min(rated.values())
+    allowed = least + _AS_GOOD * max(0.0, unedited - least)
+    likely = [text for text, value in rated.items() if value <= allowed]
+    return max(likely, key=lambda text: (len(text.split()), -rated[text]))

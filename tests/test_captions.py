@@ -1,0 +1,113 @@
+"""A caption that is taken from the target: what of it the base model sees in the picture."""
+
+from collections.abc import Callable
+from importlib.resources import files
+
+import pytest
+import torch
+from PIL import Image
+
+from imagic_lora import FitSettings, ImagicEditor, Progress, PromptError, StopFit
+from imagic_lora.captions import longest_of_the_likely, shared_parts
+from imagic_lora.cli.demo import PICTURE
+from tests.tiny import Kind
+
+Editor = Callable[[Kind], ImagicEditor]
+FEW = FitSettings(steps=2, rank=2)
+
+
+def test_parts_leave_out_one_run_of_words() -> None:
+    """Everything is there that is shared with a prompt that has other words in one place."""
+    parts = shared_parts("a girl with a hat, in a meadow")
+
+    assert {"", "a girl", "a girl, in a meadow", "a girl with a hat", "in a meadow"} <= {
+        part.replace("girl in", "girl, in") for part in parts
+    }
+    assert "a girl with a hat, in a meadow" not in parts
+    assert len(parts) == len(set(parts))
+
+
+def test_parts_of_a_long_prompt_are_not_many() -> None:
+    """They grow with the number of words, not with its square."""
+    assert 6 * 60 > len(shared_parts(" ".join(map(str, range(60)))))
+
+
+def test_of_likely_captions_the_longest_is_taken() -> None:
+    """A word goes only where the picture is likelier without it."""
+    rated = {"": 1.5, "a girl": 1.0, "a girl with": 1.01, "a girl hat": 1.9}
+
+    assert "a girl with" == longest_of_the_likely(rated, unedited=2.0)
+    assert "a girl" == longest_of_the_likely(rated, unedited=1.02)
+    assert "a girl" == longest_of_the_likely(rated, unedited=0.5)
+
+
+@pytest.mark.parametrize(
+    ("target", "gone"),
+    [("a girl with a flower", "flower"), ("a girl with cat ears, at night", "night")],
+)
+def test_the_demo_model_tells_what_is_there_from_what_is_not(target: str, gone: str) -> None:
+    """What is to be added does not stay in the caption, and what is there does."""
+    editor = ImagicEditor.from_pretrained("demo")
+    found = editor.caption(str(files("imagic_lora") / "demo" / PICTURE), target)
+
+    assert gone not in found
+    assert found.startswith(
+        target.partition(gone)[0].removesuffix("at ").removesuffix("a ").strip()
+    )
+
+
+def test_a_fit_without_a_caption_is_a_fit_at_the_one_it_finds(
+    editor: Editor, picture: Image.Image
+) -> None:
+    """The caption is in the record, and giving it makes the same adapter."""
+    found = editor("sd1").fit(picture, target="a cat on a mat", settings=FEW)
+    assert editor("sd1").caption(picture, "a cat on a mat") == found.record.source
+
+    given = editor("sd1").fit(
+        picture, target="a cat on a mat", source=found.record.source, settings=FEW
+    )
+    assert found == given
+
+
+def test_a_search_shows_progress_and_can_be_stopped(editor: Editor, picture: Image.Image) -> None:
+    """Stopped there, the fit begins at the empty prompt, and may be stopped again."""
+    seen: list[Progress] = []
+
+    def stop(progress: Progress) -> None:
+        seen.append(progress)
+        if seen[-1].step == 3:
+            raise StopFit
+
+    adapter = editor("sd1").fit(
+        picture, target="a cat", settings=FitSettings(steps=9, rank=2), on_progress=stop
+    )
+
+    assert ["caption"] * 3 + ["fit"] * 3 == [progress.phase for progress in seen]
+    assert all(progress.loss is None for progress in seen[:3])
+    assert "" == adapter.record.source
+    assert 3 == len(adapter.record.losses)
+
+
+def test_every_prompt_that_is_tried_is_a_step(editor: Editor, picture: Image.Image) -> None:
+    """The last step is the one that was announced."""
+    seen: list[Progress] = []
+
+    editor("sdxl").caption(picture, "a cat on a mat", on_progress=seen.append)
+
+    assert list(range(1, seen[0].steps + 1)) == [progress.step for progress in seen]
+
+
+def test_a_search_needs_a_target(editor: Editor, picture: Image.Image) -> None:
+    """There is nothing to take a caption from."""
+    with pytest.raises(PromptError, match="taken from a target"):
+        editor("sd1").caption(picture, " ")
+
+
+def test_a_search_leaves_the_model_as_it_was(editor: Editor, picture: Image.Image) -> None:
+    """Looking changes nothing."""
+    before = {name: one.clone() for name, one in editor("sd1").model.denoiser.state_dict().items()}
+
+    editor("sd1").caption(picture, "a cat")
+
+    after = editor("sd1").model.denoiser.state_dict()
+    assert all(torch.equal(before[name], after[name]) for name in before)
