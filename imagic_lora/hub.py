@@ -49,7 +49,13 @@ def upload(
     operations = [CommitOperationAdd(path, content) for path, content in files.items()]
     with _explained(repository):
         address = api.create_repo(repository, private=private, exist_ok=force)
-        api.create_commit(repository, operations, commit_message="Add an adapter")
+    try:
+        with _explained(repository):
+            api.create_commit(repository, operations, commit_message="Add an adapter")
+    except HubError as error:
+        # Not deleted: the commit may be there all the same, where only the answer was lost.
+        left = "The repository exists now, without this adapter; push again with force=True."
+        raise HubError(f"{error} {left}") from error
     return str(address)
 
 

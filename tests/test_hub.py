@@ -80,6 +80,23 @@ def test_nothing_is_written_by_those_who_may_not(hub: Hub, saved: str, tmp_path:
     assert {} == hub.repositories
 
 
+def test_a_push_that_was_refused_can_be_made_again(hub: Hub, saved: str, tmp_path: Path) -> None:
+    """The repository was made by then; the sentence says so, and what to do."""
+    push = f"Adapter.load({saved!r}).push_to_hub({NAME!r}, licence={{!r}}, force={{}})"
+
+    refused, again = ask(
+        hub.address,
+        tmp_path,
+        [push.format("nonsense", False), push.format("mit", True)],
+        token=WRITER,
+    )
+
+    assert "HubError" == refused[0]
+    assert refused[1].endswith("without this adapter; push again with force=True.")
+    assert "" == again[0]
+    assert made() == Adapter.from_bytes(hub.repositories[NAME]["adapter.safetensors"])
+
+
 def test_what_was_read_before_is_there_offline(hub: Hub, tmp_path: Path) -> None:
     """The cache serves without the Hub; what it lacks is said to be out of reach."""
     hub.repositories[NAME] = {"adapter.safetensors": made().to_bytes()}
