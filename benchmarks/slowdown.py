@@ -4,7 +4,8 @@
 
 The model has random weights, which take as long as trained ones. Every round times every rung of
 the ladder once, so that whatever else the machine does falls on all of them; the fastest time of
-each counts. The ratios go to benchmarks/results/slowdown.json, and from there to what plans say.
+each counts. Beside them stand fits and samples with weights laid out channels last. The ratios go
+to benchmarks/results/slowdown.json.
 """
 
 import argparse
@@ -110,6 +111,11 @@ def synchronise(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
+LAYOUT = "channels last"
+LAID_OUT: tuple[Phase, ...] = ("fit", "sample")
+"""What is timed with another layout of the denoiser's weights too, at no lever."""
+
+
 def rungs(phase: Phase) -> dict[str, int]:
     """Return the rungs of the ladder that change the time of a phase, by the name of their lever.
 
@@ -135,7 +141,14 @@ def measure(
     plain = random_model(blueprint, plan)
     models = {store: copy.deepcopy(plain) for store in ((True, False), (True, True))}
     models[False, False] = plain
+    laid_out = copy.deepcopy(plain)
+    laid_out.denoiser.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     seconds: dict[Phase, dict[str, list[float]]] = {phase: {} for phase in WORK}
+
+    def note(phase: Phase, name: str, found: float) -> None:
+        print(f"{phase}, {name}: {found:.2f} s", flush=True)
+        seconds[phase].setdefault(name, []).append(round(found, 3))
+
     for _ in range(rounds):
         for phase, work in WORK.items():
             for name, rung in rungs(phase).items():
@@ -143,17 +156,22 @@ def measure(
                 # What is rounded or streamed stays so: each has a model of its own.
                 model = models[current.eight_bit, current.streaming]
                 model.replan(current)
-                found = timed(work, model, side)
-                print(f"{phase}, {name}: {found:.2f} s", flush=True)
-                seconds[phase].setdefault(name, []).append(round(found, 3))
+                note(phase, name, timed(work, model, side))
+        for phase in LAID_OUT:
+            laid_out.replan(plan)
+            note(phase, LAYOUT, timed(WORK[phase], laid_out, side))
     return seconds
 
 
 def ratios(seconds: Mapping[str, list[float]]) -> dict[str, float]:
-    """Return how many times longer each rung takes than the one below it, by its lever."""
+    """Return how many times longer each rung takes than the one below it, by its lever.
+
+    Another layout of the weights is held against no lever.
+    """
     fastest = {name: min(found) for name, found in seconds.items()}
-    names = list(fastest)
-    pairs = zip(names[1:], names, strict=False)
+    names = [name for name in fastest if name != LAYOUT]
+    pairs = list(zip(names[1:], names, strict=False))
+    pairs += [(LAYOUT, names[0])] if LAYOUT in fastest else []
     return {name: round(fastest[name] / fastest[below], 2) for name, below in pairs}
 
 

@@ -1,4 +1,4 @@
-"""A denoiser that its user compiles, as the docs on memory say."""
+"""A denoiser that its user compiles or lays out anew, as the docs on memory say."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 
 from imagic_lora import Adapter, EditSettings, FitSettings, ImagicEditor
+from imagic_lora.image import difference
 from tests.tiny import Kind
 
 QUICK = EditSettings(steps=3)
@@ -52,3 +53,20 @@ def test_adapters_switch_in_a_compiled_model(
         assert image.tobytes() == edit(plain, adapter).tobytes()
     again = compiled.fit(picture, target="a cat", settings=FitSettings(steps=3, rank=2))
     torch.testing.assert_close(fits[0].record.losses, again.record.losses)
+
+
+def test_weights_may_be_laid_out_channels_last(
+    folder: Callable[[Kind], Path], picture: Image.Image
+) -> None:
+    """Fits and edits are the same up to rounding, and the layout stays."""
+    plain, other = (ImagicEditor.from_pretrained(folder("sd1")) for _ in range(2))
+    other.model.denoiser.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    settings = FitSettings(steps=3, rank=2)
+
+    fits = [one.fit(picture, source="a cat", settings=settings) for one in (plain, other)]
+    edits = [one.edit(fits[0], target="a horse", settings=QUICK).image for one in (plain, other)]
+
+    torch.testing.assert_close(fits[0].record.losses, fits[1].record.losses)
+    assert 1 / 255 >= difference(*edits)
+    weight = other.model.denoiser.get_parameter("conv_in.weight")
+    assert weight.is_contiguous(memory_format=torch.channels_last)

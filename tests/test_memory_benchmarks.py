@@ -41,8 +41,11 @@ def test_every_lever_that_takes_time_is_timed(folder: Callable[[Kind], Path]) ->
 
     found = slowdown.measure(find_blueprint(folder("sd1")), plan, 32, 1)
 
-    assert ["no lever", "micro-batch", "checkpointing", "8-bit", "streaming"] == list(found["fit"])
+    rungs = ["no lever", "micro-batch", "checkpointing", "8-bit", "streaming"]
+    assert [*rungs, slowdown.LAYOUT] == list(found["fit"])
     assert {"tiling", "streaming"} == slowdown.ratios(found["decode"]).keys()
+    layout = {"": [4.0], "a": [8.0], slowdown.LAYOUT: [2.0]}
+    assert {"a": 2.0, slowdown.LAYOUT: 0.5} == slowdown.ratios(layout)
     assert {"a": 1.5, "b": 2.0} == slowdown.ratios({"": [4, 2.0], "a": [3.0], "b": [6.0, 7.0]})
 
 
