@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import figures as tables
-from benchmarks.edits.figures import RESULT, brief, figures, tuning
+from benchmarks.edits.figures import RESULT, brief, captions, figures, search, tuning
 from benchmarks.environment import RESULTS
 from benchmarks.world import report
 from imagic_lora.cli import build_parser
@@ -229,6 +229,8 @@ PARTS: dict[str, Callable[[], str]] = {
     "world": _world,
     "edits": _edits,
     "edits in brief": lambda: _result("edits", brief),
+    "captions": lambda: _result("captions", captions),
+    "search": lambda: _result("edits_search", search),
     "tuning": lambda: _result("edits_tuning", tuning),
     "switching": lambda: _result("switching", tables.switching),
     "ranks": lambda: _result("ranks", tables.ranks),

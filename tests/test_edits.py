@@ -12,9 +12,12 @@ import pytest
 import torch
 from PIL import Image
 
-from benchmarks.edits import report, runner, sheets, tuning
+from benchmarks import captions
+from benchmarks.edits import report, runner, search, sheets, tuning
 from benchmarks.edits.cases import FIRST, KINDS, STYLES, Case, make_case, make_cases
+from benchmarks.edits.figures import captions as captions_table
 from benchmarks.edits.figures import figures
+from benchmarks.edits.figures import search as search_table
 from benchmarks.edits.figures import tuning as tuning_table
 from benchmarks.edits.methods import METHODS, Bench
 from benchmarks.edits.methods.img2img import Img2Img
@@ -30,8 +33,10 @@ from benchmarks.world.portrait import ATTRIBUTES, Portrait
 from benchmarks.world.tokenizer import make_tokenizer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
+
+    from benchmarks.edits.methods import Method
 
 CASES = [*make_cases("tune", 24), *make_cases("report", 24)]
 EACH_CASE = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -303,25 +308,30 @@ def test_results_become_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         assert (tmp_path / f"edits-{name}.png").stat().st_size > 1000
 
 
-def test_the_best_settings_of_a_baseline_come_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Candidates are rated by the one strength that serves them best, then put in order."""
+def _rigged(best: Method) -> Callable[[runner.Run, int], list[dict[str, Any]]]:
+    """Return a runner under which one method alone succeeds, at strengths above 0.6."""
 
     def ran(what: runner.Run, processes: int) -> list[dict[str, Any]]:
         assert processes == 1
         return [
-            {**_record(case.style), "case": case.name, "scores": scores, "chosen": "0.7"}
+            {**_record(case.style), "case": case.name, "scores": scores, "chosen": chosen}
             | {"method": name}
             for name, method in what.methods.items()
             for case in what.cases
             for scores in [
                 {f"{s:g}": _scores(perfect=method == best and s > 0.6) for s in method.strengths}
             ]
+            for chosen in [list(scores)[-1]]
         ]
 
-    best = Img2Img(guidance=5.0)
-    monkeypatch.setattr(tuning, "run", ran)
-    monkeypatch.setattr(tuning, "write_result", lambda _, result: written.append(result))
+    return ran
+
+
+def test_the_best_settings_of_a_baseline_come_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Candidates are rated by the one strength that serves them best, then put in order."""
     written: list[dict[str, Any]] = []
+    monkeypatch.setattr(tuning, "run", _rigged(Img2Img(guidance=5.0)))
+    monkeypatch.setattr(tuning, "write_result", lambda _, result: written.append(result))
 
     tuning.main(["--cases", "3", "--methods", "img2img", "--processes", "1"])
 
@@ -333,3 +343,35 @@ def test_the_best_settings_of_a_baseline_come_first(monkeypatch: pytest.MonkeyPa
     assert "| `img2img` | guidance 5 | 3 | 100 % | 100 % | 100 % at 0.7 |" in tuning_table(
         written[0]
     )
+
+
+def test_the_search_changes_one_setting_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every variant differs from the defaults, and all of them edit the same cases."""
+    written: list[dict[str, Any]] = []
+    first, *others = search.VARIANTS.values()
+    monkeypatch.setattr(search, "run", _rigged(others[-1]))
+    monkeypatch.setattr(search, "write_result", lambda _, result: written.append(result))
+
+    search.main(["--cases", "2", "--processes", "1"])
+
+    assert len({*map(repr, others)} - {repr(first)}) == len(others)
+    assert [0] * len(others) + [1] == [
+        one["perfect_best"] for one in written[0]["variants"].values()
+    ]
+    assert "| the defaults | 2 | 0 % | 0 % |" in search_table(written[0])
+
+
+def test_captions_are_compared_and_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was found is the part of the target that is true of the picture."""
+    written: list[dict[str, Any]] = []
+    monkeypatch.setattr(captions, "run", _rigged(captions.METHODS["written"]))
+    monkeypatch.setattr(captions, "write_result", lambda _, result: written.append(result))
+
+    captions.main(["--cases", "1", "--processes", "1"])
+
+    (found,) = written[0]["found"]
+    assert found["target"] != found["found"]
+    assert set(found["found"].split()) <= set(found["target"].split())
+    table = captions_table(written[0])
+    assert "| written | 1 | 100 % | 100 % |" in table
+    assert f"| {found['written']} | {found['target']} | {found['found']} |" in table

@@ -60,28 +60,62 @@ def tuning(result: Mapping[str, Any]) -> str:
         result: The content of the result file of `benchmarks.edits.tuning`.
     """
     rows = (
-        (
-            f"`{name}`",
-            one["settings"],
-            str(one["cases"]),
-            _percent(one["perfect_auto"]),
-            _percent(one["perfect_best"]),
-            f"{_percent(one['perfect_fixed'])} at {one['fixed_strength']:g}",
-            f"{one['psnr_ideal']:.1f}",
-        )
+        (f"`{name}`", one["settings"], *_rated(one))
         for name, candidates in result["methods"].items()
         for one in candidates
     )
-    header = (
-        "method",
-        "settings",
-        "cases",
-        "perfect, automatic strength",
-        "best strength",
-        "one strength",
-        "dB to ideal",
+    return _table(("method", "settings", *_RATED), rows)
+
+
+def search(result: Mapping[str, Any]) -> str:
+    """Return the table of the recipe with one setting changed at a time, in Markdown.
+
+    Args:
+        result: The content of the result file of `benchmarks.edits.search`.
+    """
+    rows = ((name, *_rated(one)) for name, one in result["variants"].items())
+    return "\n\n".join((_table(("", *_RATED), rows), _environment(result["environment"])))
+
+
+def captions(result: Mapping[str, Any]) -> str:
+    """Return the tables of what captions are worth and which ones were found, in Markdown.
+
+    Args:
+        result: The content of the result file of `benchmarks.captions`.
+    """
+    rows = ((name, *_rated(one)) for name, one in result["captions"].items())
+    shortest = sorted(result["found"], key=lambda one: len(one["target"]))[:_SHOWN]
+    found = ((one["written"], one["target"], one["found"]) for one in shortest)
+    return "\n\n".join(
+        (
+            _table(("caption", *_RATED), rows),
+            "What was found where the target is short:",
+            _table(("written for the picture", "target", "found in the target"), found),
+            _environment(result["environment"]),
+        )
     )
-    return _table(header, rows)
+
+
+_RATED = (
+    "cases",
+    "perfect, automatic strength",
+    "best strength",
+    "one strength",
+    "dB to ideal",
+)
+_SHOWN = 6
+"""Captions that are shown."""
+
+
+def _rated(one: Mapping[str, float]) -> tuple[str, ...]:
+    """Return the cells of what `benchmarks.edits.tuning.rate` found."""
+    return (
+        str(one["cases"]),
+        _percent(one["perfect_auto"]),
+        _percent(one["perfect_best"]),
+        f"{_percent(one['perfect_fixed'])} at {one['fixed_strength']:g}",
+        f"{one['psnr_ideal']:.1f}",
+    )
 
 
 _RATES = {
