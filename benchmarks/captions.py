@@ -65,9 +65,10 @@ def main(arguments: list[str] | None = None) -> None:
         }
         for case in cases
     ]
-    captions = {
-        name: rate([record for record in records if record["method"] == name]) for name in METHODS
-    }
+    captions = [
+        {"caption": name, **rate([record for record in records if record["method"] == name])}
+        for name in METHODS
+    ]
     result = {
         "split": "report",
         "captions": captions,

@@ -73,7 +73,7 @@ def search(result: Mapping[str, Any]) -> str:
     Args:
         result: The content of the result file of `benchmarks.edits.search`.
     """
-    rows = ((name, *_rated(one)) for name, one in result["variants"].items())
+    rows = ((one["variant"], *_rated(one)) for one in result["variants"])
     return "\n\n".join((_table(("", *_RATED), rows), _environment(result["environment"])))
 
 
@@ -83,7 +83,7 @@ def captions(result: Mapping[str, Any]) -> str:
     Args:
         result: The content of the result file of `benchmarks.captions`.
     """
-    rows = ((name, *_rated(one)) for name, one in result["captions"].items())
+    rows = ((one["caption"], *_rated(one)) for one in result["captions"])
     shortest = sorted(result["found"], key=lambda one: len(one["target"]))[:_SHOWN]
     found = ((one["written"], one["target"], one["found"]) for one in shortest)
     return "\n\n".join(

@@ -45,9 +45,10 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     cases = make_cases("tune", options.cases)
     records = run(Run(BUILD / "search", VARIANTS, tuple(cases)), options.processes)
-    variants = {
-        name: rate([record for record in records if record["method"] == name]) for name in VARIANTS
-    }
+    variants = [
+        {"variant": name, **rate([record for record in records if record["method"] == name])}
+        for name in VARIANTS
+    ]
     result = {"split": "tune", "variants": variants, "environment": describe()}
     print(f"wrote {write_result('edits_search', result)}")
 

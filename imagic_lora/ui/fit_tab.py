@@ -51,7 +51,7 @@ class FitTab:
                 self.source = gradio.Textbox(
                     example.source if example else "",
                     label="What the picture shows",
-                    info="optional; left empty, it is looked for in what it should show",
+                    info="optional; left empty, it is taken from the words below",
                     placeholder="a few plain words",
                     lines=1,
                     max_lines=3,
