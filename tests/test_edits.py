@@ -302,6 +302,7 @@ def test_results_become_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
     (result,) = written
     assert ["imagic_lora", "img2img"] == list(result["methods"])
+    assert result["shared"] == result["methods"]
     assert set(KINDS[:4]) == {kind for kind, found in result["by_kind"].items() if found}
     assert all(f"| `{name}` |" in figures(result) for name in result["methods"])
     for name in ("random", "best", "worst", "curves"):

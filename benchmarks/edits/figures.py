@@ -21,7 +21,9 @@ def figures(result: Mapping[str, Any]) -> str:
     return "\n\n".join(
         (
             _size(result),
-            _table(("method", *_RATES, "dB outside", "distance"), _rate_rows(result["methods"])),
+            _table(_RATE_HEADER, _rate_rows(result["methods"])),
+            f"On the {_shared(result)} cases that every method edited:",
+            _table(_RATE_HEADER, _rate_rows(result["shared"])),
             "What an edit takes, the fit included:",
             _table(("method", *_COSTS), _cost_rows(result["methods"])),
             "Perfect edits at the best strength of each case, by kind of edit:",
@@ -50,7 +52,14 @@ def brief(result: Mapping[str, Any]) -> str:
         )
         for name, found in order
     )
-    return _table(("method", "cases", *_BRIEF, "samples to fit"), rows)
+    ours, paper = (result["shared"][name] for name in ("imagic_lora", "full_unet"))
+    same = (
+        f"On the {_shared(result)} cases that every method edited, `imagic_lora` is at "
+        f"{_percent(ours['perfect_auto'])} and {_percent(ours['perfect_best'])}, the paper's "
+        f"procedure (`full_unet`) at {_percent(paper['perfect_auto'])} and "
+        f"{_percent(paper['perfect_best'])}."
+    )
+    return "\n\n".join((_table(("method", "cases", *_BRIEF, "samples to fit"), rows), same))
 
 
 def tuning(result: Mapping[str, Any]) -> str:
@@ -96,6 +105,11 @@ def captions(result: Mapping[str, Any]) -> str:
     )
 
 
+def _shared(result: Mapping[str, Any]) -> int:
+    """Return how many cases every method edited."""
+    return min(found["cases"] for found in result["shared"].values())
+
+
 _RATED = (
     "cases",
     "perfect, automatic strength",
@@ -126,6 +140,7 @@ _RATES = {
     "edited": "edited",
     "others kept": "kept",
 }
+_RATE_HEADER = ("method", *_RATES, "dB outside", "distance")
 _BRIEF = {
     "perfect, automatic strength": "perfect_auto",
     "perfect, best strength": "perfect_best",

@@ -40,10 +40,15 @@ def write_report(
     """
     names = [name for name in METHODS if any(r["method"] == name for r in records)]
     own = {name: [r for r in records if r["method"] == name] for name in names}
+    shared = set.intersection(*({r["case"] for r in rows} for rows in own.values()))
     result = {
         "split": split,
         "cases": len(cases),
         "methods": {name: summarise(own[name], METHODS[name].fixed) for name in names},
+        "shared": {
+            name: summarise([r for r in own[name] if r["case"] in shared], METHODS[name].fixed)
+            for name in names
+        },
         "curves": {name: curve(own[name]) for name in names},
         "by_kind": {
             kind: {
