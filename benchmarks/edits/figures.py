@@ -55,9 +55,9 @@ def brief(result: Mapping[str, Any]) -> str:
     ours, paper = (result["shared"][name] for name in ("imagic_lora", "full_unet"))
     same = (
         f"On the {_shared(result)} cases that every method edited, `imagic_lora` is at "
-        f"{_percent(ours['perfect_auto'])} and {_percent(ours['perfect_best'])}, the paper's "
-        f"procedure (`full_unet`) at {_percent(paper['perfect_auto'])} and "
-        f"{_percent(paper['perfect_best'])}."
+        f"{_percent(ours['perfect_auto'])} at the automatic and "
+        f"{_percent(ours['perfect_best'])} at the best strength, the paper's procedure (`full_unet`) "
+        f"at {_percent(paper['perfect_auto'])} and {_percent(paper['perfect_best'])}."
     )
     return "\n\n".join((_table(("method", "cases", *_BRIEF, "samples to fit"), rows), same))
 
@@ -107,7 +107,7 @@ def captions(result: Mapping[str, Any]) -> str:
 
 def _shared(result: Mapping[str, Any]) -> int:
     """Return how many cases every method edited."""
-    return min(found["cases"] for found in result["shared"].values())
+    return min(int(found["cases"]) for found in result["shared"].values())
 
 
 _RATED = (
