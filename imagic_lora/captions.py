@@ -1,10 +1,12 @@
 """A caption for an image that has none: what of the target prompt is true of it already."""
 
 import time
+import warnings
 from collections.abc import Iterable
 
 import torch
 
+from imagic_lora.errors import ImagicWarning
 from imagic_lora.likelihood import surprise
 from imagic_lora.memory.device import peak_bytes
 from imagic_lora.models import LatentModel
@@ -12,6 +14,9 @@ from imagic_lora.progress import OnProgress, Progress
 
 _RUN = 4
 """Most words in the middle of a prompt that are left out together."""
+
+_MOST_WORDS = 40
+"""Words up to which each counts for itself; longer prompts are taken in pieces of several."""
 
 _GLANCES, _LOOKS = 3, 8
 """Noised copies of the image that are looked at for every part, and for the finalists."""
@@ -25,12 +30,15 @@ _AS_GOOD = 0.1
 def shared_parts(prompt: str) -> list[str]:
     """Return what is left of a prompt without a run of its words, the empty caption included.
 
-    A run is at most four words long, unless it begins or ends the prompt.
+    A run is at most four words long, unless it begins or ends the prompt. Of a prompt of more than
+    forty words, pieces of two or more take the place of words.
 
     Args:
         prompt: One prompt.
     """
     words = prompt.split()
+    size = -(-len(words) // _MOST_WORDS)
+    words = [" ".join(words[start : start + size]) for start in range(0, len(words), size)]
     runs = (
         (start, end)
         for start in range(len(words))
@@ -59,9 +67,12 @@ def find(
     Source: Li et al. 2023 (Diffusion Classifier), arXiv 2303.16203, equation 5: the likelihood.
     """
     parts = shared_parts(target)
-    prompts = {
-        part: model.encode_prompt(part).to("cpu", torch.float32) for part in [target, *parts]
-    }
+    with warnings.catch_warnings():
+        # Of a target that is too long, the edit will say so, once.
+        warnings.simplefilter("ignore", ImagicWarning)
+        prompts = {
+            part: model.encode_prompt(part).to("cpu", torch.float32) for part in [target, *parts]
+        }
     finalists = min(_FINALISTS, len(parts))
     began, steps = time.monotonic(), len(parts) + finalists + 1
     done = 0

@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from imagic_lora import FitSettings, ImagicEditor, Progress, PromptError, StopFit
+from imagic_lora import FitSettings, ImagicEditor, ImagicWarning, Progress, PromptError, StopFit
 from imagic_lora.captions import longest_of_the_likely, shared_parts
 from imagic_lora.cli.demo import PICTURE
 from tests.tiny import Kind
@@ -28,8 +28,10 @@ def test_parts_leave_out_one_run_of_words() -> None:
 
 
 def test_parts_of_a_long_prompt_are_not_many() -> None:
-    """They grow with the number of words, not with its square."""
-    assert 6 * 60 > len(shared_parts(" ".join(map(str, range(60)))))
+    """However long it is, what is tried stays within what a fit takes."""
+    words = [str(number) for number in range(600)]
+
+    assert 240 > len(shared_parts(" ".join(words))) > len(shared_parts(" ".join(words[:20])))
 
 
 def test_of_likely_captions_the_longest_is_taken() -> None:
@@ -111,3 +113,12 @@ def test_a_search_leaves_the_model_as_it_was(editor: Editor, picture: Image.Imag
 
     after = editor("sd1").model.denoiser.state_dict()
     assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_a_long_target_is_not_complained_of_at_every_look(
+    editor: Editor, picture: Image.Image, recwarn: pytest.WarningsRecorder
+) -> None:
+    """The edit says what was cut off it; the search says nothing."""
+    editor("sd1").caption(picture, "a cat " * 60)
+
+    assert not [one for one in recwarn if issubclass(one.category, ImagicWarning)]

@@ -29,7 +29,8 @@ def describe_image(
     Args:
         image: The image: a path or a PIL image.
         captioner: A model of transformers that captions without being asked, such as BLIP or GIT:
-            a folder, or the Hub name of one that was downloaded before.
+            a folder, or the Hub name of one that was downloaded before, with its weights as
+            safetensors (pickles are never loaded).
         device: Where it works.
 
     Raises:
@@ -59,8 +60,8 @@ def _load(captioner: str) -> tuple[Any, Any]:
             )
     except (OSError, ValueError, KeyError) as error:
         raise ModelError(
-            f"The captioner {_name(captioner)!r} is not installed, or is none; fetch one with "
-            "`hf download Salesforce/blip-image-captioning-base`, or give a caption instead."
+            f"The captioner {_name(captioner)!r} is not installed as safetensors, or is none; fetch "
+            "one with `hf download Salesforce/blip-image-captioning-large`, or give a caption instead."
         ) from error
     return processor, model.eval()
 
