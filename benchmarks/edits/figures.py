@@ -99,8 +99,9 @@ def captions(result: Mapping[str, Any]) -> str:
         (
             _table(("caption", *_RATED), rows),
             "What was found where the target is short:",
-            _table(("written for the picture", "target", "found in the target"), found),
-            _environment(result["environment"]),
+            _table(("written for the picture", "target", "found in the target"), found, ":--"),
+            f"One case is {100 / len(result['found']):.0f} points. "
+            f"{_environment(result['environment'])}",
         )
     )
 
@@ -210,10 +211,10 @@ def _kind_rows(result: Mapping[str, Any]) -> Iterable[Sequence[str]]:
         yield f"`{name}`", *rates
 
 
-def _table(header: Iterable[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a Markdown table with numbers to the right."""
+def _table(header: Iterable[str], rows: Iterable[Sequence[str]], side: str = "--:") -> str:
+    """Return a Markdown table, all columns but the first to one side: numbers to the right."""
     names = list(header)
-    lines = [names, ["---", *["--:"] * (len(names) - 1)], *map(list, rows)]
+    lines = [names, ["---", *[side] * (len(names) - 1)], *map(list, rows)]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
