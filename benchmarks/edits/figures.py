@@ -100,8 +100,10 @@ def captions(result: Mapping[str, Any]) -> str:
             _table(("caption", *_RATED), rows),
             "What was found where the target is short:",
             _table(("written for the picture", "target", "found in the target"), found, ":--"),
-            f"One case is {100 / len(result['found']):.0f} points. "
-            f"{_environment(result['environment'])}",
+            (
+                f"One case is {100 / len(result['found']):.0f} points. "
+                f"{_environment(result['environment'])}"
+            ),
         )
     )
 
