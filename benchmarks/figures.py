@@ -98,7 +98,8 @@ def ranks(result: Mapping[str, Any]) -> str:
     )
     parts = [_size(result["cases"], result["split"])]
     for group, members in result["groups"].items():
-        parts += [_GROUPS[group], _table(header, (_row(n, row) for n, row in members.items()))]
+        by_size = sorted(members.items(), key=lambda pair: pair[1]["bytes"])
+        parts += [_GROUPS[group], _table(header, (_row(*member) for member in by_size))]
     sizes = ", ".join(
         f"{NAMES[name]} {found['default'] / 1e6:.1f} MB ({found['compact'] / 1e6:.1f} MB compact)"
         for name, found in result["full_size_bytes"].items()
