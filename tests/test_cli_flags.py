@@ -32,7 +32,7 @@ WORDS = {
 
 KINDS: dict[str, Any] = {"fit": FitSettings, "edit": EditSettings, "img2img": SamplingSettings}
 OWN = {
-    "fit": {"--target", "--source", "--no-thumbnail"},
+    "fit": {"--target", "--captioner", "--source", "--no-thumbnail"},
     "edit": {"--target", "--alpha", "--mask", "--seeds"},
     "img2img": {"--target", "--strength", "--noise", "--seeds"},
 }
