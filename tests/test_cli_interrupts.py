@@ -1,3 +1,4 @@
+import io
 import os
 import signal
 import subprocess
@@ -159,6 +160,39 @@ def test_interrupted_edits_leave_whole_pictures(
     assert 130 == done.code
     assert [place / "cats" / "alpha_0.0_seed_0.png"] == list((place / "cats").iterdir())
     assert "imagic-lora: interrupted." == done.err.splitlines()[-1]
+
+
+class Busy(io.StringIO):
+    """A stream that is interrupted while it writes a step, and takes nothing else meanwhile."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._writing = False
+
+    def write(self, text: str) -> int:
+        """Write, as Python's own buffered streams do."""
+        if self._writing:
+            raise RuntimeError("reentrant call inside <_io.BufferedWriter name='<stderr>'>")
+        self._writing = True
+        if "fit 2/" in text:
+            signal.raise_signal(signal.SIGINT)
+        self._writing = False
+        return super().write(text)
+
+    def isatty(self) -> bool:
+        """Every step is written."""
+        return True
+
+
+@pytest.mark.usefixtures("tiny")
+def test_an_interrupt_while_progress_is_written_counts(
+    run: Command, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The note may be lost, what was learned is not."""
+    monkeypatch.setattr("sys.stderr", Busy())
+
+    assert 130 == run(*_fit(place)).code
+    assert 2 == len(Adapter.load(place / "cat.partial.safetensors").record.losses)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import shlex
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import chain, count
 from pathlib import Path
 
@@ -53,9 +53,11 @@ class Interrupt:
         """Note the first Ctrl-C, and let the next one through."""
         signal.signal(signal.SIGINT, signal.default_int_handler)
         self._asked = True
-        self._terminal.say(
-            "stopping after this step, to save what was learned; Ctrl-C again drops it"
-        )
+        # A stream that is being written to at this very moment takes nothing from a handler.
+        with suppress(RuntimeError):
+            self._terminal.say(
+                "stopping after this step, to save what was learned; Ctrl-C again drops it"
+            )
 
     def on_progress(self, progress: Progress) -> None:
         """Show a step of the fit, and end the fit if that was asked for."""
