@@ -17,8 +17,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # one thread in each of the proce
 from benchmarks.edits.cases import make_cases
 from benchmarks.edits.methods import Bench
 from benchmarks.edits.methods.imagic import ImagicLora
-from benchmarks.edits.runner import BUILD, Run, run
-from benchmarks.edits.tuning import rate
+from benchmarks.edits.runner import BUILD, Run
+from benchmarks.edits.tuning import rate_each
 from benchmarks.environment import describe, write_result
 from benchmarks.world.drawing import draw
 from benchmarks.world.judge import WEIGHTS
@@ -54,7 +54,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     options = parser.parse_args(arguments)
     cases = make_cases("report", options.cases)
-    records = run(Run(BUILD / "captions", METHODS, tuple(cases)), options.processes)
+    rates = rate_each(Run(BUILD / "captions", METHODS, tuple(cases)), options.processes)
     editor = Bench.load(MODEL, WEIGHTS).editor
     found = [
         {
@@ -65,13 +65,9 @@ def main(arguments: list[str] | None = None) -> None:
         }
         for case in cases
     ]
-    captions = [
-        {"caption": name, **rate([record for record in records if record["method"] == name])}
-        for name in METHODS
-    ]
     result = {
         "split": "report",
-        "captions": captions,
+        "captions": [{"caption": name, **own} for name, own in rates.items()],
         "found": found,
         "environment": describe(),
     }

@@ -182,7 +182,8 @@ def slowdown(result: Mapping[str, Any]) -> str:
             _table(("lever", *slower), rows),
             (
                 f"{NAMES[settings['model']]} at {settings['side']} pixels, each against the rung below "
-                f"it (another layout of the weights against no lever), the fastest of {settings['rounds']}; {_environment(result['environment'])}."
+                f"it (another layout of the weights against no lever), the fastest of "
+                f"{settings['rounds']}; {_environment(result['environment'])}."
             ),
         )
     )

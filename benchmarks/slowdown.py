@@ -158,7 +158,6 @@ def measure(
                 model.replan(current)
                 note(phase, name, timed(work, model, side))
         for phase in LAID_OUT:
-            laid_out.replan(plan)
             note(phase, LAYOUT, timed(WORK[phase], laid_out, side))
     return seconds
 

@@ -6,7 +6,7 @@ from imagic_lora.conditioning import Conditioning
 from imagic_lora.models import LatentModel
 from imagic_lora.seeding import generator, randn
 
-LOOKS = 10
+_LOOKS = 10
 """Noised copies of a picture that are looked at, if nothing else is said."""
 
 _LEVELS = (0.25, 0.9)
@@ -19,7 +19,7 @@ def surprise(
     latents: torch.Tensor,
     prompt: Conditioning,
     seed: int,
-    looks: int = LOOKS,
+    looks: int = _LOOKS,
 ) -> float:
     """Return the mean squared error of the model's predictions on a picture, given a prompt.
 

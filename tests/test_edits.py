@@ -350,7 +350,7 @@ def test_the_search_changes_one_setting_at_a_time(monkeypatch: pytest.MonkeyPatc
     """Every variant differs from the defaults, and all of them edit the same cases."""
     written: list[dict[str, Any]] = []
     first, *others = search.VARIANTS.values()
-    monkeypatch.setattr(search, "run", _rigged(others[-1]))
+    monkeypatch.setattr(tuning, "run", _rigged(others[-1]))
     monkeypatch.setattr(search, "write_result", lambda _, result: written.append(result))
 
     search.main(["--cases", "2", "--processes", "1"])
@@ -363,7 +363,7 @@ def test_the_search_changes_one_setting_at_a_time(monkeypatch: pytest.MonkeyPatc
 def test_captions_are_compared_and_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     """What was found is the part of the target that is true of the picture."""
     written: list[dict[str, Any]] = []
-    monkeypatch.setattr(captions, "run", _rigged(captions.METHODS["written"]))
+    monkeypatch.setattr(tuning, "run", _rigged(captions.METHODS["written"]))
     monkeypatch.setattr(captions, "write_result", lambda _, result: written.append(result))
 
     captions.main(["--cases", "1", "--processes", "1"])

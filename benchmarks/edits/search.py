@@ -15,8 +15,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # one thread in each of the proce
 
 from benchmarks.edits.cases import make_cases
 from benchmarks.edits.methods.imagic import EDIT, FIT, ImagicLora
-from benchmarks.edits.runner import BUILD, Run, run
-from benchmarks.edits.tuning import rate
+from benchmarks.edits.runner import BUILD, Run
+from benchmarks.edits.tuning import rate_each
 from benchmarks.environment import describe, write_result
 
 if TYPE_CHECKING:
@@ -44,11 +44,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     options = parser.parse_args(arguments)
     cases = make_cases("tune", options.cases)
-    records = run(Run(BUILD / "search", VARIANTS, tuple(cases)), options.processes)
-    variants = [
-        {"variant": name, **rate([record for record in records if record["method"] == name])}
-        for name in VARIANTS
-    ]
+    rates = rate_each(Run(BUILD / "search", VARIANTS, tuple(cases)), options.processes)
+    variants = [{"variant": name, **found} for name, found in rates.items()]
     result = {"split": "tune", "variants": variants, "environment": describe()}
     print(f"wrote {write_result('edits_search', result)}")
 

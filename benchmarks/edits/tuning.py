@@ -37,9 +37,24 @@ CANDIDATES: Mapping[str, Mapping[str, Method]] = {
         for threshold, skip in ((0.6, 0.1), (0.9, 0.1), (0.9, 0.25))
     },
     "embedding_only": {
-        f"embedding at {rate:g}": EmbeddingOnly(embedding_lr=rate) for rate in (3e-3, 1e-2)
+        f"embedding at {rate:g}, guidance {guidance:g}": EmbeddingOnly(
+            embedding_lr=rate, guidance=guidance
+        )
+        for rate, guidance in ((1e-3, 3.0), (3e-3, 3.0), (1e-2, 3.0), (1e-2, 2.0), (1e-2, 5.0))
     },
-    "full_unet": {f"denoiser at {rate:g}": FullUNet(unet_lr=rate) for rate in (3e-5, 1e-4, 3e-4)},
+    "full_unet": {
+        f"denoiser at {rate:g}, embedding at {own:g}, guidance {guidance:g}": FullUNet(
+            unet_lr=rate, embedding_lr=own, guidance=guidance
+        )
+        for rate, own, guidance in (
+            (3e-5, 1e-2, 3.0),
+            (1e-4, 1e-2, 3.0),
+            (3e-4, 1e-2, 3.0),
+            (1e-4, 3e-3, 3.0),
+            (1e-4, 1e-2, 2.0),
+            (1e-4, 1e-2, 5.0),
+        )
+    },
 }
 """The methods in each of the settings that are tried."""
 
@@ -61,6 +76,20 @@ def rate(records: Sequence[Record]) -> dict[str, float]:
     }
 
 
+def rate_each(what: Run, processes: int) -> dict[str, dict[str, float]]:
+    """Run methods on cases, and return how good each of them is, by its name.
+
+    Args:
+        what: What to run.
+        processes: How many cases are worked on at once.
+    """
+    records = run(what, processes)
+    return {
+        name: rate([record for record in records if record["method"] == name])
+        for name in what.methods
+    }
+
+
 def rated(methods: Sequence[str], count: int, slow: int, processes: int) -> Iterator[Any]:
     """Run the candidates of some methods; yield each method with its candidates, the best first.
 
@@ -73,10 +102,10 @@ def rated(methods: Sequence[str], count: int, slow: int, processes: int) -> Iter
     for name in methods:
         candidates = {f"{name}: {words}": one for words, one in CANDIDATES[name].items()}
         cases = make_cases("tune", slow if name in SLOW else count)
-        records = run(Run(BUILD / "tuning", candidates, tuple(cases)), processes)
+        rates = rate_each(Run(BUILD / "tuning", candidates, tuple(cases)), processes)
         found = [
-            {"settings": words, **rate([r for r in records if r["method"] == f"{name}: {words}"])}
-            for words in CANDIDATES[name]
+            {"settings": words, **own}
+            for words, own in zip(CANDIDATES[name], rates.values(), strict=True)
         ]
         key = ("perfect_fixed", "perfect_best", "perfect_auto", "psnr_ideal")
         yield name, sorted(found, key=lambda one: [one[k] for k in key], reverse=True)
