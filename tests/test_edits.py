@@ -13,13 +13,14 @@ import torch
 from PIL import Image
 
 from benchmarks import captions
-from benchmarks.edits import report, runner, search, sheets, tuning
+from benchmarks.edits import report, runner, search, sheets, tuning, variants
 from benchmarks.edits.cases import FIRST, KINDS, STYLES, Case, make_case, make_cases
 from benchmarks.edits.figures import captions as captions_table
 from benchmarks.edits.figures import figures
 from benchmarks.edits.figures import search as search_table
 from benchmarks.edits.figures import tuning as tuning_table
 from benchmarks.edits.methods import METHODS, Bench
+from benchmarks.edits.methods.imagic import ImagicLora
 from benchmarks.edits.methods.img2img import Img2Img
 from benchmarks.edits.passes import Passes
 from benchmarks.edits.report import curve, summarise
@@ -27,10 +28,11 @@ from benchmarks.edits.scores import BEST_PSNR, distance, score
 from benchmarks.world import architecture
 from benchmarks.world.captions import full_caption, phrase
 from benchmarks.world.drawing import draw
-from benchmarks.world.judge import Judge, save_judge
-from benchmarks.world.pipeline import export_pipeline
+from benchmarks.world.judge import WEIGHTS, Judge, save_judge
+from benchmarks.world.pipeline import MODEL, export_pipeline
 from benchmarks.world.portrait import ATTRIBUTES, Portrait
 from benchmarks.world.tokenizer import make_tokenizer
+from imagic_lora import EditSettings, FitSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -358,6 +360,22 @@ def test_the_search_changes_one_setting_at_a_time(monkeypatch: pytest.MonkeyPatc
     assert len({*map(repr, others)} - {repr(first)}) == len(others)
     assert [0] * len(others) + [1] == [one["perfect_best"] for one in written[0]["variants"]]
     assert "| the defaults | 2 | 0 % | 0 % |" in search_table(written[0])
+
+
+def test_every_replaced_part_is_reached_and_put_back() -> None:
+    """Each variant gives another adapter or another picture; afterwards the product is itself."""
+    bench = Bench.load(MODEL, WEIGHTS)
+    fitting, editing = FitSettings(steps=2, batch=2), EditSettings(steps=2, focus=0.0)
+
+    def made(method: ImagicLora) -> tuple[str, bytes]:
+        shortened = replace(method, fitting=fitting, editing=editing)
+        adapter = shortened.prepare(bench, CASE)
+        return adapter.sha256, shortened.edit(bench, CASE, adapter, 1.0).tobytes()
+
+    usual = made(ImagicLora())
+
+    assert usual not in [made(method) for method in variants.REPLACED.values()]
+    assert usual == made(ImagicLora())
 
 
 def test_captions_are_compared_and_shown(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,7 @@
 """What each part of the recipe does: `python -m benchmarks.edits.search [--cases N]`.
 
-The product with one setting changed at a time, on the same cases of the `tune` split. Can be
-stopped and taken up again. Writes benchmarks/results/edits_search.json.
+The product with one setting changed or one part replaced at a time, on the same cases of the `tune`
+split. Can be stopped and taken up again. Writes benchmarks/results/edits_search.json.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from benchmarks.edits.cases import make_cases
 from benchmarks.edits.methods.imagic import EDIT, FIT, ImagicLora
 from benchmarks.edits.runner import BUILD, Run
 from benchmarks.edits.tuning import rate_each
+from benchmarks.edits.variants import REPLACED
 from benchmarks.environment import describe, write_result
 
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 VARIANTS: Mapping[str, ImagicLora] = {
     "the defaults": ImagicLora(),
+    "8 noise levels a step, half the steps": ImagicLora(
+        fitting=replace(FIT, batch=2 * FIT.batch, steps=FIT.steps // 2)
+    ),
     "half the steps": ImagicLora(fitting=replace(FIT, steps=FIT.steps // 2)),
     "twice the steps": ImagicLora(fitting=replace(FIT, steps=2 * FIT.steps)),
     "LoRA's rate halved": ImagicLora(fitting=replace(FIT, lora_lr=FIT.lora_lr / 2)),
@@ -33,6 +37,7 @@ VARIANTS: Mapping[str, ImagicLora] = {
     "stop at a third of the loss": ImagicLora(fitting=replace(FIT, stop_at=1 / 3)),
     "no fidelity": ImagicLora(editing=replace(EDIT, fidelity=0.0)),
     "no focus": ImagicLora(editing=replace(EDIT, focus=0.0)),
+    **REPLACED,
 }
 """The product as it is, and with one thing changed."""
 
