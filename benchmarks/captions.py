@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import argparse
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # one thread in each of the processes
 
 from benchmarks.edits.cases import make_cases
 from benchmarks.edits.methods import Bench
-from benchmarks.edits.methods.imagic import ImagicLora
+from benchmarks.edits.methods.imagic import Found, ImagicLora
 from benchmarks.edits.runner import BUILD, Run
 from benchmarks.edits.tuning import rate_each
 from benchmarks.environment import describe, write_result
@@ -26,18 +25,6 @@ from benchmarks.world.pipeline import MODEL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from benchmarks.edits.cases import Case
-    from imagic_lora import Adapter
-
-
-@dataclass(frozen=True)
-class Found(ImagicLora):
-    """The product where it is given a target alone."""
-
-    def prepare(self, bench: Bench, case: Case) -> Adapter:
-        """Fit the picture."""
-        return bench.editor.fit(draw(case.portrait), target=case.target, settings=self.fitting)
 
 
 METHODS: Mapping[str, ImagicLora] = {

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import figures as tables
-from benchmarks.edits.figures import RESULT, brief, captions, figures, search, tuning
+from benchmarks.edits.figures import RESULT, brief, captions, figures, reuse, search, tuning
 from benchmarks.environment import RESULTS
 from benchmarks.world import report
 from imagic_lora.cli import build_parser
@@ -230,6 +230,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "edits": _edits,
     "edits in brief": lambda: _result("edits", brief),
     "captions": lambda: _result("captions", captions),
+    "reuse": lambda: _result("reuse", reuse),
     "search": lambda: _result("edits_search", search),
     "tuning": lambda: _result("edits_tuning", tuning),
     "switching": lambda: _result("switching", tables.switching),

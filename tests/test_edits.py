@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,11 +13,12 @@ import pytest
 import torch
 from PIL import Image
 
-from benchmarks import captions
+from benchmarks import captions, reuse
 from benchmarks.edits import report, runner, search, sheets, tuning, variants
-from benchmarks.edits.cases import FIRST, KINDS, STYLES, Case, make_case, make_cases
+from benchmarks.edits.cases import FIRST, KINDS, STYLES, Case, make_case, make_cases, make_targets
 from benchmarks.edits.figures import captions as captions_table
 from benchmarks.edits.figures import figures
+from benchmarks.edits.figures import reuse as reuse_table
 from benchmarks.edits.figures import search as search_table
 from benchmarks.edits.figures import tuning as tuning_table
 from benchmarks.edits.methods import METHODS, Bench
@@ -346,6 +348,36 @@ def test_the_best_settings_of_a_baseline_come_first(monkeypatch: pytest.MonkeyPa
     assert "| `img2img` | guidance 5 | 3 | 100 % | 100 % | 100 % at 0.7 |" in tuning_table(
         written[0]
     )
+
+
+@pytest.mark.parametrize("index", range(8))
+def test_targets_of_one_portrait_differ_in_what_they_change(index: int) -> None:
+    """They are edits of one input, each of another kind, and what wears nothing loses nothing."""
+    edits = make_targets("report", index, 5)
+
+    assert 5 == len({edit.kind for edit in edits}) == len({edit.name for edit in edits})
+    assert {(edits[0].portrait, edits[0].target)} == {(one.portrait, one.first) for one in edits}
+    for edit in edits:
+        changed = [n for n in ATTRIBUTES if getattr(edit.portrait, n) != getattr(edit.ideal, n)]
+        assert [edit.attribute] == changed
+
+
+def test_one_fit_is_compared_with_a_fit_for_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both edit the same five targets of each portrait."""
+    written: list[dict[str, Any]] = []
+    monkeypatch.setattr(tuning, "run", _rigged(reuse.METHODS["one fit"]))
+    monkeypatch.setattr(reuse, "write_result", lambda _, result: written.append(result))
+
+    reuse.main(["--portraits", "2", "--processes", "1"])
+
+    editor = SimpleNamespace(fit=lambda _, **given: given["target"])
+    bench: Any = SimpleNamespace(editor=editor)
+    first, other = make_targets("report", 0, 2)
+    asked = [method.prepare(bench, other) for method in reuse.METHODS.values()]
+    assert [other.target, first.target] == asked
+    table = reuse_table(written[0])
+    assert "| a fit for each | 10 | 0 % | 0 % |" in table
+    assert "| one fit | 10 | 100 % | 100 % |" in table
 
 
 def test_the_search_changes_one_setting_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:

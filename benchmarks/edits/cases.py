@@ -8,7 +8,7 @@ quoted from `report`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
@@ -77,19 +77,65 @@ def make_case(split: Split, index: int) -> Case:
     generator = np.random.default_rng((FIRST[split], index))
     attribute = _attribute(kind, index)
     portrait = _suited(held_out_portrait(FIRST[split] + index), kind, generator)
-    ideal = portrait.replace(**{attribute: _new_value(portrait, kind, attribute, generator)})
-    named = _named(style, attribute, generator)
     return Case(
         name=f"{index:03}-{kind}-{style}",
-        kind=kind,
-        style=style,
-        attribute=attribute,
-        portrait=portrait,
-        ideal=ideal,
-        # A terse source names the subject alone: "a girl", of "a girl with a flower".
-        source=caption_naming(portrait, named - {attribute} if style == "terse" else named),
-        target=caption_naming(ideal, named),
+        **_asked(kind, style, attribute, portrait, generator),
     )
+
+
+def _asked(
+    kind: Kind, style: Style, attribute: str, portrait: Portrait, generator: np.random.Generator
+) -> dict[str, Any]:
+    """Return one edit of a portrait: a case but for its name."""
+    ideal = portrait.replace(**{attribute: _new_value(portrait, kind, attribute, generator)})
+    named = _named(style, attribute, generator)
+    return {
+        "kind": kind,
+        "style": style,
+        "attribute": attribute,
+        "portrait": portrait,
+        "ideal": ideal,
+        # A terse source names the subject alone: "a girl", of "a girl with a flower".
+        "source": caption_naming(portrait, named - {attribute} if style == "terse" else named),
+        "target": caption_naming(ideal, named),
+    }
+
+
+@dataclass(frozen=True)
+class AnotherTarget(Case):
+    """One of several edits of the same portrait.
+
+    Attributes:
+        first: The prompt of the first of them.
+    """
+
+    first: str
+
+
+def make_targets(split: Split, index: int, count: int) -> list[AnotherTarget]:
+    """Return several edits of one portrait, each of another kind, their prompts in one style.
+
+    Args:
+        split: Which portraits to take.
+        index: Number of the portrait, from 0.
+        count: How many edits, up to 7.
+    """
+    style = STYLES[index % len(STYLES)]
+    generator = np.random.default_rng((FIRST[split], index, count))
+    # A portrait wears something or it does not, so one of two kinds has no sense on it.
+    kinds = [kind for kind in KINDS if kind != ("remove", "add")[index % 2]]
+    kinds = [kinds[(index + place) % len(kinds)] for place in range(count)]
+    portrait = held_out_portrait(FIRST[split] + index)
+    for kind in (KINDS[index % 2], "layout"):
+        portrait = _suited(portrait, kind, generator)
+    edits = [
+        _asked(kind, style, _attribute(kind, index * len(KINDS)), portrait, generator)
+        for kind in kinds
+    ]
+    return [
+        AnotherTarget(f"{index:03}-{edit['kind']}-{style}", first=edits[0]["target"], **edit)
+        for edit in edits
+    ]
 
 
 def _attribute(kind: Kind, index: int) -> str:

@@ -108,6 +108,17 @@ def captions(result: Mapping[str, Any]) -> str:
     )
 
 
+def reuse(result: Mapping[str, Any]) -> str:
+    """Return the table of one fit for all prompts against a fit for each, in Markdown.
+
+    Args:
+        result: The content of the result file of `benchmarks.reuse`.
+    """
+    rows = ((one["fits"], *_rated(one)) for one in result["fits"])
+    portraits = f"{result['portraits']} portraits. {_environment(result['environment'])}"
+    return "\n\n".join((_table(("", *_RATED), rows), portraits))
+
+
 def _shared(result: Mapping[str, Any]) -> int:
     """Return how many cases every method edited."""
     return min(int(found["cases"]) for found in result["shared"].values())

@@ -55,3 +55,12 @@ class ImagicLora:
     def size(self, prepared: Adapter) -> int:
         """Return the size of the adapter's file."""
         return len(prepared.to_bytes())
+
+
+@dataclass(frozen=True)
+class Found(ImagicLora):
+    """The product where it is given a target alone."""
+
+    def prepare(self, bench: Bench, case: Case) -> Adapter:
+        """Fit the picture."""
+        return bench.editor.fit(draw(case.portrait), target=case.target, settings=self.fitting)
