@@ -2,10 +2,11 @@
 
 import time
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import torch
 
+from imagic_lora.conditioning import Conditioning
 from imagic_lora.errors import ImagicWarning
 from imagic_lora.likelihood import surprise
 from imagic_lora.memory.device import peak_bytes
@@ -22,6 +23,10 @@ _GLANCES, _LOOKS = 3, 8
 """Noised copies of the image that are looked at for every part, and for the finalists."""
 
 _FINALISTS = 8
+
+_AT_ONCE = 32
+"""Prompts that are encoded together: fetching the text encoder for each would take longer than all
+the rest, and the embeddings of all of them at once would take memory that no plan has counted."""
 
 _AS_GOOD = 0.1
 """Share of what the likeliest part gains over the target that a longer one may fall short."""
@@ -70,9 +75,7 @@ def find(
     with warnings.catch_warnings():
         # Of a target that is too long, the edit will say so, once.
         warnings.simplefilter("ignore", ImagicWarning)
-        prompts = {
-            part: model.encode_prompt(part).to("cpu", torch.float32) for part in [target, *parts]
-        }
+        prompts = dict(_encoded(model, [target, *parts]))
     finalists = min(_FINALISTS, len(parts))
     began, steps = time.monotonic(), len(parts) + finalists + 1
     done = 0
@@ -100,6 +103,15 @@ def find(
         glanced = rate(parts, _GLANCES)
         rated = rate([*sorted(parts, key=glanced.__getitem__)[:finalists], target], _LOOKS)
     return longest_of_the_likely(rated, rated.pop(target))
+
+
+def _encoded(model: LatentModel, texts: list[str]) -> Iterator[tuple[str, Conditioning]]:
+    """Yield texts with their conditionings, on the CPU."""
+    for start in range(0, len(texts), _AT_ONCE):
+        some = texts[start : start + _AT_ONCE]
+        yield from zip(
+            some, model.encode_prompt(*some).to("cpu", torch.float32).rows(), strict=True
+        )
 
 
 def longest_of_the_likely(rated: dict[str, float], unedited: float) -> str:

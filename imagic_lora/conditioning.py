@@ -6,6 +6,7 @@ nothing of prompts or of models.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 import torch
 
@@ -42,6 +43,10 @@ class Conditioning:
     def repeat(self, count: int) -> "Conditioning":
         """Return it repeated along the batch, without copying: shape (count, ...) from (1, ...)."""
         return self.map(lambda tensor: tensor.expand(count, *tensor.shape[1:]))
+
+    def rows(self) -> list["Conditioning"]:
+        """Return each row of the batch alone, as views."""
+        return [self.map(itemgetter(slice(row, row + 1))) for row in range(len(self.tokens))]
 
     def equal(self, other: "Conditioning") -> bool:
         """Return whether both hold the same tensors, bit for bit."""

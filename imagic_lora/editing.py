@@ -5,6 +5,7 @@ It knows adapters and settings; of models only that they encode prompts and pred
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 import torch
 
@@ -79,8 +80,9 @@ class Batch:
     def _target(self) -> Conditioning:
         """Return the targets' conditionings, one for each row; the same prompt is encoded once."""
         targets = [request.resolve_target() for request in self.requests]
-        encoded = {target: self.model.encode_prompt(target) for target in dict.fromkeys(targets)}
-        return concatenate([encoded[target] for target in targets])
+        once = list(dict.fromkeys(targets))
+        rows = [once.index(target) for target in targets]
+        return self.model.encode_prompt(*once).map(itemgetter(rows))
 
     def _free(self, latents: torch.Tensor, own: Conditioning, target: Conditioning) -> torch.Tensor:
         """Return where the edits may change the pictures, shape (B, 1, h, w)."""

@@ -431,12 +431,8 @@ class ImagicEditor:
         latents = self.model.encode_image(to_pixels(picture, size))
         extra = randn(tuple(latents.shape), generator(settings.seed, "input noise"))
         latents = latents + noise * latents.std() * extra.to(latents.device)
-        predictor = sampling.classifier_free(
-            self.model,
-            self.model.encode_prompt(settings.negative),
-            self.model.encode_prompt(target.strip()),
-            settings.guidance,
-        )
+        away, towards = self.model.encode_prompt(settings.negative, target.strip()).rows()
+        predictor = sampling.classifier_free(self.model, away, towards, settings.guidance)
         start = sampling.Start(latents, strength, (settings.seed,))
         return Variation(
             image=self._denoise(predictor, start, settings, on_progress)[0],

@@ -66,6 +66,23 @@ def test_prompts_are_encoded_as_diffusers_does(
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_several_prompts_take_the_text_encoder_once(
+    kind: Kind, editor: Callable[[Kind], ImagicEditor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each row is what its prompt gives alone, and the encoder comes to the device only once."""
+    model, prompts = editor(kind).model, ("a cat", "", "a dog in the snow")
+    alone = [model.encode_prompt(prompt) for prompt in prompts]
+    moved: list[torch.device] = []
+    encoder = model.parts()[-1]
+    monkeypatch.setattr(encoder, "to", moved.append)
+
+    together = model.encode_prompt(*prompts)
+
+    assert [True] * 3 == [one.equal(row) for one, row in zip(alone, together.rows(), strict=True)]
+    assert [PLAN.device] == moved
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_the_family_and_its_widths_are_read_from_the_folder(kind: Kind, folder: Folder) -> None:
     """Family, sizes and prediction type come from the model's own configuration."""
     model = load_model(folder(kind), PLAN)

@@ -63,8 +63,8 @@ class LatentModel(Protocol):
     def parts(self) -> list[torch.nn.Module]:
         """Return the networks: the denoiser, the autoencoder, then what encodes text."""
 
-    def encode_prompt(self, prompt: str) -> Conditioning:
-        """Return the conditioning of a prompt, batch 1, float32, on the plan's device.
+    def encode_prompt(self, *prompts: str) -> Conditioning:
+        """Return the conditioning of prompts, a row for each, float32, on the plan's device.
 
         A prompt that is too long is cut, with an ImagicWarning that quotes what was lost.
         """

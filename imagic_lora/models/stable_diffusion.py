@@ -55,11 +55,11 @@ class StableDiffusion:
         return [self.denoiser, self._autoencoder.module, self._text.module]
 
     @torch.no_grad()
-    def encode_prompt(self, prompt: str) -> Conditioning:
-        """Return the last hidden state, shape (1, tokens, width)."""
+    def encode_prompt(self, *prompts: str) -> Conditioning:
+        """Return the last hidden states, shape (B, tokens, width)."""
         with self.plan.resident(self._text.module):
-            output = self._text.encode(prompt, self.plan.device)
-        return Conditioning(output.last_hidden_state.float())
+            outputs = [self._text.encode(prompt, self.plan.device) for prompt in prompts]
+        return Conditioning(torch.cat([output.last_hidden_state.float() for output in outputs]))
 
     def encode_image(self, pixels: torch.Tensor) -> torch.Tensor:
         """Return the mean latents, shape (B, 4, H / factor, W / factor)."""

@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 
-from imagic_lora.conditioning import Conditioning
+from imagic_lora.conditioning import Conditioning, concatenate
 from imagic_lora.errors import AdapterMismatchError
 from imagic_lora.memory import MemoryPlan
 from imagic_lora.models.autoencoder import Autoencoder
@@ -60,15 +60,19 @@ class StableDiffusionXL:
         return [self.denoiser, self._autoencoder.module, *(text.module for text in self._texts)]
 
     @torch.no_grad()
-    def encode_prompt(self, prompt: str) -> Conditioning:
-        """Return tokens of shape (1, tokens, width) and the pooled embedding.
+    def encode_prompt(self, *prompts: str) -> Conditioning:
+        """Return tokens of shape (B, tokens, width) and the pooled embeddings.
 
         The tokens are the last but one hidden states of both encoders, side by side; the pooled
         embedding is the second encoder's. Where the model was trained so, the empty prompt is zero.
         """
         modules = [text.module for text in self._texts]
         with self.plan.resident(*modules):
-            outputs = [text.encode(prompt, self.plan.device) for text in self._texts]
+            return concatenate([self._encode(prompt) for prompt in prompts])
+
+    def _encode(self, prompt: str) -> Conditioning:
+        """Return the conditioning of one prompt, with the encoders on the device."""
+        outputs = [text.encode(prompt, self.plan.device) for text in self._texts]
         tokens = torch.cat([output.hidden_states[-2] for output in outputs], dim=-1)
         conditioning = Conditioning(tokens.float(), outputs[1].text_embeds.float())
         if prompt == "" and self._zeros_for_empty:
