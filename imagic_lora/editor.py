@@ -375,6 +375,7 @@ class ImagicEditor:
         alphas: Sequence[float],
         seeds: Sequence[int] = (),
         target: str = "",
+        mask: ImageSource | None = None,
         settings: EditSettings = EditSettings(),
         on_progress: OnProgress = ignore,
     ) -> Iterator[Edit]:
@@ -385,6 +386,7 @@ class ImagicEditor:
             alphas: Prompt strengths.
             seeds: Seeds; default: the one of the settings.
             target: Prompt to edit towards; default: the one that was given to the fit.
+            mask: Where the edits may change the picture, as for `edit`.
             settings: How to denoise.
             on_progress: Called after every step of every edit.
         """
@@ -392,7 +394,12 @@ class ImagicEditor:
             seeded = replace(settings, seed=seed)
             for alpha in alphas:
                 yield self.edit(
-                    adapter, alpha=alpha, target=target, settings=seeded, on_progress=on_progress
+                    adapter,
+                    alpha=alpha,
+                    target=target,
+                    mask=mask,
+                    settings=seeded,
+                    on_progress=on_progress,
                 )
 
     def img2img(

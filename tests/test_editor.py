@@ -137,6 +137,19 @@ def test_a_sweep_yields_every_alpha_for_every_seed(editor: Editor, adapter: Fitt
     assert single.image.tobytes() == rest[-1].image.tobytes()
 
 
+def test_a_sweep_keeps_to_a_mask(editor: Editor, adapter: Fitted) -> None:
+    """Every edit of it equals the one that is made singly under the same mask."""
+    mask = Image.new("L", (32, 32))
+    mask.paste(255, (0, 0, 16, 32))
+    fitted, ours = adapter("sd1"), editor("sd1")
+
+    (held,) = ours.sweep(fitted, alphas=(2.0,), mask=mask, settings=QUICK)
+
+    single = ours.edit(fitted, alpha=2.0, mask=mask, settings=QUICK)
+    assert single.image.tobytes() == held.image.tobytes()
+    assert single.image != ours.edit(fitted, alpha=2.0, settings=QUICK).image
+
+
 def test_a_fit_may_come_between_two_edits_of_a_sweep(
     editor: Editor, adapter: Fitted, picture: Image.Image
 ) -> None:
