@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 RESULT = RESULTS / "edits_tuning.json"
 
+_NEAR, _FAR = (0.25, 0.5, 0.75, 1.0, 1.25), (0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
+"""Strengths of the paper's procedure; the far ones where the best of the near ones was the last."""
+
 CANDIDATES: Mapping[str, Mapping[str, Method]] = {
     "img2img": {f"guidance {g:g}": Img2Img(guidance=g) for g in (2.0, 3.0, 5.0, 7.5)},
     "ddim_inversion": {"no settings": DdimInversion()},
@@ -43,16 +46,19 @@ CANDIDATES: Mapping[str, Mapping[str, Method]] = {
         for rate, guidance in ((1e-3, 3.0), (3e-3, 3.0), (1e-2, 3.0), (1e-2, 2.0), (1e-2, 5.0))
     },
     "full_unet": {
-        f"denoiser at {rate:g}, embedding at {own:g}, guidance {guidance:g}": FullUNet(
-            unet_lr=rate, embedding_lr=own, guidance=guidance
+        f"denoiser at {rate:g}, embedding at {own:g}, guidance {guidance:g}, strengths to "
+        f"{strengths[-1]:g}": FullUNet(
+            unet_lr=rate, embedding_lr=own, guidance=guidance, strengths=strengths
         )
-        for rate, own, guidance in (
-            (3e-5, 1e-2, 3.0),
-            (1e-4, 1e-2, 3.0),
-            (3e-4, 1e-2, 3.0),
-            (1e-4, 3e-3, 3.0),
-            (1e-4, 1e-2, 2.0),
-            (1e-4, 1e-2, 5.0),
+        for rate, own, guidance, strengths in (
+            (3e-5, 1e-2, 3.0, _NEAR),
+            (1e-4, 1e-2, 3.0, _NEAR),
+            (3e-4, 1e-2, 3.0, _NEAR),
+            (1e-4, 1e-2, 2.0, _NEAR),
+            (1e-4, 1e-2, 5.0, _NEAR),
+            (1e-4, 3e-3, 3.0, _NEAR),
+            (1e-4, 3e-3, 3.0, _FAR),
+            (1e-4, 3e-3, 5.0, _FAR),
         )
     },
 }
