@@ -19,6 +19,7 @@ from benchmarks.edits.methods.base import SEED
 from benchmarks.world.drawing import draw
 from imagic_lora import sampling
 from imagic_lora.seeding import generator, randn
+from imagic_lora.strength import AUTO_ALPHAS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -92,10 +93,16 @@ class FullUNet(EmbeddingOnly):
     """Both of the paper's stages.
 
     Attributes:
+        embedding_lr: Learning rate of the embedding; the smaller it is, the larger strengths serve.
+        strengths: See Method; as many and as large as the product's.
+        fixed: See Method.
         unet_steps: Steps of the denoiser.
         unet_lr: Its learning rate.
     """
 
+    embedding_lr: float = 3e-3
+    strengths: tuple[float, ...] = AUTO_ALPHAS
+    fixed: float = 2.0
     unet_steps: int = 225
     unet_lr: float = 1e-4
 
