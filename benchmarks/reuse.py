@@ -1,9 +1,9 @@
 """One fit for five prompts against a fit for each: `python -m benchmarks.reuse [--portraits N]`.
 
-Every portrait of the `report` split is edited by five prompts of different kinds. No caption is
-given, so that a fit's own is found in the prompt that it is made for: the one fit has that of the
-first prompt, whatever it is edited towards. Can be stopped and taken up again. Writes
-benchmarks/results/reuse.json.
+Every portrait of the `report` split is edited by five prompts of different kinds. Where no caption
+is given, a fit's own is found in the prompt that it is made for: the one fit has that of the first
+prompt, whatever it is edited towards. Where all of the picture is in its caption, most prompts are
+silent about most of it. Can be stopped and taken up again. Writes benchmarks/results/reuse.json.
 """
 
 from __future__ import annotations
@@ -11,18 +11,23 @@ from __future__ import annotations
 import argparse
 import os
 from typing import TYPE_CHECKING, cast
+from unittest import mock
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # one thread in each of the processes
 
 from benchmarks.edits.cases import make_targets
-from benchmarks.edits.methods.imagic import Found
+from benchmarks.edits.methods.imagic import Found, ImagicLora
 from benchmarks.edits.runner import BUILD, Run
 from benchmarks.edits.tuning import rate_each
 from benchmarks.environment import describe, write_result
+from benchmarks.world.captions import full_caption
 from benchmarks.world.drawing import draw
+from imagic_lora import captions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from PIL import Image
 
     from benchmarks.edits.cases import AnotherTarget, Case
     from benchmarks.edits.methods import Bench, Method
@@ -40,13 +45,36 @@ class FoundOnce(Found):
         return bench.editor.fit(draw(case.portrait), target=first, settings=self.fitting)
 
 
-METHODS: Mapping[str, Method] = {"a fit for each": Found(), "one fit": FoundOnce()}
+class AllSaid(ImagicLora):
+    """The product where the caption says all that the picture shows."""
+
+    def prepare(self, bench: Bench, case: Case) -> Adapter:
+        """Fit the picture."""
+        caption = full_caption(case.portrait)
+        return bench.editor.fit(draw(case.portrait), source=caption, settings=self.fitting)
+
+
+class FromCaption(AllSaid):
+    """The same, but every edit starts at the caption, however little of it the prompt repeats."""
+
+    def edit(self, bench: Bench, case: Case, prepared: Adapter, strength: float) -> Image.Image:
+        """Edit towards the case's target."""
+        with mock.patch.object(captions, "says_more", return_value=False):
+            return super().edit(bench, case, prepared, strength)
+
+
+METHODS: Mapping[str, Method] = {
+    "a fit for each": Found(),
+    "one fit": FoundOnce(),
+    "one fit, everything in its caption": AllSaid(),
+    "the same, edits start at the caption": FromCaption(),
+}
 
 
 def main(arguments: list[str] | None = None) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--portraits", type=int, default=12)
+    parser.add_argument("--portraits", type=int, default=6)
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     options = parser.parse_args(arguments)
     cases = [

@@ -1,7 +1,12 @@
-"""A caption for an image that has none: what of the target prompt is true of it already."""
+"""What of a target prompt is true of an image already.
 
+It is the caption of an image that has none, and where an edit starts if the caption says more.
+"""
+
+import re
 import time
 import warnings
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
 import torch
@@ -28,6 +33,9 @@ _AT_ONCE = 32
 """Prompts that are encoded together: fetching the text encoder for each would take longer than all
 the rest, and the embeddings of all of them at once would take memory that no plan has counted."""
 
+_REPLACED = 3
+"""Words of a caption that one change replaces at the most, such as "in a meadow" by "at sunset"."""
+
 _AS_GOOD = 0.1
 """Share of what the likeliest part gains over the target that a longer one may fall short."""
 
@@ -52,6 +60,20 @@ def shared_parts(prompt: str) -> list[str]:
     )
     parts = (" ".join(words[:start] + words[end:]).strip(" ,;.") for start, end in runs)
     return list(dict.fromkeys(parts))
+
+
+def says_more(caption: str, target: str) -> bool:
+    """Return whether a caption says something that a target is silent about.
+
+    Nobody who asks for "a girl with a flower" wants the cat ears gone that the caption names, but
+    the difference between the two prompts is about both.
+
+    Args:
+        caption: What is true of an image.
+        target: Prompt of the edited image.
+    """
+    said, asked = (Counter(re.findall(r"[\w'-]+", text.lower())) for text in (caption, target))
+    return (said - asked).total() > _REPLACED
 
 
 def find(

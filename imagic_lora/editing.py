@@ -5,6 +5,7 @@ It knows adapters and settings; of models only that they encode prompts and pred
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from operator import itemgetter
 
 import torch
@@ -14,6 +15,11 @@ from imagic_lora.conditioning import Conditioning, concatenate
 from imagic_lora.models import LatentModel
 from imagic_lora.request import EditRequest
 from imagic_lora.settings import EditSettings
+
+_RELEASE = 0.5
+"""Share of what the caption says and the target does not that is let go of, from alpha 1 on. With
+none of it an old background shines through a new one; with all of it, nothing that is not named
+stays."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +31,8 @@ class Batch:
         requests: One for each row.
         settings: How to denoise.
         latents: Latents of the inputs, shape (B, C, h, w), float32.
+        shared: For each row the prompt that the difference to its target starts at: what the target
+            shares with the input; None where that is all that the fit was made for.
         mask: Where the edits may change the pictures, shape (1, 1, h, w); None is everywhere.
     """
 
@@ -32,6 +40,7 @@ class Batch:
     requests: Sequence[EditRequest]
     settings: EditSettings
     latents: torch.Tensor
+    shared: Sequence[str | None]
     mask: torch.Tensor | None = None
 
     @property
@@ -48,34 +57,54 @@ class Batch:
     def predictor(self) -> sampling.Predictor:
         """Return what is predicted at each step."""
         own, target = self._own(), self._target()
-        predictor = self._directed(own, target, [request.alpha for request in self.requests])
+        shared = self._shared(own)
+        alphas = [request.alpha for request in self.requests]
+        predictor = self._directed(own, shared, target, alphas)
         start = self.start()
         if start.pure:
             return predictor
         device = own.tokens.device
         way = trail.Trail(self.model.objective, start.latents.to(device), start.noise().to(device))
         if self.settings.fidelity:
-            still = self._directed(own, target, [0.0] * len(self.requests))
+            still = self._directed(own, shared, target, [0.0] * len(alphas))
             predictor = trail.faithful(predictor, still, way, self.settings.fidelity)
         if self.settings.focus or self.mask is not None:
-            predictor = trail.masked(predictor, way, lambda: self._free(way.latents, own, target))
+            free = partial(self._free, way.latents, shared, target)
+            predictor = trail.masked(predictor, way, free)
         return predictor
 
     def _directed(
-        self, own: Conditioning, target: Conditioning, alphas: Sequence[float]
+        self,
+        own: Conditioning,
+        shared: Conditioning,
+        target: Conditioning,
+        alphas: Sequence[float],
     ) -> sampling.Predictor:
         """Return what is predicted where nothing holds the edits to their inputs."""
         settings, weight = self.settings, torch.tensor(alphas, dtype=torch.float64)
         if settings.direction == "interpolate":
             away = self.model.encode_prompt(settings.negative)
             return sampling.interpolated(self.model, away, own, target, weight, settings.guidance)
+        strength = weight * settings.guidance
+        if shared is not own and weight.any():
+            release = _RELEASE * weight.clamp(0, 1)
+            return sampling.released(self.model, own, shared, target, strength, release)
         away = self.model.encode_prompt(settings.negative) if settings.negative else own
-        return sampling.guided(self.model, own, away, target, weight * settings.guidance)
+        return sampling.guided(self.model, own, away, target, strength)
 
     def _own(self) -> Conditioning:
         """Return the optimised conditionings, one for each row."""
         fitted = concatenate([request.adapter.conditioning for request in self.requests])
         return fitted.to(self.model.plan.device, torch.float32)
+
+    def _shared(self, own: Conditioning) -> Conditioning:
+        """Return where the differences to the targets start, one for each row."""
+        parts = [part for part in self.shared if part is not None]
+        if not parts:
+            return own
+        encoded = iter(self.model.encode_prompt(*parts).rows())
+        rows = zip(own.rows(), self.shared, strict=True)
+        return concatenate([row if part is None else next(encoded) for row, part in rows])
 
     def _target(self) -> Conditioning:
         """Return the targets' conditionings, one for each row; the same prompt is encoded once."""
@@ -84,11 +113,13 @@ class Batch:
         rows = [once.index(target) for target in targets]
         return self.model.encode_prompt(*once).map(itemgetter(rows))
 
-    def _free(self, latents: torch.Tensor, own: Conditioning, target: Conditioning) -> torch.Tensor:
+    def _free(
+        self, latents: torch.Tensor, shared: Conditioning, target: Conditioning
+    ) -> torch.Tensor:
         """Return where the edits may change the pictures, shape (B, 1, h, w)."""
         found = torch.ones_like(latents[:, :1])
         if self.settings.focus:
-            change = focus.change_map(self.model, latents, own, target, self.seeds)
+            change = focus.change_map(self.model, latents, shared, target, self.seeds)
             found = focus.focus_mask(change, self.settings.focus)
             # At alpha 0 nothing is asked for, so where it would be asked for must not show.
             found[[request.alpha == 0 for request in self.requests]] = 1

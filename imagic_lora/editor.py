@@ -60,6 +60,7 @@ class ImagicEditor:
         self.model = model
         self.plan = plan
         self._slots = Slots(model.denoiser)
+        self._shared_parts: dict[tuple[str, str], str] = {}
 
     @classmethod
     def from_pretrained(
@@ -525,7 +526,8 @@ class ImagicEditor:
             self.check(request.adapter, f" of row {row}" if len(requests) > 1 else "")
         latents = self._start_latents(requests, settings)
         free = None if mask is None else self._mask(mask, requests[0].adapter, latents)
-        batch = editing.Batch(self.model, requests, settings, latents, free)
+        shared = [self._shared(request, settings, on_progress) for request in requests]
+        batch = editing.Batch(self.model, requests, settings, latents, shared, free)
         predictor, start = batch.predictor(), batch.start()
         weights = [request.adapter.lora for request in requests]
         with self._slots.holding(weights, self.plan.device):
@@ -545,6 +547,24 @@ class ImagicEditor:
                 images, targets, batch.seeds, requests, strict=True
             )
         ]
+
+    def _shared(
+        self, request: EditRequest, settings: EditSettings, on_progress: OnProgress
+    ) -> str | None:
+        """Return what an edit's target shares with its input; None where the fit's caption is that.
+
+        It is found once for an adapter and a target, since a sweep asks for it again and again.
+        """
+        adapter, target = request.adapter, request.resolve_target()
+        unused = settings.direction == "interpolate" or settings.negative or request.alpha == 0
+        if unused or not captions.says_more(adapter.record.source, target):
+            return None
+        key = (adapter.sha256, target)
+        if key not in self._shared_parts:
+            latents = adapter.latents.to(self.plan.device, torch.float32)
+            found = captions.find(self.model, latents, target, 0, on_progress)
+            self._shared_parts[key] = found
+        return self._shared_parts[key]
 
     def _record(self, **values: Any) -> FitRecord:
         """Return a record of what was done with this model and these packages."""

@@ -61,6 +61,40 @@ def guided(
     return predict
 
 
+def released(
+    model: LatentModel,
+    own: Conditioning,
+    shared: Conditioning,
+    target: Conditioning,
+    strength: torch.Tensor,
+    release: torch.Tensor,
+) -> Predictor:
+    """Predict as `guided` does where the fit's caption says more than the target.
+
+    The difference starts at what the target shares with the input, so that it is about nothing that
+    the target is silent about. Some of that is let go of all the same, since it may stand in the
+    way: "in the snow" does not say that the caption's "at sunset" has to go.
+
+    Args:
+        model: The model, with the adapter switched in.
+        own: Conditioning that reconstructs the input, one for each row.
+        shared: Conditioning of what target and input share, one for each row.
+        target: Conditioning of the target, one for each row.
+        strength: Of the difference from shared to target, shape (B,).
+        release: Share of what only the caption says that is let go of, shape (B,).
+    """
+    weight, let_go = (
+        share.to(own.tokens.device, torch.float32).view(-1, 1, 1, 1)
+        for share in (strength, release)
+    )
+
+    def predict(x_t: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        at_own, at_shared, at_target = _predict_all(model, x_t, t, own, shared, target)
+        return at_own + let_go * (at_shared - at_own) + weight * (at_target - at_shared)
+
+    return predict
+
+
 def classifier_free(
     model: LatentModel, away: Conditioning, towards: Conditioning, guidance: float
 ) -> Predictor:

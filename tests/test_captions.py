@@ -1,14 +1,31 @@
 """A caption that is taken from the target: what of it the base model sees in the picture."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.resources import files
+from itertools import groupby
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from imagic_lora import FitSettings, ImagicEditor, ImagicWarning, Progress, PromptError, StopFit
-from imagic_lora.captions import longest_of_the_likely, shared_parts
+from benchmarks.edits.scores import misread
+from benchmarks.world.captions import full_caption
+from benchmarks.world.drawing import draw
+from benchmarks.world.judge import load_judge
+from benchmarks.world.portrait import EXAMPLE, held_out_portrait
+from imagic_lora import (
+    EditRequest,
+    EditSettings,
+    FitSettings,
+    ImagicEditor,
+    ImagicWarning,
+    Progress,
+    PromptError,
+    StopFit,
+)
+from imagic_lora.captions import longest_of_the_likely, says_more, shared_parts
 from imagic_lora.cli.demo import PICTURE
 from tests.tiny import Kind
 
@@ -113,6 +130,83 @@ def test_a_search_leaves_the_model_as_it_was(editor: Editor, picture: Image.Imag
 
     after = editor("sd1").model.denoiser.state_dict()
     assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+@pytest.mark.parametrize(
+    ("caption", "target", "more"),
+    [
+        ("", "a girl with a flower", False),
+        ("a girl", "a girl with a flower", False),
+        ("A girl, in a meadow", "a girl at sunset", False),
+        ("a girl with cat ears and blue hair", "a girl with a flower", True),
+        ("a girl with cat ears and blue hair", "a girl with cat ears, blue hair, a flower", False),
+    ],
+)
+def test_a_caption_says_more_than_a_target(caption: str, target: str, *, more: bool) -> None:
+    """One change replaces a few words; where more are missing, the target is silent about them."""
+    assert more == says_more(caption, target)
+
+
+RICH, TERSE = "a cat on a red mat", "a dog"
+QUICK = EditSettings(steps=2)
+
+
+def test_what_a_target_shares_is_looked_for_once(editor: Editor, picture: Image.Image) -> None:
+    """The first edit that needs it finds it; a sweep goes on with that."""
+    ours, seen = editor("sd1"), list[Progress]()
+    adapter = ours.fit(picture, source=RICH, settings=FEW)
+
+    edits = list(
+        ours.sweep(adapter, alphas=(0, 1, 2), target=TERSE, settings=QUICK, on_progress=seen.append)
+    )
+
+    phases = [phase for phase, _ in groupby(progress.phase for progress in seen)]
+    assert ["sample", "caption", "sample"] == phases
+    alone = ours.edit(adapter, alpha=1, target=TERSE, settings=QUICK)
+    assert alone.image.tobytes() == edits[1].image.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("target", "settings"),
+    [
+        (RICH, QUICK),
+        (TERSE, replace(QUICK, direction="interpolate")),
+        (TERSE, replace(QUICK, negative="blurry")),
+    ],
+)
+def test_nothing_is_looked_for_where_it_has_no_use(
+    target: str, settings: EditSettings, editor: Editor, picture: Image.Image
+) -> None:
+    """A target that repeats the caption, the paper's line and a negative prompt start elsewhere."""
+    ours, seen = editor("sd1"), list[Progress]()
+    adapter = ours.fit(picture, source=RICH, settings=FEW)
+
+    ours.edit(adapter, target=target, settings=settings, on_progress=seen.append)
+
+    assert {"sample"} == {progress.phase for progress in seen}
+
+
+def test_rows_of_a_batch_start_where_they_would_alone(editor: Editor, picture: Image.Image) -> None:
+    """One whose caption says more than its target, beside one whose caption does not."""
+    ours = editor("sd1")
+    adapters = [ours.fit(picture, source=source, settings=FEW) for source in (RICH, "a dog")]
+    requests = [EditRequest(adapter=adapter, target=TERSE) for adapter in adapters]
+
+    together = ours.edit_batch(requests, settings=QUICK)
+
+    for request, edit in zip(requests, together, strict=True):
+        alone = ours.edit(request.adapter, target=request.target, settings=QUICK)
+        assert 2 >= np.abs(np.asarray(edit.image, int) - np.asarray(alone.image, int)).max()
+
+
+def test_what_the_caption_names_and_the_prompt_does_not_stays() -> None:
+    """A short prompt changes the background of a picture whose caption names all, and no more."""
+    portrait, editor = held_out_portrait(EXAMPLE), ImagicEditor.from_pretrained("demo")
+    adapter = editor.fit(draw(portrait), source=full_caption(portrait))
+
+    edit = editor.edit(adapter, target="a girl in the snow")
+
+    assert () == misread(load_judge(), portrait.replace(background="snow"), edit.image)
 
 
 def test_a_long_target_is_not_complained_of_at_every_look(

@@ -95,7 +95,7 @@ def test_focus_holds_an_edit_to_a_part(editor: Editor, adapter: Fitted) -> None:
     requests = [EditRequest(adapter=fitted, target="a cat")]
 
     def change(focus: float) -> torch.Tensor:
-        batch = Batch(model, requests, EditSettings(focus=focus, guidance=8), x_0)
+        batch = Batch(model, requests, EditSettings(focus=focus, guidance=8), x_0, [None])
         found = sampling.denoise(
             model, plan, model.scheduler("dpm++"), batch.predictor(), batch.start(), 6, ignore
         )

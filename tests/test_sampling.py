@@ -253,6 +253,22 @@ def test_outside_a_mask_the_input_stays(editor: Editor) -> None:
     assert (found - noise(0))[..., :8].abs().amax(dim=(1, 2)).min() > 0.01
 
 
+def test_what_only_the_caption_says_is_let_go_of_as_far_as_asked(editor: Editor) -> None:
+    """With none of it, the difference from shared to target is added; with all, it is guided's."""
+    model, (x_t, t) = editor("sd1").model, (noise(0), torch.tensor([500]))
+    own, shared, target = model.encode_prompt("a red cat", "a cat", "a dog").rows()
+    one, none = torch.ones(1), torch.zeros(1)
+
+    with torch.no_grad():
+        kept = sampling.released(model, own, shared, target, 2 * one, none)(x_t, t)
+        gone = sampling.released(model, own, shared, target, one, one)(x_t, t)
+        expected = sampling.guided(model, own, shared, target, 2.0)(x_t, t)
+        at_target = model.predict(x_t, t, target)
+
+    torch.testing.assert_close(expected, kept)
+    torch.testing.assert_close(at_target, gone)
+
+
 @pytest.mark.parametrize("direction", ["guided", "interpolate"])
 def test_alpha_is_continuous(direction: Direction, editor: Editor, adapter: Fitted) -> None:
     """A small change of alpha changes the picture little, everywhere from below 0 to above 1."""
@@ -268,6 +284,7 @@ def test_alpha_is_continuous(direction: Direction, editor: Editor, adapter: Fitt
                     [EditRequest(adapter=fitted, alpha=a)],
                     settings,
                     fitted.latents.float(),
+                    [None],
                 ).predictor()(x_t, t)
                 for a in (alpha, alpha + 1e-3)
             )

@@ -13,7 +13,7 @@ from typing import get_args
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # one thread in each of the processes
 
 from benchmarks.edits.cases import Split, make_cases
-from benchmarks.edits.methods import METHODS, Bench
+from benchmarks.edits.methods import METHODS, SLOW, Bench
 from benchmarks.edits.report import find_ceiling, with_distances, write_report
 from benchmarks.edits.runner import BUILD, Run, run
 from benchmarks.edits.sheets import write_curves, write_sheets
@@ -23,24 +23,21 @@ from benchmarks.world.pipeline import MODEL
 FULL, SMALL = 120, 8
 """Cases of a run; the small one has every kind of edit once."""
 
-VARIANT = "imagic_lora_two_stage"
-"""What is neither the product at its defaults nor a baseline, and so needs fewer cases."""
-
 
 def main(arguments: list[str] | None = None) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--small", action="store_true", help=f"{SMALL} cases instead of {FULL}")
     parser.add_argument("--cases", type=int, help="another number of cases")
-    parser.add_argument("--variant-cases", type=int, help=f"cases of {VARIANT}, if fewer")
+    parser.add_argument("--slow-cases", type=int, help="cases of the methods with a long fit")
     parser.add_argument("--split", choices=get_args(Split), default="report")
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     options = parser.parse_args(arguments)
     cases = make_cases(options.split, options.cases or (SMALL if options.small else FULL))
-    compared, variant = ([n for n in options.methods if (n == VARIANT) is v] for v in (False, True))
+    quick, slow = ([n for n in options.methods if (n in SLOW) is s] for s in (False, True))
     folder, records = BUILD / options.split, []
-    for names, these in ((compared, cases), (variant, cases[: options.variant_cases])):
+    for names, these in ((quick, cases), (slow, cases[: options.slow_cases])):
         methods = {name: METHODS[name] for name in names}
         records += run(Run(folder, methods, tuple(these)), options.processes)
     records.sort(key=lambda record: list(METHODS).index(record["method"]))

@@ -22,7 +22,8 @@ def figures(result: Mapping[str, Any]) -> str:
         (
             _size(result),
             _table(_RATE_HEADER, _rate_rows(result["methods"])),
-            *_on_shared(result),
+            f"On the {_shared(result)} cases that every method edited:",
+            _table(_RATE_HEADER, _rate_rows(result["shared"])),
             "What an edit takes, the fit included:",
             _table(("method", *_COSTS), _cost_rows(result["methods"])),
             "Perfect edits at the best strength of each case, by kind of edit:",
@@ -51,7 +52,14 @@ def brief(result: Mapping[str, Any]) -> str:
         )
         for name, found in order
     )
-    return _table(("method", "cases", *_BRIEF, "samples to fit"), rows)
+    ours, paper = (result["shared"][name] for name in ("imagic_lora", "full_unet"))
+    same = (
+        f"On the {_shared(result)} cases that every method edited, `imagic_lora` is at "
+        f"{_percent(ours['perfect_auto'])} at the automatic and "
+        f"{_percent(ours['perfect_best'])} at the best strength, the paper's procedure (`full_unet`) "
+        f"at {_percent(paper['perfect_auto'])} and {_percent(paper['perfect_best'])}."
+    )
+    return "\n\n".join((_table(("method", "cases", *_BRIEF, "samples to fit"), rows), same))
 
 
 def tuning(result: Mapping[str, Any]) -> str:
@@ -111,6 +119,11 @@ def reuse(result: Mapping[str, Any]) -> str:
     return "\n\n".join((_table(("", *_RATED), rows), portraits))
 
 
+def _shared(result: Mapping[str, Any]) -> int:
+    """Return how many cases every method edited."""
+    return min(int(found["cases"]) for found in result["shared"].values())
+
+
 _RATED = (
     "cases",
     "perfect, automatic strength",
@@ -163,20 +176,12 @@ def _size(result: Mapping[str, Any]) -> str:
     text = f"{count} cases of the `{result['split']}` split, one seed"
     if fewer:
         names = ", ".join(f"`{name}`" for name in fewer)
-        text += f"; {names} on the first {min(fewer.values())} of them"
+        text += f"; {names}, with their long fits, on the first {min(fewer.values())} of them"
     points = (f"{100 / n:.1f}".removesuffix(".0") for n in (count, *set(fewer.values())))
     return (
         f"{text}. One case more or less is {' or '.join(points)} points, so differences of a few "
         "cases mean nothing."
     )
-
-
-def _on_shared(result: Mapping[str, Any]) -> Iterable[str]:
-    """Yield the same figures on the cases that every method edited, where some edited more."""
-    count = min(int(found["cases"]) for found in result["shared"].values())
-    if count < result["cases"]:
-        yield f"On the {count} cases that every method edited:"
-        yield _table(_RATE_HEADER, _rate_rows(result["shared"]))
 
 
 def _ceiling(found: Mapping[str, float]) -> str:

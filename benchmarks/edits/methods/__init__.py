@@ -20,5 +20,5 @@ METHODS: dict[str, Method] = {
     "ledits_pp": LeditsPP(),
 }
 
-SLOW = ("full_unet", "embedding_only")
-"""Baselines with so long a fit that they are tuned on fewer cases than the others."""
+SLOW = ("imagic_lora_two_stage", "full_unet", "embedding_only")
+"""Baselines with so long a fit that they may be given fewer cases than the others."""
