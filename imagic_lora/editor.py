@@ -263,7 +263,8 @@ class ImagicEditor:
             mask: A picture of the input's shape, white where the edit may change it and black
                 where the input stays.
             settings: How to denoise.
-            on_progress: Called after every step.
+            on_progress: Called after every step; also after each prompt that is tried where the fit's
+                caption says more than the target, so that what both share has to be found.
 
         Raises:
             SettingsError: When alpha is not a finite number.

@@ -89,7 +89,9 @@ def released(
     )
 
     def predict(x_t: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
-        at_own, at_shared, at_target = _predict_all(model, x_t, t, own, shared, target)
+        # Not all three in one batch: two are as many as a memory plan has counted.
+        at_own = model.predict(x_t, t, own.repeat(len(x_t)))
+        at_shared, at_target = _predict_all(model, x_t, t, shared, target)
         return at_own + let_go * (at_shared - at_own) + weight * (at_target - at_shared)
 
     return predict
