@@ -154,15 +154,17 @@ QUICK = EditSettings(steps=2)
 def test_what_a_target_shares_is_looked_for_once(editor: Editor, picture: Image.Image) -> None:
     """The first edit that needs it finds it; a sweep goes on with that."""
     ours, seen = editor("sd1"), list[Progress]()
-    adapter = ours.fit(picture, source=RICH, settings=FEW)
+    adapter, target = ours.fit(picture, source=RICH, settings=FEW), "a bird"  # asked for here alone
 
     edits = list(
-        ours.sweep(adapter, alphas=(0, 1, 2), target=TERSE, settings=QUICK, on_progress=seen.append)
+        ours.sweep(
+            adapter, alphas=(0, 1, 2), target=target, settings=QUICK, on_progress=seen.append
+        )
     )
 
     phases = [phase for phase, _ in groupby(progress.phase for progress in seen)]
     assert ["sample", "caption", "sample"] == phases
-    alone = ours.edit(adapter, alpha=1, target=TERSE, settings=QUICK)
+    alone = ours.edit(adapter, alpha=1, target=target, settings=QUICK)
     assert alone.image.tobytes() == edits[1].image.tobytes()
 
 
