@@ -30,8 +30,8 @@ _GLANCES, _LOOKS = 3, 8
 _FINALISTS = 8
 
 _AT_ONCE = 32
-"""Prompts that are encoded together: fetching the text encoder for each would take longer than all
-the rest, and the embeddings of all of them at once would take memory that no plan has counted."""
+"""Prompts that are encoded together: the text encoder is fetched to the device for them, and sent
+back; the embeddings of all prompts at once would take memory that no plan has counted."""
 
 _REPLACED = 3
 """Words of a caption that one change replaces at the most, such as "in a meadow" by "at sunset"."""
