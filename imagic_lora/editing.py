@@ -86,11 +86,11 @@ class Batch:
             away = self.model.encode_prompt(settings.negative)
             return sampling.interpolated(self.model, away, own, target, weight, settings.guidance)
         strength = weight * settings.guidance
-        if shared is not own and weight.any():
-            release = _RELEASE * weight.clamp(0, 1)
-            return sampling.released(self.model, own, shared, target, strength, release)
-        away = self.model.encode_prompt(settings.negative) if settings.negative else own
-        return sampling.guided(self.model, own, away, target, strength)
+        if settings.negative:
+            away = self.model.encode_prompt(settings.negative)
+            return sampling.guided(self.model, own, away, target, strength)
+        release = _RELEASE * weight.clamp(0, 1)
+        return sampling.guided(self.model, own, shared, target, strength, release)
 
     def _own(self) -> Conditioning:
         """Return the optimised conditionings, one for each row."""

@@ -32,6 +32,7 @@ def guided(
     away: Conditioning,
     target: Conditioning,
     strength: float | torch.Tensor,
+    release: float | torch.Tensor = 0.0,
 ) -> Predictor:
     """Predict the reconstruction plus `strength` times the difference that the target makes.
 
@@ -46,53 +47,24 @@ def guided(
         away: Conditioning that the difference starts at, batch 1 or one for each row.
         target: Conditioning that the difference ends at, batch 1 or one for each row.
         strength: Any real number, or one for each row, shape (B,).
+        release: Share of what only `own` says that is let go of, or one for each row. It may stand
+            in the way: a target "in the snow" does not say that a caption's "at sunset" has to go.
     """
-    weight = torch.as_tensor(strength, dtype=torch.float32).view(-1, 1, 1, 1)
+    device = own.tokens.device
+    weight, let_go = (
+        torch.as_tensor(share, dtype=torch.float32, device=device).view(-1, 1, 1, 1)
+        for share in (strength, release)
+    )
     if not weight.any():
         return lambda x_t, t: model.predict(x_t, t, own.repeat(len(x_t)))
-    weight = weight.to(own.tokens.device)
     if away is own:
         return lambda x_t, t: _blend(_predict_all(model, x_t, t, own, target), weight)
 
     def predict(x_t: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
-        at_own, at_away, at_target = _predict_all(model, x_t, t, own, away, target)
-        return at_own + weight * (at_target - at_away)
-
-    return predict
-
-
-def released(
-    model: LatentModel,
-    own: Conditioning,
-    shared: Conditioning,
-    target: Conditioning,
-    strength: torch.Tensor,
-    release: torch.Tensor,
-) -> Predictor:
-    """Predict as `guided` does where the fit's caption says more than the target.
-
-    The difference starts at what the target shares with the input, so that it is about nothing that
-    the target is silent about. Some of that is let go of all the same, since it may stand in the
-    way: "in the snow" does not say that the caption's "at sunset" has to go.
-
-    Args:
-        model: The model, with the adapter switched in.
-        own: Conditioning that reconstructs the input, one for each row.
-        shared: Conditioning of what target and input share, one for each row.
-        target: Conditioning of the target, one for each row.
-        strength: Of the difference from shared to target, shape (B,).
-        release: Share of what only the caption says that is let go of, shape (B,).
-    """
-    weight, let_go = (
-        share.to(own.tokens.device, torch.float32).view(-1, 1, 1, 1)
-        for share in (strength, release)
-    )
-
-    def predict(x_t: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
         # Not all three in one batch: two are as many as a memory plan has counted.
         at_own = model.predict(x_t, t, own.repeat(len(x_t)))
-        at_shared, at_target = _predict_all(model, x_t, t, shared, target)
-        return at_own + let_go * (at_shared - at_own) + weight * (at_target - at_shared)
+        at_away, at_target = _predict_all(model, x_t, t, away, target)
+        return at_own + let_go * (at_away - at_own) + weight * (at_target - at_away)
 
     return predict
 

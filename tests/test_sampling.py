@@ -254,18 +254,17 @@ def test_outside_a_mask_the_input_stays(editor: Editor) -> None:
 
 
 def test_what_only_the_caption_says_is_let_go_of_as_far_as_asked(editor: Editor) -> None:
-    """With none of it, the difference from shared to target is added; with all, it is guided's."""
+    """With none of it, the difference from shared to target is added; with all, own goes."""
     model, (x_t, t) = editor("sd1").model, (noise(0), torch.tensor([500]))
     own, shared, target = model.encode_prompt("a red cat", "a cat", "a dog").rows()
     one, none = torch.ones(1), torch.zeros(1)
 
     with torch.no_grad():
-        kept = sampling.released(model, own, shared, target, 2 * one, none)(x_t, t)
-        gone = sampling.released(model, own, shared, target, one, one)(x_t, t)
-        expected = sampling.guided(model, own, shared, target, 2.0)(x_t, t)
-        at_target = model.predict(x_t, t, target)
+        kept = sampling.guided(model, own, shared, target, 2 * one, none)(x_t, t)
+        gone = sampling.guided(model, own, shared, target, one, one)(x_t, t)
+        at_own, at_shared, at_target = (model.predict(x_t, t, p) for p in (own, shared, target))
 
-    torch.testing.assert_close(expected, kept)
+    torch.testing.assert_close(at_own + 2 * (at_target - at_shared), kept)
     torch.testing.assert_close(at_target, gone)
 
 

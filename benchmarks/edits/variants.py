@@ -234,17 +234,19 @@ class OtherDifference(_UsualFit):
         own: Conditioning,
         away: Conditioning,
         target: Conditioning,
-        strength: torch.Tensor,
+        *shares: torch.Tensor,
     ) -> sampling.Predictor:
         """Stand in for the product's guided predictions.
 
         Sources: Zhang et al. 2022 (SINE), arXiv 2212.04489, section 3.2; Sadat et al. 2024,
         arXiv 2410.02416, section 4.
         """
+        strength, *release = shares
         still = _GUIDED(model, own, away, target, 0)
         if not strength.any():
             return still
-        asked, caption = _GUIDED(model, own, away, target, 1), model.encode_prompt(case.source)
+        asked = _GUIDED(model, own, away, target, 1, *release)
+        caption = model.encode_prompt(case.source)
 
         def predict(x_t: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
             at_own = still(x_t, t)
