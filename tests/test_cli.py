@@ -44,8 +44,8 @@ def place(tmp_path: Path, picture: Image.Image, adapter: Callable[[Kind], Adapte
 
 @pytest.fixture
 def _no_model(monkeypatch: pytest.MonkeyPatch, adapter: Callable[[Kind], Adapter]) -> None:
-    """Fail the test that loads any model, once the adapter that tests share is made."""
-    adapter("sd1")
+    """Fail the test that loads any model, once the adapters that tests share are made."""
+    adapter("sd1"), adapter("sd2")
     monkeypatch.setattr("imagic_lora.editor.load_model", lambda *_, **__: pytest.fail("loaded"))
 
 
