@@ -58,15 +58,16 @@ class Batch:
         """Return what is predicted at each step."""
         own, target = self._own(), self._target()
         shared = self._shared(own)
+        away = self._away(shared)
         alphas = [request.alpha for request in self.requests]
-        predictor = self._directed(own, shared, target, alphas)
+        predictor = self._directed(own, away, target, alphas)
         start = self.start()
         if start.pure:
             return predictor
         device = own.tokens.device
         way = trail.Trail(self.model.objective, start.latents.to(device), start.noise().to(device))
         if self.settings.fidelity:
-            still = self._directed(own, shared, target, [0.0] * len(alphas))
+            still = self._directed(own, away, target, [0.0] * len(alphas))
             predictor = trail.faithful(predictor, still, way, self.settings.fidelity)
         if self.settings.focus or self.mask is not None:
             free = partial(self._free, way.latents, shared, target)
@@ -76,21 +77,17 @@ class Batch:
     def _directed(
         self,
         own: Conditioning,
-        shared: Conditioning,
+        away: Conditioning,
         target: Conditioning,
         alphas: Sequence[float],
     ) -> sampling.Predictor:
         """Return what is predicted where nothing holds the edits to their inputs."""
         settings, weight = self.settings, torch.tensor(alphas, dtype=torch.float64)
         if settings.direction == "interpolate":
-            away = self.model.encode_prompt(settings.negative)
             return sampling.interpolated(self.model, away, own, target, weight, settings.guidance)
         strength = weight * settings.guidance
-        if settings.negative:
-            away = self.model.encode_prompt(settings.negative)
-            return sampling.guided(self.model, own, away, target, strength)
-        release = _RELEASE * weight.clamp(0, 1)
-        return sampling.guided(self.model, own, shared, target, strength, release)
+        release = 0.0 if settings.negative else _RELEASE * weight.clamp(0, 1)
+        return sampling.guided(self.model, own, away, target, strength, release)
 
     def _own(self) -> Conditioning:
         """Return the optimised conditionings, one for each row."""
@@ -105,6 +102,13 @@ class Batch:
         encoded = iter(self.model.encode_prompt(*parts).rows())
         rows = zip(own.rows(), self.shared, strict=True)
         return concatenate([row if part is None else next(encoded) for row, part in rows])
+
+    def _away(self, shared: Conditioning) -> Conditioning:
+        """Return what predictions are pushed away from: the negative prompt, where there is one."""
+        settings = self.settings
+        if settings.negative or settings.direction == "interpolate":
+            return self.model.encode_prompt(settings.negative)
+        return shared
 
     def _target(self) -> Conditioning:
         """Return the targets' conditionings, one for each row; the same prompt is encoded once."""

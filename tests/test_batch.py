@@ -1,6 +1,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -70,6 +71,22 @@ def test_a_batch_equals_its_edits_one_by_one(
         assert difference(alone.image, edit.image) <= 1
         assert alone.record() == edit.record()
     assert difference(together[0].image, together[2].image) > 8
+
+
+@pytest.mark.parametrize("direction", ["guided", "interpolate"])
+def test_each_prompt_of_a_batch_is_encoded_once(
+    direction: Direction, editor: Editor, adapter: Fitted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The text encoder may have to be fetched to the device for it, so nothing is asked twice."""
+    model, asked = editor("sd1").model, requests([adapter("sd1")] * 3)
+    spy = Mock(wraps=model.encode_prompt)
+    monkeypatch.setattr(model, "encode_prompt", spy)
+    settings = replace(QUICK, direction=direction, negative="blue")
+
+    editor("sd1").edit_batch(asked, settings=settings)
+
+    seen = [text for call in spy.call_args_list for text in call.args]
+    assert ["a cat", "a dog", "a horse", "blue"] == sorted(seen)
 
 
 def test_a_row_does_not_depend_on_the_others(editor: Editor, adapter: Fitted) -> None:
