@@ -3,11 +3,13 @@
 It is the caption of an image that has none, and where an edit starts if the caption says more.
 """
 
-import re
 import time
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from difflib import SequenceMatcher
+from itertools import combinations
+from string import punctuation
 
 import torch
 
@@ -33,51 +35,73 @@ _AT_ONCE = 32
 """Prompts that are encoded together: the text encoder is fetched to the device for them, and sent
 back; the embeddings of all prompts at once would take memory that no plan has counted."""
 
-_REPLACED = 3
-"""Words of a caption that one change replaces at the most, such as "in a meadow" by "at sunset"."""
-
 _AS_GOOD = 0.1
 """Share of what the likeliest part gains over the target that a longer one may fall short."""
 
 
-def shared_parts(prompt: str) -> list[str]:
-    """Return what is left of a prompt without a run of its words, the empty caption included.
+def shared_parts(prompt: str, caption: str = "") -> list[str]:
+    """Return what is left of a prompt without a run of words, some of them new to a caption.
 
-    A run is at most four words long, unless it begins or ends the prompt. Of a prompt of more than
-    forty words, pieces of two or more take the place of words.
+    A run is at most four words long, unless it begins or ends the prompt, and takes at most three
+    with it that the caption has. Of a prompt of more than forty words, pieces of two or more take
+    the place of words.
 
     Args:
         prompt: One prompt.
+        caption: What is known to be true of an image. If it is empty, every word is new, and the
+            empty caption is one of the parts.
     """
-    words = prompt.split()
+    words, new = prompt.split(), _new_words(prompt, caption)
     size = -(-len(words) // _MOST_WORDS)
-    words = [" ".join(words[start : start + size]) for start in range(0, len(words), size)]
-    runs = (
-        (start, end)
-        for start in range(len(words))
-        for end in range(start + 1, len(words) + 1)
-        if end - start <= _RUN or start == 0 or end == len(words)
-    )
+    longest = _RUN * size
+
+    def may_go(start: int, end: int) -> bool:
+        run = new[start:end]
+        short = len(run) <= longest or start == 0 or end >= len(words)
+        return any(run) and short and run.count(False) < longest
+
+    edges = range(0, len(words) + size, size)
+    runs = ((start, end) for start, end in combinations(edges, 2) if may_go(start, end))
     parts = (" ".join(words[:start] + words[end:]).strip(" ,;.") for start, end in runs)
     return list(dict.fromkeys(parts))
 
 
 def says_more(caption: str, target: str) -> bool:
-    """Return whether a caption says something that a target is silent about.
+    """Return whether a caption says something that a target, which asks for more, is silent about.
 
     Nobody who asks for "a girl with a flower" wants the cat ears gone that the caption names, but
-    the difference between the two prompts is about both.
+    the difference between the two prompts is about both. A target without a new word can only mean
+    what it leaves out.
 
     Args:
         caption: What is true of an image.
         target: Prompt of the edited image.
     """
-    said, asked = (Counter(re.findall(r"[\w'-]+", text.lower())) for text in (caption, target))
-    return (said - asked).total() > _REPLACED
+    said, asked = Counter(_words(caption)), Counter(_words(target))
+    return bool(said - asked and asked - said)
+
+
+def _words(text: str) -> list[str]:
+    """Return the words of a text, in lower case and without punctuation around them."""
+    return [word.strip(punctuation).lower() for word in text.split()]
+
+
+def _new_words(prompt: str, caption: str) -> list[bool]:
+    """Return for each word of a prompt whether a caption lacks it there."""
+    said, words = _words(caption), _words(prompt)
+    new = [True] * len(words)
+    for same in SequenceMatcher(None, said, words, autojunk=False).get_matching_blocks():
+        new[same.b : same.b + same.size] = [False] * same.size
+    return new
 
 
 def find(
-    model: LatentModel, latents: torch.Tensor, target: str, seed: int, on_progress: OnProgress
+    model: LatentModel,
+    latents: torch.Tensor,
+    target: str,
+    caption: str,
+    seed: int,
+    on_progress: OnProgress,
 ) -> str:
     """Return the part of a target prompt that is true of an image before it is edited.
 
@@ -88,12 +112,13 @@ def find(
         model: The model, with no adapter in it, since that would know the image by heart.
         latents: Latents of the image, shape (1, C, h, w).
         target: Prompt of the edited image.
+        caption: What is known to be true of the image; it may be empty.
         seed: Seed of the noises.
         on_progress: Called after each prompt that was tried.
 
     Source: Li et al. 2023 (Diffusion Classifier), arXiv 2303.16203, equation 5: the likelihood.
     """
-    parts = shared_parts(target)
+    parts = shared_parts(target, caption)
     with warnings.catch_warnings():
         # Of a target that is too long, the edit will say so, once.
         warnings.simplefilter("ignore", ImagicWarning)

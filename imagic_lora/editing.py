@@ -3,9 +3,9 @@
 It knows adapters and settings; of models only that they encode prompts and predict.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from operator import itemgetter
 
 import torch
@@ -15,11 +15,6 @@ from imagic_lora.conditioning import Conditioning, concatenate
 from imagic_lora.models import LatentModel
 from imagic_lora.request import EditRequest
 from imagic_lora.settings import EditSettings
-
-_RELEASE = 0.5
-"""Share of what the caption says and the target does not that is let go of, from alpha 1 on. With
-none of it an old background shines through a new one; with all of it, nothing that is not named
-stays."""
 
 
 @dataclass(frozen=True)
@@ -56,22 +51,21 @@ class Batch:
 
     def predictor(self) -> sampling.Predictor:
         """Return what is predicted at each step."""
-        own, target = self._own(), self._target()
+        settings, start, own, target = self.settings, self.start(), self._own(), self._target()
         shared = self._shared(own)
         away = self._away(shared)
-        alphas = [request.alpha for request in self.requests]
-        predictor = self._directed(own, away, target, alphas)
-        start = self.start()
+        latents = start.latents.to(own.tokens.device)
+        change = cache(partial(focus.change_map, self.model, latents, shared, target, self.seeds))
+        alphas = torch.tensor([request.alpha for request in self.requests], dtype=torch.float64)
+        predictor = self._directed(own, away, target, alphas, change)
         if start.pure:
             return predictor
-        device = own.tokens.device
-        way = trail.Trail(self.model.objective, start.latents.to(device), start.noise().to(device))
-        if self.settings.fidelity:
-            still = self._directed(own, away, target, [0.0] * len(alphas))
-            predictor = trail.faithful(predictor, still, way, self.settings.fidelity)
-        if self.settings.focus or self.mask is not None:
-            free = partial(self._free, way.latents, shared, target)
-            predictor = trail.masked(predictor, way, free)
+        way = trail.Trail(self.model.objective, latents, start.noise().to(latents.device))
+        if settings.fidelity:
+            still = self._directed(own, away, target, torch.zeros_like(alphas), change)
+            predictor = trail.faithful(predictor, still, way, settings.fidelity)
+        if settings.focus or self.mask is not None:
+            predictor = trail.masked(predictor, way, partial(self._free, latents, change))
         return predictor
 
     def _directed(
@@ -79,15 +73,22 @@ class Batch:
         own: Conditioning,
         away: Conditioning,
         target: Conditioning,
-        alphas: Sequence[float],
+        alphas: torch.Tensor,
+        change: Callable[[], torch.Tensor],
     ) -> sampling.Predictor:
         """Return what is predicted where nothing holds the edits to their inputs."""
-        settings, weight = self.settings, torch.tensor(alphas, dtype=torch.float64)
+        settings = self.settings
         if settings.direction == "interpolate":
-            return sampling.interpolated(self.model, away, own, target, weight, settings.guidance)
-        strength = weight * settings.guidance
-        release = 0.0 if settings.negative else _RELEASE * weight.clamp(0, 1)
-        return sampling.guided(self.model, own, away, target, strength, release)
+            return sampling.interpolated(self.model, away, own, target, alphas, settings.guidance)
+
+        def release() -> torch.Tensor:
+            # Where the target asks for the most, what was there gives way, or an old background
+            # would shine through a new one. Elsewhere it stays, though the target is silent on it.
+            return change() * alphas.clamp(0, 1).to(change()).view(-1, 1, 1, 1)
+
+        strength = alphas * settings.guidance
+        let_go = None if settings.negative else release
+        return sampling.guided(self.model, own, away, target, strength, let_go)
 
     def _own(self) -> Conditioning:
         """Return the optimised conditionings, one for each row."""
@@ -117,14 +118,11 @@ class Batch:
         rows = [once.index(target) for target in targets]
         return self.model.encode_prompt(*once).map(itemgetter(rows))
 
-    def _free(
-        self, latents: torch.Tensor, shared: Conditioning, target: Conditioning
-    ) -> torch.Tensor:
+    def _free(self, latents: torch.Tensor, change: Callable[[], torch.Tensor]) -> torch.Tensor:
         """Return where the edits may change the pictures, shape (B, 1, h, w)."""
         found = torch.ones_like(latents[:, :1])
         if self.settings.focus:
-            change = focus.change_map(self.model, latents, shared, target, self.seeds)
-            found = focus.focus_mask(change, self.settings.focus)
+            found = focus.focus_mask(change(), self.settings.focus)
             # At alpha 0 nothing is asked for, so where it would be asked for must not show.
             found[[request.alpha == 0 for request in self.requests]] = 1
         return found if self.mask is None else found * self.mask.to(found.device)

@@ -181,14 +181,14 @@ class ImagicEditor:
         picture = open_image(image)
         size = self.canvas(picture.size, None, None)
         latents = self.model.encode_image(to_pixels(picture, size))
-        return captions.find(self.model, latents, target.strip(), seed, on_progress)
+        return captions.find(self.model, latents, target.strip(), "", seed, on_progress)
 
     def _found_caption(
         self, latents: torch.Tensor, target: str, seed: int, on_progress: OnProgress
     ) -> str:
         """Return a caption from the target; the empty one where the search was stopped."""
         try:
-            return captions.find(self.model, latents, target, seed, on_progress)
+            return captions.find(self.model, latents, target, "", seed, on_progress)
         except StopFit:
             return ""
 
@@ -557,13 +557,14 @@ class ImagicEditor:
         It is found once for an adapter and a target, since a sweep asks for it again and again.
         """
         adapter, target = request.adapter, request.resolve_target()
+        source = adapter.record.source
         unused = settings.direction == "interpolate" or settings.negative or request.alpha == 0
-        if unused or not captions.says_more(adapter.record.source, target):
+        if unused or not captions.says_more(source, target):
             return None
         key = (adapter.sha256, target)
         if key not in self._shared_parts:
             latents = adapter.latents.to(self.plan.device, torch.float32)
-            found = captions.find(self.model, latents, target, 0, on_progress)
+            found = captions.find(self.model, latents, target, source, 0, on_progress)
             self._shared_parts[key] = found
         return self._shared_parts[key]
 

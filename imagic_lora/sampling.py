@@ -32,7 +32,7 @@ def guided(
     away: Conditioning,
     target: Conditioning,
     strength: float | torch.Tensor,
-    release: float | torch.Tensor = 0.0,
+    release: Callable[[], torch.Tensor] | None = None,
 ) -> Predictor:
     """Predict the reconstruction plus `strength` times the difference that the target makes.
 
@@ -47,14 +47,12 @@ def guided(
         away: Conditioning that the difference starts at, batch 1 or one for each row.
         target: Conditioning that the difference ends at, batch 1 or one for each row.
         strength: Any real number, or one for each row, shape (B,).
-        release: Share of what only `own` says that is let go of, or one for each row. It may stand
-            in the way: a target "in the snow" does not say that a caption's "at sunset" has to go.
+        release: Returns the share of what only `own` says that is let go of, from 0 to 1, shape
+            (B, 1, h, w); called when a prediction is made. What `own` says may stand in the way: a
+            target "in the snow" does not say that a caption's "at sunset" has to go.
     """
-    device = own.tokens.device
-    weight, let_go = (
-        torch.as_tensor(share, dtype=torch.float32, device=device).view(-1, 1, 1, 1)
-        for share in (strength, release)
-    )
+    weight = torch.as_tensor(strength, dtype=torch.float32, device=own.tokens.device)
+    weight = weight.view(-1, 1, 1, 1)
     if not weight.any():
         return lambda x_t, t: model.predict(x_t, t, own.repeat(len(x_t)))
     if away is own:
@@ -64,7 +62,8 @@ def guided(
         # Not all three in one batch: two are as many as a memory plan has counted.
         at_own = model.predict(x_t, t, own.repeat(len(x_t)))
         at_away, at_target = _predict_all(model, x_t, t, away, target)
-        return at_own + let_go * (at_away - at_own) + weight * (at_target - at_away)
+        kept = torch.lerp(at_own, at_away, release()) if release else at_own
+        return kept + weight * (at_target - at_away)
 
     return predict
 

@@ -234,32 +234,31 @@ class OtherDifference(_UsualFit):
         own: Conditioning,
         away: Conditioning,
         target: Conditioning,
-        *shares: torch.Tensor,
+        *shares: Any,
     ) -> sampling.Predictor:
         """Stand in for the product's guided predictions.
 
         Sources: Zhang et al. 2022 (SINE), arXiv 2212.04489, section 3.2; Sadat et al. 2024,
         arXiv 2410.02416, section 4.
         """
-        strength, *release = shares
-        still = _GUIDED(model, own, away, target, 0)
-        if not strength.any():
-            return still
-        asked = _GUIDED(model, own, away, target, 1, *release)
-        caption = model.encode_prompt(case.source)
+        whole, strength = _GUIDED(model, own, away, target, *shares), float(shares[0])
+        if not strength:
+            return whole
+        still, asked = (_GUIDED(model, own, away, target, share) for share in (0, 1))
+        start = model.encode_prompt(case.source) if away is own else away
 
         def predict(x_t: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
             at_own = still(x_t, t)
-            difference = asked(x_t, t) - at_own
+            difference = found = asked(x_t, t) - at_own
             if self.base:
                 with bench.editor._slots.holding((), x_t.device):
-                    base = model.predict(x_t, t, target) - model.predict(x_t, t, caption)
-                difference = torch.lerp(difference, base, self.base)
+                    base = model.predict(x_t, t, target) - model.predict(x_t, t, start)
+                found = torch.lerp(found, base, self.base)
             if self.orthogonal:
                 picture = _picture(model, x_t, t, at_own)
-                along = (difference * picture).sum() / picture.square().sum()
-                difference = difference - along * picture
-            return at_own + strength.item() * difference
+                along = (found * picture).sum() / picture.square().sum()
+                found = found - along * picture
+            return whole(x_t, t) + strength * (found - difference)
 
         return predict
 
