@@ -55,17 +55,19 @@ class Batch:
         shared = self._shared(own)
         away = self._away(shared)
         latents = start.latents.to(own.tokens.device)
-        change = cache(partial(focus.change_map, self.model, latents, shared, target, self.seeds))
+        differ = partial(focus.differences, self.model, latents, shared, seeds=self.seeds)
+        asked = cache(partial(differ, target))
+        release = cache(lambda: focus.asked_share(asked(), differ(own)))
         alphas = torch.tensor([request.alpha for request in self.requests], dtype=torch.float64)
-        predictor = self._directed(own, away, target, alphas, change)
+        predictor = self._directed(own, away, target, alphas, release)
         if start.pure:
             return predictor
         way = trail.Trail(self.model.objective, latents, start.noise().to(latents.device))
         if settings.fidelity:
-            still = self._directed(own, away, target, torch.zeros_like(alphas), change)
+            still = self._directed(own, away, target, torch.zeros_like(alphas), release)
             predictor = trail.faithful(predictor, still, way, settings.fidelity)
         if settings.focus or self.mask is not None:
-            predictor = trail.masked(predictor, way, partial(self._free, latents, change))
+            predictor = trail.masked(predictor, way, partial(self._free, latents, asked))
         return predictor
 
     def _directed(
@@ -74,21 +76,20 @@ class Batch:
         away: Conditioning,
         target: Conditioning,
         alphas: torch.Tensor,
-        change: Callable[[], torch.Tensor],
+        release: Callable[[], torch.Tensor],
     ) -> sampling.Predictor:
         """Return what is predicted where nothing holds the edits to their inputs."""
         settings = self.settings
         if settings.direction == "interpolate":
             return sampling.interpolated(self.model, away, own, target, alphas, settings.guidance)
 
-        def release() -> torch.Tensor:
-            # Where the target asks for the most, what was there gives way, or an old background
-            # would shine through a new one. Elsewhere it stays, though the target is silent on it.
-            return change() * alphas.clamp(0, 1).to(change()).view(-1, 1, 1, 1)
+        def let_go() -> torch.Tensor:
+            return release() * alphas.clamp(0, 1).to(release()).view(-1, 1, 1, 1)
 
         strength = alphas * settings.guidance
-        let_go = None if settings.negative else release
-        return sampling.guided(self.model, own, away, target, strength, let_go)
+        return sampling.guided(
+            self.model, own, away, target, strength, None if settings.negative else let_go
+        )
 
     def _own(self) -> Conditioning:
         """Return the optimised conditionings, one for each row."""
@@ -118,11 +119,11 @@ class Batch:
         rows = [once.index(target) for target in targets]
         return self.model.encode_prompt(*once).map(itemgetter(rows))
 
-    def _free(self, latents: torch.Tensor, change: Callable[[], torch.Tensor]) -> torch.Tensor:
+    def _free(self, latents: torch.Tensor, asked: Callable[[], torch.Tensor]) -> torch.Tensor:
         """Return where the edits may change the pictures, shape (B, 1, h, w)."""
         found = torch.ones_like(latents[:, :1])
         if self.settings.focus:
-            found = focus.focus_mask(change(), self.settings.focus)
+            found = focus.focus_mask(focus.change_map(asked()), self.settings.focus)
             # At alpha 0 nothing is asked for, so where it would be asked for must not show.
             found[[request.alpha == 0 for request in self.requests]] = 1
         return found if self.mask is None else found * self.mask.to(found.device)

@@ -23,24 +23,24 @@ _FAINT, _PLAIN = 0.15, 0.4
 
 
 @torch.no_grad()
-def change_map(
+def differences(
     model: LatentModel,
     latents: torch.Tensor,
     source: Conditioning,
     target: Conditioning,
     seeds: Sequence[int],
 ) -> torch.Tensor:
-    """Return how much the prediction changes at each place when the prompt does.
+    """Return how much predictions on the input change at each place when the prompt does.
 
     Args:
         model: The model.
         latents: Latents of the inputs, shape (B, C, h, w).
-        source: What reconstructs the inputs, batch B.
-        target: What describes the edits, batch B.
+        source: One prompt for each row, batch B.
+        target: The other, batch B.
         seeds: Seed of the noises of each row.
 
     Returns:
-        Differences as a share of each row's largest, shape (B, 1, h, w).
+        A map for each noised copy of the inputs, shape (looks, B, 1, h, w).
 
     Source: Couairon et al. 2022 (DiffEdit), arXiv 2210.11427, section 3.2, step 1.
     """
@@ -48,23 +48,59 @@ def change_map(
     low, high = (round(level * (objective.timesteps - 1)) for level in _LEVELS)
     generators = [generator(seed, "focus noise") for seed in seeds]
     both = concatenate([source, target])
-    total = torch.zeros_like(latents[:, :1])
+    found = []
     for level in torch.linspace(low, high, _LOOKS).long().tolist():
         noise = torch.cat([randn((1, *latents.shape[1:]), one) for one in generators])
         t = torch.full((len(latents),), level, device=latents.device)
         x_t = objective.add_noise(latents, noise.to(latents.device), t)
         predicted = model.predict(x_t.repeat(2, 1, 1, 1), t.repeat(2), both)
         at_source, at_target = predicted.chunk(2)
-        total += _scaled((at_target - at_source).abs().mean(dim=1, keepdim=True))
-    # Neighbours count too: latents are coarse, and an edit needs room at its edges.
-    smooth = torch.nn.functional.avg_pool2d(total, 3, 1, 1, count_include_pad=False)
-    return _scaled(smooth)
+        found.append((at_target - at_source).abs().mean(dim=1, keepdim=True))
+    return torch.stack(found)
+
+
+def change_map(asked: torch.Tensor) -> torch.Tensor:
+    """Return how much a target asks for a change at each place, as a share of each row's largest.
+
+    Args:
+        asked: Result of `differences` between what reconstructs the inputs and the targets.
+
+    Returns:
+        Shares from 0 to 1, shape (B, 1, h, w).
+    """
+    return _scaled(_smooth(_scaled(asked).sum(dim=0)))
+
+
+def asked_share(asked: torch.Tensor, said: torch.Tensor) -> torch.Tensor:
+    """Return how much of what prompts change at each place is asked for by the target.
+
+    A target "in the snow" does not say that a caption's "at sunset" has to go, nor that its "cat
+    ears" may stay. But it asks for most where the sky is, and the ears are mostly the caption's.
+
+    Args:
+        asked: Result of `differences` between what caption and target share, and the target.
+        said: The same between what they share and the caption.
+
+    Returns:
+        Shares from 0 to 1, shape (B, 1, h, w); 1 where the caption says nothing more.
+    """
+    asked, said = _smooth(asked.sum(dim=0)), _smooth(said.sum(dim=0))
+    return 1 - said / _divisor(asked + said)
+
+
+def _smooth(maps: torch.Tensor) -> torch.Tensor:
+    """Return maps in which neighbours count too: latents are coarse, and edits need room."""
+    return torch.nn.functional.avg_pool2d(maps, 3, 1, 1, count_include_pad=False)
 
 
 def _scaled(maps: torch.Tensor) -> torch.Tensor:
     """Return maps as shares of the largest value of each; a map of zeros stays."""
-    largest = maps.amax(dim=(1, 2, 3), keepdim=True)
-    return maps / largest.clamp(min=torch.finfo(maps.dtype).tiny)
+    return maps / _divisor(maps.amax(dim=(-3, -2, -1), keepdim=True))
+
+
+def _divisor(values: torch.Tensor) -> torch.Tensor:
+    """Return values, none of them zero."""
+    return values.clamp(min=torch.finfo(values.dtype).tiny)
 
 
 def focus_mask(change: torch.Tensor, focus: float) -> torch.Tensor:

@@ -6,7 +6,7 @@ import torch
 from imagic_lora import Adapter, EditRequest, EditSettings, ImagicEditor, sampling
 from imagic_lora.conditioning import Conditioning, concatenate
 from imagic_lora.editing import Batch
-from imagic_lora.focus import change_map, focus_mask
+from imagic_lora.focus import asked_share, change_map, differences, focus_mask
 from imagic_lora.progress import ignore
 from imagic_lora.seeding import generator, randn
 from tests.tiny import Kind
@@ -41,7 +41,7 @@ def test_a_change_is_found_where_the_prediction_follows_the_prompt(editor: Edito
     model = LeftHalf(editor("sd1").model)
     source, target = (Conditioning(torch.full((1, 4, 8), value)) for value in (0.0, 1.0))
 
-    change = change_map(model, latents(0), source, target, [0])  # type: ignore[arg-type]
+    change = change_map(differences(model, latents(0), source, target, [0]))  # type: ignore[arg-type]
 
     assert change.shape == (1, 1, 16, 16)
     torch.testing.assert_close(change[..., :7], torch.ones(1, 1, 16, 7))
@@ -54,10 +54,10 @@ def test_each_row_has_a_map_of_its_own(editor: Editor) -> None:
     own, cat, dog = (model.encode_prompt(text) for text in ("a house", "a cat", "a dog"))
 
     alone = [
-        change_map(model, latents(0), own, cat, [3]),
-        change_map(model, latents(1), own, dog, [4]),
+        change_map(differences(model, latents(0), own, cat, [3])),
+        change_map(differences(model, latents(1), own, dog, [4])),
     ]
-    both = change_map(
+    both = differences(
         model,
         torch.cat([latents(0), latents(1)]),
         concatenate([own, own]),
@@ -65,14 +65,32 @@ def test_each_row_has_a_map_of_its_own(editor: Editor) -> None:
         [3, 4],
     )
 
-    torch.testing.assert_close(both, torch.cat(alone), rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(change_map(both), torch.cat(alone), rtol=1e-3, atol=1e-4)
 
 
 def test_without_a_change_nothing_is_asked_for(editor: Editor) -> None:
     """Where source and target are the same, the map is zero, not a division by it."""
     own = editor("sd1").model.encode_prompt("a house")
 
-    assert not change_map(editor("sd1").model, latents(0), own, own, [0]).any()
+    none = differences(editor("sd1").model, latents(0), own, own, [0])
+
+    assert not change_map(none).any()
+    assert (asked_share(none, none) == 1).all()
+
+
+def test_what_was_said_gives_way_where_more_is_asked_for() -> None:
+    """The share rises with what is asked for against what was said, whatever their scale."""
+    asked, said = torch.zeros(3, 1, 1, 16, 16), torch.zeros(3, 1, 1, 16, 16)
+    asked[..., :8] = 0.03
+    said[..., :4], said[..., 12:] = 0.01, 0.5
+
+    share = asked_share(asked, said)
+
+    assert share.shape == (1, 1, 16, 16)
+    torch.testing.assert_close(share[..., :3], torch.full((1, 1, 16, 3), 0.75))
+    assert (share[..., 5:11] == 1).all()
+    assert share[..., 13:].abs().max() < 1e-6
+    torch.testing.assert_close(asked_share(1e3 * asked, 1e3 * said), share)
 
 
 @pytest.mark.parametrize("focus", [0.0, 0.5, 1.0, 2.0])
