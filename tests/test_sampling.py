@@ -47,6 +47,10 @@ def plain(folder: Callable[[Kind], Path], adapter: Fitted, tmp_path: Path) -> Ca
     return pipeline
 
 
+MORE = "a dog and a cat"
+"""A target that repeats the caption of the adapters, so that edits start at what they fitted."""
+
+
 def noise(seed: int) -> torch.Tensor:
     """Return the noise that a seed starts from."""
     return randn((1, 4, 16, 16), generator(seed, "sample noise"))
@@ -91,7 +95,7 @@ def test_guided_edit_is_guidance_away_from_the_own_embedding(
 ) -> None:
     """A guided edit is the plain pipeline with the optimised embedding as the negative one."""
     fitted, model = adapter(kind), editor(kind).model
-    own, target = fitted.conditioning.to("cpu", torch.float32), model.encode_prompt("a cat")
+    own, target = fitted.conditioning.to("cpu", torch.float32), model.encode_prompt(MORE)
     pipeline_class = StableDiffusionXLPipeline if kind == "sdxl" else StableDiffusionPipeline
     pooled = {}
     if kind == "sdxl":
@@ -110,7 +114,7 @@ def test_guided_edit_is_guidance_away_from_the_own_embedding(
     ).images
     settings = EditSettings(fidelity=0, focus=0, guidance=3, steps=5, seed=7)
 
-    edit = editor(kind).edit(fitted, alpha=0.8, settings=settings)
+    edit = editor(kind).edit(fitted, alpha=0.8, target=MORE, settings=settings)
 
     assert_same_pixels(theirs, edit.image)
 
@@ -129,7 +133,7 @@ def test_a_noised_start_equals_plain_diffusers(
     fitted, model = adapter("sd1"), editor("sd1").model
     pipeline = plain("sd1", StableDiffusionImg2ImgPipeline)
     pipeline.scheduler = model.scheduler(scheduler)
-    target = model.encode_prompt("a cat")
+    target = model.encode_prompt(MORE)
     settings = EditSettings(
         fidelity=0,
         focus=0,
@@ -139,7 +143,7 @@ def test_a_noised_start_equals_plain_diffusers(
         seed=7,
         scheduler=scheduler,
     )
-    edit = editor("sd1").edit(fitted, settings=settings)
+    edit = editor("sd1").edit(fitted, target=MORE, settings=settings)
     if strength == 0:  # diffusers refuses to do nothing
         expected = model.decode(fitted.latents.float())
         assert_same_pixels(expected / 2 + 0.5, edit.image)
