@@ -60,7 +60,8 @@ class ImagicEditor:
         self.model = model
         self.plan = plan
         self._slots = Slots(model.denoiser)
-        self._shared_parts: dict[tuple[str, str], str] = {}
+        self._shared_parts: dict[tuple[bytes, str, str], str] = {}
+        self._last_batch: tuple[tuple[object, ...], editing.Batch] | None = None
 
     @classmethod
     def from_pretrained(
@@ -528,11 +529,11 @@ class ImagicEditor:
         latents = self._start_latents(requests, settings)
         free = None if mask is None else self._mask(mask, requests[0].adapter, latents)
         shared = [self._shared(request, settings, on_progress) for request in requests]
-        batch = editing.Batch(self.model, requests, settings, latents, shared, free)
-        predictor, start = batch.predictor(), batch.start()
+        batch = self._batch(requests, settings, latents, shared, free)
+        predictor = batch.predictor([request.alpha for request in requests])
         weights = [request.adapter.lora for request in requests]
         with self._slots.holding(weights, self.plan.device):
-            images = self._denoise(predictor, start, settings, on_progress)
+            images = self._denoise(predictor, batch.start, settings, on_progress)
         levers = self._levers()
         return [
             Edit(
@@ -549,19 +550,41 @@ class ImagicEditor:
             )
         ]
 
+    def _batch(
+        self,
+        requests: Sequence[EditRequest],
+        settings: EditSettings,
+        latents: torch.Tensor,
+        shared: Sequence[str | None],
+        mask: torch.Tensor | None,
+    ) -> editing.Batch:
+        """Return the batch of some edits; the last one, if they differ from it in alpha alone."""
+        adapters = [request.adapter for request in requests]
+        targets = [request.resolve_target() for request in requests]
+        seeds = tuple(settings.seed if r.seed is None else r.seed for r in requests)
+        held = None if mask is None else mask.numpy().tobytes()
+        digests = [adapter.sha256 for adapter in adapters]
+        key = (digests, targets, seeds, settings, *shared, held, self.model.plan)
+        if self._last_batch is None or self._last_batch[0] != key:
+            batch = editing.Batch(
+                self.model, adapters, targets, seeds, settings, latents, shared, mask
+            )
+            self._last_batch = key, batch
+        return self._last_batch[1]
+
     def _shared(
         self, request: EditRequest, settings: EditSettings, on_progress: OnProgress
     ) -> str | None:
         """Return what an edit's target shares with its input; None where the fit's caption is that.
 
-        It is found once for an adapter and a target, since a sweep asks for it again and again.
+        It is found once for an input, its caption and a target, whatever else changes.
         """
         adapter, target = request.adapter, request.resolve_target()
         source = adapter.record.source
         unused = settings.direction == "interpolate" or settings.negative or request.alpha == 0
         if unused or not captions.says_more(source, target):
             return None
-        key = (adapter.sha256, target)
+        key = (adapter.latents.numpy().tobytes(), source, target)
         if key not in self._shared_parts:
             latents = adapter.latents.to(self.plan.device, torch.float32)
             found = captions.find(self.model, latents, target, source, 0, on_progress)

@@ -12,6 +12,9 @@ import torch
 from imagic_lora.objective import Objective
 from imagic_lora.sampling import Predictor
 
+Missed = Callable[[torch.Tensor], torch.Tensor]
+"""From timesteps t (B,), all the same, to an error of predictions there, shape (B, C, h, w)."""
+
 
 @dataclass(frozen=True)
 class Trail:
@@ -41,30 +44,41 @@ def _whole(t: torch.Tensor) -> torch.Tensor:
     return t.round().long()
 
 
-def faithful(
-    predictor: Predictor, reconstruction: Predictor, trail: Trail, fidelity: float
-) -> Predictor:
+def missed(reconstruction: Predictor, trail: Trail) -> Missed:
+    """Return a function that tells what a reconstruction misses of the input at a timestep.
+
+    The noise is chosen by us, so it is known at every step, not estimated, and the same for every
+    edit along the trail: it is found once for each timestep.
+
+    Args:
+        reconstruction: What is predicted at alpha 0.
+        trail: Where the input lies at each noise level.
+    """
+    known: dict[float, torch.Tensor] = {}
+
+    def find(t: torch.Tensor) -> torch.Tensor:
+        level = t[0].item()  # all rows are at the same timestep
+        if level not in known:
+            known[level] = trail.prediction(t) - reconstruction(trail.at(t), t)
+        return known[level]
+
+    return find
+
+
+def faithful(predictor: Predictor, missed: Missed, fidelity: float) -> Predictor:
     """Add to an edit's prediction what the reconstruction misses of the input.
 
-    The noise is chosen by us, so the error of the reconstruction on the input itself is known at
-    every step, not estimated. With all of it added, a prediction that changes nothing ends in the
-    input exactly, however little the adapter has learned; where the edit changes something, the
-    model goes its own way.
+    With all of it added, a prediction that changes nothing ends in the input exactly, however
+    little the adapter has learned; where the edit changes something, the model goes its own way.
 
     Args:
         predictor: The edit.
-        reconstruction: The same at alpha 0.
-        trail: Where the input lies at each noise level.
+        missed: What the reconstruction misses at each timestep.
         fidelity: Share of the error that is added, 0 to 1.
 
     Source: Xu et al. 2023 (InfEdit), arXiv 2312.04965, section 3; Ju et al. 2023, arXiv 2310.01506.
     """
-
-    def predict(x_t: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
-        missed = trail.prediction(t) - reconstruction(trail.at(t), t)
-        return predictor(x_t, t) + fidelity * missed
-
-    return predict
+    return lambda x_t, t: predictor(x_t, t) + fidelity * missed(t)
 
 
 def masked(predictor: Predictor, trail: Trail, find_mask: Callable[[], torch.Tensor]) -> Predictor:

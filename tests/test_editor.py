@@ -1,6 +1,8 @@
 import json
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -135,6 +137,30 @@ def test_a_sweep_yields_every_alpha_for_every_seed(editor: Editor, adapter: Fitt
     ]
     single = editor("sd1").edit(fitted, alpha=1.5, settings=EditSettings(steps=3, seed=4))
     assert single.image.tobytes() == rest[-1].image.tobytes()
+
+
+def test_edits_that_differ_in_alpha_share_what_does_not(
+    editor: Editor, adapter: Fitted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the second edit of a sweep on, each step takes a prediction; the pictures are the same.
+
+    The predictions at caption and target are made as one; the first edit also looks where they
+    differ, and what its reconstruction misses at each step.
+    """
+    model, fitted, target = editor("sd1").model, adapter("sd1"), "a dog and a cat"
+    counted, spy = [0], Mock(wraps=model.predict)
+    monkeypatch.setattr(model, "predict", spy)
+    edits = []
+
+    for edit in editor("sd1").sweep(fitted, alphas=(1, 2, 3), target=target, settings=QUICK):
+        edits.append(edit.image.tobytes())
+        counted.append(spy.call_count)
+
+    first, *others = (after - before for before, after in pairwise(counted))
+    assert [QUICK.steps] * 2 == others
+    assert first > 2 * QUICK.steps
+    alone = ImagicEditor(model, editor("sd1").plan)
+    assert edits[-1] == alone.edit(fitted, alpha=3, target=target, settings=QUICK).image.tobytes()
 
 
 def test_a_sweep_keeps_to_a_mask(editor: Editor, adapter: Fitted) -> None:

@@ -3,7 +3,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from imagic_lora import Adapter, EditRequest, EditSettings, ImagicEditor, sampling
+from imagic_lora import Adapter, EditSettings, ImagicEditor, sampling
 from imagic_lora.conditioning import Conditioning, concatenate
 from imagic_lora.editing import Batch
 from imagic_lora.focus import asked_share, change_map, differences, focus_mask
@@ -110,12 +110,12 @@ def test_focus_holds_an_edit_to_a_part(editor: Editor, adapter: Fitted) -> None:
     """With focus, fewer latents are far from the input's than without."""
     model, plan, fitted = editor("sd1").model, editor("sd1").plan, adapter("sd1")
     x_0 = fitted.latents.float()
-    requests = [EditRequest(adapter=fitted, target="a cat")]
 
     def change(focus: float) -> torch.Tensor:
-        batch = Batch(model, requests, EditSettings(focus=focus, guidance=8), x_0, [None])
+        settings = EditSettings(focus=focus, guidance=8)
+        batch = Batch(model, [fitted], ["a cat"], (0,), settings, x_0, [None])
         found = sampling.denoise(
-            model, plan, model.scheduler("dpm++"), batch.predictor(), batch.start(), 6, ignore
+            model, plan, model.scheduler("dpm++"), batch.predictor([1.0]), batch.start, 6, ignore
         )
         return (found - x_0).abs()
 

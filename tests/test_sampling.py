@@ -13,7 +13,6 @@ from diffusers import (
 
 from imagic_lora import (
     Adapter,
-    EditRequest,
     EditSettings,
     ImagicEditor,
     SamplingError,
@@ -231,7 +230,8 @@ def test_fidelity_adds_the_known_error(editor: Editor) -> None:
 
     with torch.no_grad():
         half, full = (
-            trail.faithful(plain, plain, way, share)(way.at(t), t) for share in (0.5, 1.0)
+            trail.faithful(plain, trail.missed(plain, way), share)(way.at(t), t)
+            for share in (0.5, 1.0)
         )
         expected = (plain(way.at(t), t) + e) / 2
 
@@ -279,19 +279,11 @@ def test_alpha_is_continuous(direction: Direction, editor: Editor, adapter: Fitt
     settings = EditSettings(direction=direction, steps=3)
     model, fitted = editor("sd1").model, adapter("sd1")
     x_t, t = noise(0), torch.tensor([500])
+    batch = Batch(model, [fitted], ["a cat"], (0,), settings, fitted.latents.float(), [None])
 
     for alpha in (-0.5, -1e-3, 0.0, 0.5, 1.0, 1.5):
         with torch.no_grad():
-            here, there = (
-                Batch(
-                    model,
-                    [EditRequest(adapter=fitted, alpha=a)],
-                    settings,
-                    fitted.latents.float(),
-                    [None],
-                ).predictor()(x_t, t)
-                for a in (alpha, alpha + 1e-3)
-            )
+            here, there = (batch.predictor([a])(x_t, t) for a in (alpha, alpha + 1e-3))
         assert (here - there).abs().max() < 0.02
 
 
