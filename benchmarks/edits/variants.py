@@ -145,6 +145,11 @@ def _usual(bench: Bench, case: Case, fitting: FitSettings) -> Adapter:
     return ImagicLora(fitting=fitting).prepare(bench, case)
 
 
+def _nothing_found(bench: Bench) -> Any:
+    """Keep what the product has found for its edits from those of a variant, and the reverse."""
+    return mock.patch.object(bench.editor, "_last_batch", None)
+
+
 class _UsualFit(ImagicLora):
     """Fits as the product does; what differs comes after."""
 
@@ -205,7 +210,7 @@ class SomeLevels(_UsualFit):
             with bench.editor._slots.holding((), x_t.device):
                 return predict(x_t, t, prompt)
 
-        with mock.patch.object(model, "predict", switched):
+        with _nothing_found(bench), mock.patch.object(model, "predict", switched):
             return super().edit(bench, case, prepared, strength)
 
 
@@ -223,7 +228,8 @@ class OtherDifference(_UsualFit):
 
     def edit(self, bench: Bench, case: Case, prepared: Adapter, strength: float) -> Image.Image:
         """Edit towards the case's target."""
-        with mock.patch.object(sampling, "guided", partial(self._guided, bench, case)):
+        guided = partial(self._guided, bench, case)
+        with _nothing_found(bench), mock.patch.object(sampling, "guided", guided):
             return super().edit(bench, case, prepared, strength)
 
     def _guided(
