@@ -2,14 +2,15 @@
 
 Every portrait of the `report` split is edited by five prompts of different kinds. Where no caption
 is given, a fit's own is found in the prompt that it is made for: the one fit has that of the first
-prompt, whatever it is edited towards. Where all of the picture is in its caption, most prompts are
-silent about most of it. Can be stopped and taken up again. Writes benchmarks/results/reuse.json.
+prompt, whatever it is edited towards. Where hair and ears, or all of the picture, are in its
+caption, most prompts are silent about most of that. Can be stopped and taken up again. Writes benchmarks/results/reuse.json.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 from unittest import mock
 
@@ -20,8 +21,9 @@ from benchmarks.edits.methods.imagic import Found, ImagicLora
 from benchmarks.edits.runner import BUILD, Run
 from benchmarks.edits.tuning import rate_each
 from benchmarks.environment import describe, write_result
-from benchmarks.world.captions import full_caption
+from benchmarks.world.captions import caption_naming
 from benchmarks.world.drawing import draw
+from benchmarks.world.portrait import ATTRIBUTES
 from imagic_lora import captions
 
 if TYPE_CHECKING:
@@ -45,29 +47,40 @@ class FoundOnce(Found):
         return bench.editor.fit(draw(case.portrait), target=first, settings=self.fitting)
 
 
-class AllSaid(ImagicLora):
-    """The product where the caption says all that the picture shows."""
+@dataclass(frozen=True)
+class Said(ImagicLora):
+    """The product where the caption names what it likes, whatever is asked for later.
+
+    Attributes:
+        named: The attributes that it names besides the subject.
+        kept: Whether an edit keeps those of them that the prompt is silent about; if not, it starts
+            at the caption, however little of it the prompt repeats.
+    """
+
+    named: tuple[str, ...] = tuple(ATTRIBUTES)
+    kept: bool = True
 
     def prepare(self, bench: Bench, case: Case) -> Adapter:
         """Fit the picture."""
-        caption = full_caption(case.portrait)
+        caption = caption_naming(case.portrait, self.named)
         return bench.editor.fit(draw(case.portrait), source=caption, settings=self.fitting)
-
-
-class FromCaption(AllSaid):
-    """The same, but every edit starts at the caption, however little of it the prompt repeats."""
 
     def edit(self, bench: Bench, case: Case, prepared: Adapter, strength: float) -> Image.Image:
         """Edit towards the case's target."""
-        with mock.patch.object(captions, "says_more", return_value=False):
+        kept = captions.says_more if self.kept else lambda *_: False
+        with mock.patch.object(captions, "says_more", kept):
             return super().edit(bench, case, prepared, strength)
 
+
+_HAIR_AND_EARS = ("hair", "ears")
 
 METHODS: Mapping[str, Method] = {
     "a fit for each": Found(),
     "one fit": FoundOnce(),
-    "one fit, everything in its caption": AllSaid(),
-    "the same, edits start at the caption": FromCaption(),
+    "one fit, hair and ears in its caption": Said(named=_HAIR_AND_EARS),
+    "hair and ears, edits start at the caption": Said(named=_HAIR_AND_EARS, kept=False),
+    "one fit, everything in its caption": Said(),
+    "everything, edits start at the caption": Said(kept=False),
 }
 
 
