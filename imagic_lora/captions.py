@@ -77,7 +77,7 @@ def says_more(caption: str, target: str) -> bool:
         caption: What is true of an image.
         target: Prompt of the edited image.
     """
-    said, asked = Counter(_words(caption)), Counter(_words(target))
+    said, asked = (Counter(filter(None, _words(text))) for text in (caption, target))
     return bool(said - asked and asked - said)
 
 

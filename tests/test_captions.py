@@ -165,6 +165,7 @@ def test_a_search_leaves_the_model_as_it_was(editor: Editor, picture: Image.Imag
         ("a girl with cat ears and blue hair", "a girl with a flower", True),
         ("a girl with cat ears", "a girl with cat ears and a flower", False),
         ("a girl with cat ears", "a girl", False),
+        ("a girl - in a meadow", "a girl, in a meadow, with a flower", False),
     ],
 )
 def test_a_caption_says_more_than_a_target(caption: str, target: str, *, more: bool) -> None:
