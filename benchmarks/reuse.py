@@ -3,7 +3,8 @@
 Every portrait of the `report` split is edited by five prompts of different kinds. Where no caption
 is given, a fit's own is found in the prompt that it is made for: the one fit has that of the first
 prompt, whatever it is edited towards. Where hair and ears, or all of the picture, are in its
-caption, most prompts are silent about most of that. Can be stopped and taken up again. Writes benchmarks/results/reuse.json.
+caption, most prompts are silent about most of that. Can be stopped and taken up again. Writes
+benchmarks/results/reuse.json and a sheet of the first portrait's edits.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import argparse
 import os
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import TYPE_CHECKING, cast
 from unittest import mock
 
@@ -19,6 +21,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # one thread in each of the proce
 from benchmarks.edits.cases import make_targets
 from benchmarks.edits.methods.imagic import Found, ImagicLora
 from benchmarks.edits.runner import BUILD, Run
+from benchmarks.edits.sheets import write_sheet
 from benchmarks.edits.tuning import rate_each
 from benchmarks.environment import describe, write_result
 from benchmarks.world.captions import caption_naming
@@ -77,10 +80,10 @@ _HAIR_AND_EARS = ("hair", "ears")
 METHODS: Mapping[str, Method] = {
     "a fit for each": Found(),
     "one fit": FoundOnce(),
-    "one fit, hair and ears in its caption": Said(named=_HAIR_AND_EARS),
-    "hair and ears, edits start at the caption": Said(named=_HAIR_AND_EARS, kept=False),
-    "one fit, everything in its caption": Said(),
-    "everything, edits start at the caption": Said(kept=False),
+    "hair and ears captioned": Said(named=_HAIR_AND_EARS),
+    "hair and ears captioned, from the caption": Said(named=_HAIR_AND_EARS, kept=False),
+    "everything captioned": Said(),
+    "everything captioned, from the caption": Said(kept=False),
 }
 
 
@@ -95,7 +98,8 @@ def main(arguments: list[str] | None = None) -> None:
         for portrait in range(options.portraits)
         for case in make_targets("report", portrait, TARGETS)
     ]
-    rates = rate_each(Run(BUILD / "reuse", METHODS, tuple(cases)), options.processes)
+    what = Run(BUILD / "reuse", METHODS, tuple(cases))
+    rates = rate_each(what, options.processes)
     result = {
         "split": "report",
         "portraits": options.portraits,
@@ -103,6 +107,8 @@ def main(arguments: list[str] | None = None) -> None:
         "environment": describe(),
     }
     print(f"wrote {write_result('reuse', result)}")
+    records = [one for one in what.records() if isinstance(METHODS[one["method"]], Said)]
+    write_sheet("reuse", records, cases[:TARGETS], what.folder, itemgetter("chosen"))
 
 
 if __name__ == "__main__":

@@ -367,9 +367,13 @@ def test_one_fit_is_compared_with_a_fit_for_each(monkeypatch: pytest.MonkeyPatch
     written: list[dict[str, Any]] = []
     monkeypatch.setattr(tuning, "run", _rigged(reuse.METHODS["one fit"]))
     monkeypatch.setattr(reuse, "write_result", lambda _, result: written.append(result))
+    drawn: list[Any] = []
+    monkeypatch.setattr(reuse, "write_sheet", lambda *given: drawn.append(given))
 
     reuse.main(["--portraits", "2", "--processes", "1"])
 
+    (_, _, shown, _, _), *_ = drawn
+    assert make_targets("report", 0, 5) == shown
     editor = SimpleNamespace(fit=lambda _, **given: given["target"])
     bench: Any = SimpleNamespace(editor=editor)
     first, other = make_targets("report", 0, 2)
@@ -380,6 +384,22 @@ def test_one_fit_is_compared_with_a_fit_for_each(monkeypatch: pytest.MonkeyPatch
     table = reuse_table(written[0])
     assert "| a fit for each | 10 | 0 % | 0 % |" in table
     assert "| one fit | 10 | 100 % | 100 % |" in table
+
+
+def test_an_edit_from_the_caption_loses_what_its_target_does_not_name() -> None:
+    """The same fit gives other pictures by the product's rule, and the rule is back afterwards."""
+    bench, (case, *_) = Bench.load(MODEL, WEIGHTS), make_targets("report", 0, 1)
+    settings = {"fitting": FitSettings(steps=2), "editing": EditSettings(steps=2)}
+    kept, lost = (
+        replace(reuse.METHODS[name], **settings)  # type: ignore[type-var]
+        for name in ("hair and ears captioned", "hair and ears captioned, from the caption")
+    )
+    fitted = kept.prepare(bench, case)
+    assert fitted.record.source == "a girl with blue hair and cat ears"
+
+    pictures = [one.edit(bench, case, fitted, 1.0).tobytes() for one in (kept, lost, kept)]
+
+    assert pictures[0] == pictures[2] != pictures[1]
 
 
 def test_the_search_changes_one_setting_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:

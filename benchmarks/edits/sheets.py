@@ -15,7 +15,7 @@ from benchmarks.world.drawing import draw
 from imagic_lora.sheet import Cell, sheet
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from benchmarks.edits.cases import Case
@@ -42,27 +42,46 @@ def write_sheets(records: Sequence[Record], cases: Sequence[Case], folder: Path)
     count = min(ROWS, max(1, len(rated) // 2))
     chosen = {"random": cases[:ROWS], "best": rated[::-1][:count], "worst": rated[:count]}
     for name, these in chosen.items():
-        page = _page(records, these, folder)
-        # A palette of 256 colours keeps the sheets small in the repository.
-        page.quantize(256).save(RESULTS / f"edits-{name}.png", optimize=True)
+        write_sheet(f"edits-{name}", records, these, folder, _fixed)
 
 
-def _page(records: Sequence[Record], cases: Sequence[Case], folder: Path) -> Image.Image:
-    """Return a sheet with a row for each case: the input, the ideal edit, then every method."""
-    rows = [_row(records, case, folder) for case in cases]
-    return sheet(rows, titles=[f"{case.target}  ({case.name})" for case in cases])
+def _fixed(record: Record) -> str:
+    """Return the one strength that serves all cases of a record's method."""
+    return f"{METHODS[record['method']].fixed:g}"
 
 
-def _row(records: Sequence[Record], case: Case, folder: Path) -> list[Cell]:
+def write_sheet(
+    name: str,
+    records: Sequence[Record],
+    cases: Sequence[Case],
+    folder: Path,
+    strength: Callable[[Record], str],
+) -> None:
+    """Write a sheet with a row for each case: the input, the ideal edit, then every method.
+
+    Args:
+        name: Name of the file, without its ending.
+        records: What came of the run, in the order of the methods.
+        cases: The cases.
+        folder: Where the pictures of the run are.
+        strength: Says at which of its strengths a record is shown.
+    """
+    rows = [_row(records, case, folder, strength) for case in cases]
+    page = sheet(rows, titles=[f"{case.target}  ({case.name})" for case in cases])
+    # A palette of 256 colours keeps the sheets small in the repository.
+    page.quantize(256).save(RESULTS / f"{name}.png", optimize=True)
+
+
+def _row(
+    records: Sequence[Record], case: Case, folder: Path, strength: Callable[[Record], str]
+) -> list[Cell]:
     """Return the pictures of one case."""
     cells = [Cell(draw(case.portrait), "input"), Cell(draw(case.ideal), "ideal edit")]
     for record in records:
         if record["case"] == case.name:
-            name = record["method"]
-            fixed = METHODS[name].fixed
-            path = picture_path(folder, name, case.name, fixed)
-            score = record["scores"][f"{fixed:g}"]
-            cells.append(Cell(Image.open(path), f"{name} {_verdict(score)}"))
+            name, shown = record["method"], strength(record)
+            path = picture_path(folder, name, case.name, float(shown))
+            cells.append(Cell(Image.open(path), f"{name} {_verdict(record['scores'][shown])}"))
     return cells
 
 
