@@ -16,8 +16,8 @@ from PIL import Image
 from benchmarks import captions, reuse
 from benchmarks.edits import report, runner, search, sheets, tuning, variants
 from benchmarks.edits.cases import FIRST, KINDS, STYLES, Case, make_case, make_cases, make_targets
+from benchmarks.edits.figures import RESULT, brief, figures
 from benchmarks.edits.figures import captions as captions_table
-from benchmarks.edits.figures import figures
 from benchmarks.edits.figures import reuse as reuse_table
 from benchmarks.edits.figures import search as search_table
 from benchmarks.edits.figures import tuning as tuning_table
@@ -348,6 +348,16 @@ def test_the_best_settings_of_a_baseline_come_first(monkeypatch: pytest.MonkeyPa
     assert "| `img2img` | guidance 5 | 3 | 100 % | 100 % | 100 % at 0.7 |" in tuning_table(
         written[0]
     )
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_methods_of_fewer_cases_are_compared_on_those(*, same: bool) -> None:
+    """The short table says how two methods do on the same cases, where it does not show that."""
+    result = json.loads(RESULT.read_text())
+    ours, paper = result["methods"]["imagic_lora"], result["methods"]["full_unet"]
+    paper["cases"] = ours["cases"] if same else ours["cases"] - 1
+
+    assert same == ("cases that every method edited" not in brief(result))
 
 
 @pytest.mark.parametrize("index", range(8))

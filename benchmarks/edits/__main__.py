@@ -29,7 +29,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--small", action="store_true", help=f"{SMALL} cases instead of {FULL}")
     parser.add_argument("--cases", type=int, help="another number of cases")
-    parser.add_argument("--slow-cases", type=int, help="cases of the methods with a long fit")
+    parser.add_argument(
+        "--slow-cases", type=int, help="cases to finish of the methods with a long fit"
+    )
     parser.add_argument("--split", choices=get_args(Split), default="report")
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
@@ -39,7 +41,9 @@ def main(arguments: list[str] | None = None) -> None:
     folder, records = BUILD / options.split, []
     for names, these in ((quick, cases), (slow, cases[: options.slow_cases])):
         methods = {name: METHODS[name] for name in names}
-        records += run(Run(folder, methods, tuple(these)), options.processes)
+        run(Run(folder, methods, tuple(these)), options.processes)
+        # Of more cases than were asked for now, where an earlier run has finished them.
+        records += Run(folder, methods, tuple(cases)).records()
     records.sort(key=lambda record: list(METHODS).index(record["method"]))
     bench = Bench.load(MODEL, WEIGHTS)
     ceiling = find_ceiling(bench, cases)

@@ -52,14 +52,18 @@ def brief(result: Mapping[str, Any]) -> str:
         )
         for name, found in order
     )
-    ours, paper = (result["shared"][name] for name in ("imagic_lora", "full_unet"))
-    same = (
+    table = _table(("method", "cases", *_BRIEF, "samples to fit"), rows)
+    names = ("imagic_lora", "full_unet")
+    if len({result["methods"][name]["cases"] for name in names}) == 1:
+        return table
+    ours, paper = (result["shared"][name] for name in names)
+    return (
+        f"{table}\n\n"
         f"On the {_shared(result)} cases that every method edited, `imagic_lora` is at "
         f"{_percent(ours['perfect_auto'])} at the automatic and "
         f"{_percent(ours['perfect_best'])} at the best strength, the paper's procedure (`full_unet`) "
         f"at {_percent(paper['perfect_auto'])} and {_percent(paper['perfect_best'])}."
     )
-    return "\n\n".join((_table(("method", "cases", *_BRIEF, "samples to fit"), rows), same))
 
 
 def tuning(result: Mapping[str, Any]) -> str:
