@@ -26,8 +26,10 @@ def figures(result: Mapping[str, Any]) -> str:
             _table(_RATE_HEADER, _rate_rows(result["shared"])),
             "What an edit takes, the fit included:",
             _table(("method", *_COSTS), _cost_rows(result["methods"])),
-            "Perfect edits at the best strength of each case, by kind of edit:",
-            _table(("method", *result["by_kind"]), _kind_rows(result)),
+            "Perfect edits at the automatic strength, by kind of edit:",
+            _table(("method", *result["by_kind"]), _kind_rows(result, "perfect_auto")),
+            "The same at the best strength of each case:",
+            _table(("method", *result["by_kind"]), _kind_rows(result, "perfect_best")),
             _ceiling(result["ceiling"]),
             _environment(result["environment"]),
         )
@@ -220,11 +222,11 @@ def _cost_rows(methods: Mapping[str, Mapping[str, float | None]]) -> Iterable[Se
         yield f"`{name}`", *(f"{value:.0f}" for value in values.values())
 
 
-def _kind_rows(result: Mapping[str, Any]) -> Iterable[Sequence[str]]:
-    """Yield the rate of each method for each kind of edit."""
+def _kind_rows(result: Mapping[str, Any], rate: str) -> Iterable[Sequence[str]]:
+    """Yield one of the rates of each method for each kind of edit."""
     kinds = result["by_kind"].values()
     for name in result["methods"]:
-        rates = (_percent(kind[name]["perfect_best"]) if name in kind else "-" for kind in kinds)
+        rates = (_percent(kind[name][rate]) if name in kind else "-" for kind in kinds)
         yield f"`{name}`", *rates
 
 
