@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import gradio
 import pytest
 from PIL import Image
 from starlette.testclient import TestClient
@@ -303,8 +304,28 @@ def test_the_library_renames_and_deletes(page: Page, studio: Studio) -> None:
 
     assert "is now called Mia" in page.library._rename("Mia", REQUEST)
     assert "allowed are letters" in page.library._rename(SCRIPT, REQUEST)
+    page.library._ask(REQUEST)
     assert "Mia is deleted" in page.library._delete(REQUEST)
     assert [] == studio.shelf.entries()
+
+
+def test_what_is_deleted_is_what_was_asked_about(
+    page: Page, studio: Studio, adapter: Fitted
+) -> None:
+    """The question stays while its adapter is the chosen one, and goes when another one is."""
+    for name in ("mine", "yours"):
+        adapter("sd1").save(studio.shelf.folder / f"{name}.safetensors")
+    studio.session(REQUEST).adapter = "mine"
+    place = page.library.shown.index(page.library.asking)
+    page.library.refresh(REQUEST)
+
+    page.library._ask(REQUEST)
+    assert gradio.skip() == page.library.refresh(REQUEST)[place]
+    studio.session(REQUEST).adapter = "yours"
+    assert "mine is deleted" in page.library._delete(REQUEST)
+    assert "yours" == studio.session(REQUEST).adapter
+    assert not page.library.refresh(REQUEST)[place].visible
+    assert gradio.skip() == page.library.refresh(REQUEST)[place]
 
 
 def test_names_and_prompts_are_never_markup(page: Page, studio: Studio, adapter: Fitted) -> None:

@@ -72,8 +72,8 @@ class LibraryTab:
     def wire(self) -> list[Any]:
         """Connect the widgets; return the events that may have changed something."""
         quiet: dict[str, Any] = {"show_progress": "hidden"}
-        self.delete.click(lambda: gradio.Row(visible=True), outputs=[self.asking], queue=False)
-        self.spare.click(lambda: gradio.Row(visible=False), outputs=[self.asking], queue=False)
+        self.delete.click(self._ask, outputs=[self.asking], queue=False)
+        self.spare.click(self._spare, outputs=[self.asking], queue=False)
         return [
             self.adapters.select(self._choose, outputs=[self.status], **widgets.EACH),
             self.bring.upload(
@@ -110,9 +110,16 @@ class LibraryTab:
             gradio.Column(visible=index is not None),
             self._name(session),
             file,
-            gradio.Row(visible=False),
+            self._question(session),
             markup.notes(damaged),
         )
+
+    def _question(self, session: Session) -> Any:
+        """Take back the question whether to delete, if it was asked of another adapter."""
+        if session.doomed in ("", session.adapter):
+            return gradio.skip()
+        session.doomed = ""
+        return gradio.Row(visible=False)
 
     def _name(self, session: Session) -> Any:
         """Return the chosen adapter's name, or nothing where the page has it: one may be typing."""
@@ -163,10 +170,23 @@ class LibraryTab:
             return markup.note(str(error), "bad")
         return markup.note(f"{before} is now called {session.adapter}.", "good")
 
-    def _delete(self, request: gradio.Request) -> str:
-        """Delete the chosen adapter, which was asked before."""
+    def _ask(self, request: gradio.Request) -> Any:
+        """Ask whether to delete the chosen adapter."""
         session = self._studio.session(request)
-        name, session.adapter = session.adapter, ""
+        session.doomed = session.adapter
+        return gradio.Row(visible=True)
+
+    def _spare(self, request: gradio.Request) -> Any:
+        """Leave the adapter that was asked about."""
+        self._studio.session(request).doomed = ""
+        return gradio.Row(visible=False)
+
+    def _delete(self, request: gradio.Request) -> str:
+        """Delete the adapter that was asked about."""
+        session = self._studio.session(request)
+        name = session.doomed
+        if session.adapter == name:
+            session.adapter = ""
         try:
             self._studio.shelf.delete(name)
         except ImagicError as error:

@@ -29,6 +29,7 @@ class Session:
         mask: Where edits may change the picture, or None for everywhere.
         adapter: Name of the adapter to edit with, or "".
         named: Name in the page's field to rename it by, as the page was last told.
+        doomed: Name of the adapter that the page asks whether to delete, or "".
         fit: Its fit, waiting, running or over, or None.
         edits: Its last edit, likewise.
         comparison: Its last comparison, likewise.
@@ -41,6 +42,7 @@ class Session:
     mask: Path | None = None
     adapter: str = ""
     named: str = ""
+    doomed: str = ""
     fit: Job | None = None
     edits: Job | None = None
     comparison: Job | None = None
