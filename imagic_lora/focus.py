@@ -18,7 +18,7 @@ _LEVELS = (0.35, 0.85)
 """Shares of the schedule between which they are noised: below, predictions follow the input alone;
 above, they follow the prompt everywhere."""
 
-_FAINT, _PLAIN = 0.15, 0.4
+_FAINT, _PLAIN = 0.075, 0.2
 """Differences, as a share of the largest, up to which nothing may change and from which all may."""
 
 

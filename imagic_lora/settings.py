@@ -229,8 +229,8 @@ class EditSettings(SamplingSettings):
         "how closely the edit is held to where the prompt asks for a change: 0 lets everything "
         "change, more is stricter",
         low=0,
-        high=2,
-        usual=(0, 2),
+        high=4,
+        usual=(0, 4),
     )
     structure_lock: float = option(
         0.0,

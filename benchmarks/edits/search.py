@@ -37,6 +37,7 @@ VARIANTS: Mapping[str, ImagicLora] = {
     "stop at a third of the loss": ImagicLora(fitting=replace(FIT, stop_at=1 / 3)),
     "no fidelity": ImagicLora(editing=replace(EDIT, fidelity=0.0)),
     "no focus": ImagicLora(editing=replace(EDIT, focus=0.0)),
+    "twice the focus": ImagicLora(editing=replace(EDIT, focus=2.0)),
     **REPLACED,
 }
 """The product as it is, and with one thing changed."""
