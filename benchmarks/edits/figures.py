@@ -182,7 +182,7 @@ def _size(result: Mapping[str, Any]) -> str:
     text = f"{count} cases of the `{result['split']}` split, one seed"
     if fewer:
         names = ", ".join(f"`{name}`" for name in fewer)
-        text += f"; {names}, with their long fits, on the first {min(fewer.values())} of them"
+        text += f"; {names}, with a long fit, on the first {min(fewer.values())} of them"
     points = (f"{100 / n:.1f}".removesuffix(".0") for n in (count, *set(fewer.values())))
     return (
         f"{text}. One case more or less is {' or '.join(points)} points, so differences of a few "
