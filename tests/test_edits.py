@@ -24,6 +24,7 @@ from benchmarks.edits.figures import tuning as tuning_table
 from benchmarks.edits.methods import METHODS, Bench
 from benchmarks.edits.methods.imagic import ImagicLora
 from benchmarks.edits.methods.img2img import Img2Img
+from benchmarks.edits.optimisers import Prodigy, ScheduleFree
 from benchmarks.edits.passes import Passes
 from benchmarks.edits.report import curve, summarise
 from benchmarks.edits.scores import BEST_PSNR, distance, score
@@ -440,6 +441,23 @@ def test_every_replaced_part_is_reached_and_put_back() -> None:
 
     assert usual not in [made(method) for method in variants.REPLACED.values()]
     assert usual == made(ImagicLora())
+
+
+@pytest.mark.parametrize("make", [lambda groups: ScheduleFree(groups, steps=300), Prodigy])
+def test_an_optimiser_of_the_search_finds_the_least_squares(make: Any) -> None:
+    """Neither is told how far there is to go; Prodigy is not told how fast either."""
+    given = torch.Generator().manual_seed(0)
+    matrix, wanted = torch.randn(20, 10, generator=given), torch.randn(20, generator=given)
+    found = torch.zeros(10, requires_grad=True)
+    optimiser = make([{"params": [found], "lr": 0.02}])
+
+    for _ in range(300):
+        optimiser.zero_grad()
+        (matrix @ found - wanted).square().mean().backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+
+    best = torch.linalg.lstsq(matrix, wanted[:, None]).solution[:, 0]
+    assert (found - best).norm() < 0.1 * best.norm()
 
 
 def test_captions_are_compared_and_shown(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ of one fit or one edit. What helps here becomes a default of the product; nobody
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from difflib import SequenceMatcher
 from functools import lru_cache, partial, partialmethod
 from typing import TYPE_CHECKING, Any
 from unittest import mock
@@ -14,11 +15,13 @@ from unittest import mock
 import torch
 
 from benchmarks.edits.methods.imagic import ImagicLora
+from benchmarks.edits.optimisers import Prodigy, ScheduleFree
 from imagic_lora import fitting, sampling
+from imagic_lora.editing import Batch
 from imagic_lora.seeding import randn
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from PIL import Image
 
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
 
 _Stage, _Task = fitting._Stage, fitting._Task
 _OPTIMISER, _RUN, _GUIDED = _Stage.optimiser, _Stage.run, sampling.guided
+_usual_target: Callable[[Batch], Conditioning] = Batch._target.func  # type: ignore[attr-defined]
 
 _UP_TO_DOWN = 16
 """LoRA+: rate of the up matrices over that of the down ones, as its authors advise."""
@@ -68,6 +72,17 @@ def _brief(stage: Any, embedding: list[Any], weights: list[Any]) -> torch.optim.
     for group in optimiser.param_groups:
         group["betas"] = (0.9, 0.95)
     return optimiser
+
+
+def _unscheduled(stage: Any, embedding: list[Any], weights: list[Any]) -> torch.optim.Optimizer:
+    """Return schedule-free Adam at the product's rates."""
+    usual = _OPTIMISER(stage, embedding, weights)
+    return ScheduleFree(usual.param_groups, stage.settings.steps)
+
+
+def _rate_free(stage: Any, embedding: list[Any], weights: list[Any]) -> torch.optim.Optimizer:
+    """Return Adam that finds its rates."""
+    return Prodigy(_OPTIMISER(stage, embedding, weights).param_groups)
 
 
 def _averaged(
@@ -115,6 +130,8 @@ _FITS: Mapping[str, tuple[type, str, Any]] = {
     "LoRA+": (_Stage, "optimiser", _plus),
     "rates that fall to zero": (_Stage, "optimiser", _falling),
     "Adam's second memory at 0.95": (_Stage, "optimiser", _brief),
+    "schedule-free Adam": (_Stage, "optimiser", _unscheduled),
+    "rates found by Prodigy": (_Stage, "optimiser", _rate_free),
     "average of the weights": (_Stage, "run", _averaged),
     "timesteps not stratified": (_Task, "draw", _at_random),
     "antithetic noises": (_Task, "draw", _antithetic),
@@ -269,6 +286,42 @@ class OtherDifference(_UsualFit):
         return predict
 
 
+@dataclass(frozen=True)
+class SomeTokens(_UsualFit):
+    """Edits towards a target that differs from where the edit starts in some tokens alone.
+
+    The words that both prompts have are taken from the start, though the text encoder gives them
+    other embeddings where other words stand before them.
+
+    Attributes:
+        end: Whether what follows the words differs too: it stands for the prompt as a whole.
+    """
+
+    end: bool = True
+
+    def edit(self, bench: Bench, case: Case, prepared: Adapter, strength: float) -> Image.Image:
+        """Edit towards the case's target."""
+
+        def target(batch: Batch) -> Conditioning:
+            return self._spliced(bench.editor.model, case, batch)
+
+        with _nothing_found(bench), mock.patch.object(Batch, "_target", property(target)):
+            return super().edit(bench, case, prepared, strength)
+
+    def _spliced(self, model: Any, case: Case, batch: Batch) -> Conditioning:
+        """Return the target with what it shares with the start in the start's words."""
+        (shared,) = batch.shared
+        start, target = batch._origin, _usual_target(batch)
+        texts = (case.source if shared is None else shared, case.target)
+        said, asked = (model._text.tokenizer(text).input_ids[:-1] for text in texts)
+        tokens = target.tokens.clone()
+        for same in SequenceMatcher(None, said, asked, autojunk=False).get_matching_blocks():
+            tokens[:, same.b : same.b + same.size] = start.tokens[:, same.a : same.a + same.size]
+        if not self.end:
+            tokens[:, len(asked) :] = start.tokens[:, -1:]
+        return replace(target, tokens=tokens)
+
+
 def _picture(
     model: LatentModel, x_t: torch.Tensor, t: torch.Tensor, predicted: torch.Tensor
 ) -> torch.Tensor:
@@ -293,5 +346,7 @@ REPLACED: Mapping[str, ImagicLora] = {
     "half of the difference from the base model": OtherDifference(base=0.5),
     "all of the difference from the base model": OtherDifference(base=1.0),
     "difference across the picture only": OtherDifference(orthogonal=True),
+    "words that differ, and the prompt's end": SomeTokens(),
+    "words that differ": SomeTokens(end=False),
 }
 """The product with one part replaced."""
