@@ -22,8 +22,7 @@ def figures(result: Mapping[str, Any]) -> str:
         (
             _size(result),
             _table(_RATE_HEADER, _rate_rows(result["methods"])),
-            f"On the {_shared(result)} cases that every method edited:",
-            _table(_RATE_HEADER, _rate_rows(result["shared"])),
+            *_alike(result),
             "What an edit takes, the fit included:",
             _table(("method", *_COSTS), _cost_rows(result["methods"])),
             "Perfect edits at the automatic strength, by kind of edit:",
@@ -125,6 +124,13 @@ def reuse(result: Mapping[str, Any]) -> str:
     return "\n\n".join((_table(("", *_RATED), rows), portraits))
 
 
+def _alike(result: Mapping[str, Any]) -> Iterable[str]:
+    """Yield how the methods do on the same cases, where that is not what all of them are."""
+    if _shared(result) < result["cases"]:
+        yield f"On the {_shared(result)} cases that every method edited:"
+        yield _table(_RATE_HEADER, _rate_rows(result["shared"]))
+
+
 def _shared(result: Mapping[str, Any]) -> int:
     """Return how many cases every method edited."""
     return min(int(found["cases"]) for found in result["shared"].values())
@@ -183,9 +189,9 @@ def _size(result: Mapping[str, Any]) -> str:
     if fewer:
         names = ", ".join(f"`{name}`" for name in fewer)
         text += f"; {names}, with a long fit, on the first {min(fewer.values())} of them"
-    points = (f"{100 / n:.1f}".removesuffix(".0") for n in (count, *set(fewer.values())))
+    points = (f"{100 / n:.1f}" for n in (count, *set(fewer.values())))
     return (
-        f"{text}. One case more or less is {' or '.join(points)} points, so differences of a few "
+        f"{text}. One case changes a rate by {' or '.join(points)} points, so differences of a few "
         "cases mean nothing."
     )
 
