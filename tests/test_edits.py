@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 
 from benchmarks import captions, reuse
-from benchmarks.edits import report, runner, search, sheets, tuning, variants
+from benchmarks.edits import report, runner, search, sheets, tuning
 from benchmarks.edits.cases import FIRST, KINDS, STYLES, Case, make_case, make_cases, make_targets
 from benchmarks.edits.figures import RESULT, brief, figures
 from benchmarks.edits.figures import captions as captions_table
@@ -22,9 +22,7 @@ from benchmarks.edits.figures import reuse as reuse_table
 from benchmarks.edits.figures import search as search_table
 from benchmarks.edits.figures import tuning as tuning_table
 from benchmarks.edits.methods import METHODS, Bench
-from benchmarks.edits.methods.imagic import ImagicLora
 from benchmarks.edits.methods.img2img import Img2Img
-from benchmarks.edits.optimisers import Prodigy, ScheduleFree
 from benchmarks.edits.passes import Passes
 from benchmarks.edits.report import curve, summarise
 from benchmarks.edits.scores import BEST_PSNR, distance, score
@@ -427,39 +425,6 @@ def test_the_search_changes_one_setting_at_a_time(monkeypatch: pytest.MonkeyPatc
     assert len({*map(repr, others)} - {repr(first)}) == len(others)
     assert [0] * len(others) + [1] == [one["perfect_best"] for one in written[0]["variants"]]
     assert "| the defaults | 2 | 0 % | 0 % |" in search_table(written[0])
-
-
-def test_every_replaced_part_is_reached_and_put_back() -> None:
-    """Each variant gives another adapter or another picture; afterwards the product is itself."""
-    bench = Bench.load(MODEL, WEIGHTS)
-    fitting, editing = FitSettings(steps=2, batch=2), EditSettings(steps=2, focus=0.0)
-
-    def made(method: ImagicLora) -> tuple[str, bytes]:
-        shortened = replace(method, fitting=fitting, editing=editing)
-        adapter = shortened.prepare(bench, CASE)
-        return adapter.sha256, shortened.edit(bench, CASE, adapter, 1.0).tobytes()
-
-    usual = made(ImagicLora())
-
-    assert usual not in [made(method) for method in variants.REPLACED.values()]
-    assert usual == made(ImagicLora())
-
-
-@pytest.mark.parametrize("make", [lambda groups: ScheduleFree(groups, steps=300), Prodigy])
-def test_an_optimiser_of_the_search_finds_the_least_squares(make: Any) -> None:
-    """Neither is told how far there is to go; Prodigy is not told how fast either."""
-    given = torch.Generator().manual_seed(0)
-    matrix, wanted = torch.randn(20, 10, generator=given), torch.randn(20, generator=given)
-    found = torch.zeros(10, requires_grad=True)
-    optimiser = make([{"params": [found], "lr": 0.02}])
-
-    for _ in range(300):
-        optimiser.zero_grad()
-        (matrix @ found - wanted).square().mean().backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
-
-    best = torch.linalg.lstsq(matrix, wanted[:, None]).solution[:, 0]
-    assert (found - best).norm() < 0.1 * best.norm()
 
 
 def test_captions_are_compared_and_shown(monkeypatch: pytest.MonkeyPatch) -> None:

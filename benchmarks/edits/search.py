@@ -1,6 +1,6 @@
 """What each part of the recipe does: `python -m benchmarks.edits.search [--cases N]`.
 
-The product with one setting changed or one part replaced at a time, on the same cases of the `tune`
+The product with one setting changed at a time, on the same cases of the `tune`
 split. Can be stopped and taken up again. Writes benchmarks/results/edits_search.json.
 """
 
@@ -17,7 +17,6 @@ from benchmarks.edits.cases import make_cases
 from benchmarks.edits.methods.imagic import EDIT, FIT, ImagicLora
 from benchmarks.edits.runner import BUILD, Run
 from benchmarks.edits.tuning import rate_each
-from benchmarks.edits.variants import REPLACED
 from benchmarks.environment import describe, write_result
 
 if TYPE_CHECKING:
@@ -38,7 +37,6 @@ VARIANTS: Mapping[str, ImagicLora] = {
     "no fidelity": ImagicLora(editing=replace(EDIT, fidelity=0.0)),
     "no focus": ImagicLora(editing=replace(EDIT, focus=0.0)),
     "twice the focus": ImagicLora(editing=replace(EDIT, focus=2.0)),
-    **REPLACED,
 }
 """The product as it is, and with one thing changed."""
 
