@@ -22,7 +22,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.environment import describe, write_result
 from benchmarks.slowdown import conditioning, fit_step, random_model, synchronise
-from imagic_lora import fitting, sampling
+from imagic_lora.editing import sampling
+from imagic_lora.editing.slots import Slots
+from imagic_lora.fitting import fit as fitting
 from imagic_lora.memory import MemoryPlan, footprints
 from imagic_lora.memory.device import peak_bytes
 from imagic_lora.memory.ladder import LADDER
@@ -30,7 +32,6 @@ from imagic_lora.models import LatentModel
 from imagic_lora.models.blueprint import Blueprint, find_blueprint
 from imagic_lora.progress import ignore
 from imagic_lora.settings import EditSettings, FitSettings
-from imagic_lora.slots import Slots
 
 GUIDANCE = EditSettings().guidance
 

@@ -29,7 +29,7 @@ from benchmarks.world.drawing import draw
 from benchmarks.world.judge import load_judge
 from benchmarks.world.pipeline import MODEL, REPOSITORY
 from imagic_lora import EditSettings, FitSettings, ImagicEditor, MemoryPlan
-from imagic_lora.image import open_image
+from imagic_lora.images.reading import open_image
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -27,7 +27,7 @@ from benchmarks.environment import describe, write_result
 from benchmarks.world.captions import caption_naming
 from benchmarks.world.drawing import draw
 from benchmarks.world.portrait import ATTRIBUTES
-from imagic_lora import captions
+from imagic_lora.captions import search as captions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

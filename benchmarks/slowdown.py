@@ -17,8 +17,8 @@ from contextlib import AbstractContextManager, contextmanager
 import torch
 
 from benchmarks.environment import describe, write_result
-from imagic_lora import fitting
 from imagic_lora.conditioning import Conditioning
+from imagic_lora.fitting import fit as fitting
 from imagic_lora.memory import MemoryPlan
 from imagic_lora.memory.ladder import LADDER, Phase
 from imagic_lora.models import LatentModel

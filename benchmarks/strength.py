@@ -27,7 +27,7 @@ from benchmarks.environment import RESULTS, describe, write_result
 from benchmarks.world.drawing import draw
 from benchmarks.world.judge import WEIGHTS
 from benchmarks.world.pipeline import MODEL
-from imagic_lora.image import open_image
+from imagic_lora.images.reading import open_image
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

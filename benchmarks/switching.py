@@ -27,12 +27,13 @@ from PIL import Image
 
 from benchmarks.environment import describe, write_result
 from imagic_lora import Adapter, EditRequest, EditSettings, FitSettings, ImagicEditor
-from imagic_lora.adapter import FitRecord
+from imagic_lora.adapters.adapter import FitRecord
+from imagic_lora.adapters.weights import weight_shape
 from imagic_lora.conditioning import Conditioning
+from imagic_lora.editing.slots import Slots
 from imagic_lora.models.blueprint import BLUEPRINTS
-from imagic_lora.models.unet import UNET_LORA_TARGETS
+from imagic_lora.models.parts.unet import UNET_LORA_TARGETS
 from imagic_lora.seeding import generator, randn
-from imagic_lora.slots import Slots, weight_shape
 
 CPU = torch.device("cpu")
 PIPELINES = {"sd15": StableDiffusionPipeline, "sdxl": StableDiffusionXLPipeline}

@@ -23,7 +23,6 @@ from imagic_lora.errors import DeviceError
 from imagic_lora.memory import MemoryPlan
 from imagic_lora.memory.footprint import Footprint, footprints
 from imagic_lora.memory.ladder import LADDER, PHASES
-from imagic_lora.memory.size import gigabytes
 from imagic_lora.settings import (
     ALPHA,
     NOISE,
@@ -34,6 +33,7 @@ from imagic_lora.settings import (
     SamplingSettings,
     options,
 )
+from imagic_lora.units import gigabytes
 
 CARDS = (2, 4, 6, 8, 12)
 """Sizes of consumer cards, in GB."""

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.browser import DESK, PHONE, browser, fill, opened, says, served, turn_to
+from tests.support.browser import DESK, PHONE, browser, fill, opened, says, served, turn_to
 
 ROOT = Path(__file__).resolve().parents[1]
 SECOND_TARGET = "a girl wearing glasses"

@@ -9,8 +9,12 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from imagic_lora.adapter import Adapter
+    from imagic_lora.adapters.adapter import Adapter
+    from imagic_lora.adapters.exporting import export_lora
     from imagic_lora.contact import contact_sheet
+    from imagic_lora.editing.alphas import Strength
+    from imagic_lora.editing.picture import Edit, Variation
+    from imagic_lora.editing.request import EditRequest
     from imagic_lora.editor import ImagicEditor
     from imagic_lora.errors import (
         AdapterError,
@@ -30,14 +34,10 @@ if TYPE_CHECKING:
         SamplingError,
         SettingsError,
     )
-    from imagic_lora.export import export_lora
     from imagic_lora.memory import MemoryPlan
     from imagic_lora.models.captioner import describe_image
-    from imagic_lora.picture import Edit, Variation
     from imagic_lora.progress import Progress, StopFit
-    from imagic_lora.request import EditRequest
     from imagic_lora.settings import EditSettings, FitSettings, SamplingSettings
-    from imagic_lora.strength import Strength
 
 __all__ = [
     "Adapter",
@@ -77,9 +77,9 @@ __all__ = [
 __version__: str
 
 _HOMES = {
-    "Adapter": "adapter",
-    "Edit": "picture",
-    "EditRequest": "request",
+    "Adapter": "adapters.adapter",
+    "Edit": "editing.picture",
+    "EditRequest": "editing.request",
     "EditSettings": "settings",
     "FitSettings": "settings",
     "ImagicEditor": "editor",
@@ -87,11 +87,11 @@ _HOMES = {
     "Progress": "progress",
     "SamplingSettings": "settings",
     "StopFit": "progress",
-    "Strength": "strength",
-    "Variation": "picture",
+    "Strength": "editing.alphas",
+    "Variation": "editing.picture",
     "contact_sheet": "contact",
     "describe_image": "models.captioner",
-    "export_lora": "export",
+    "export_lora": "adapters.exporting",
 }
 
 

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 
 from PIL import Image
 
-from imagic_lora.adapter import Adapter
+from imagic_lora.adapters.adapter import Adapter
+from imagic_lora.editing.request import EditRequest
 from imagic_lora.editor import ImagicEditor
 from imagic_lora.errors import SettingsError
+from imagic_lora.images.sheet import Cell, sheet
 from imagic_lora.progress import OnProgress, ignore
-from imagic_lora.request import EditRequest
 from imagic_lora.settings import EditSettings
-from imagic_lora.sheet import Cell, sheet
 
 _COLUMNS = 5
 

@@ -12,10 +12,19 @@ from typing import Any, Literal
 import torch
 from PIL import Image
 
-from imagic_lora import captions, editing, fitting, foreign, likelihood, planning, sampling
-from imagic_lora.adapter import Adapter, FitRecord
+from imagic_lora.adapters import adopting as foreign
+from imagic_lora.adapters.adapter import Adapter, FitRecord
+from imagic_lora.captions import likelihood
+from imagic_lora.captions import search as captions
+from imagic_lora.editing import edits as editing
+from imagic_lora.editing import sampling
+from imagic_lora.editing.alphas import AUTO_ALPHAS, Strength
+from imagic_lora.editing.picture import Edit, Variation
+from imagic_lora.editing.request import EditRequest
+from imagic_lora.editing.slots import Slots
 from imagic_lora.errors import AdapterMismatchError, ImagicWarning, PromptError, SettingsError
-from imagic_lora.image import (
+from imagic_lora.fitting import fit as fitting
+from imagic_lora.images.reading import (
     canvas,
     difference,
     image_hash,
@@ -27,9 +36,8 @@ from imagic_lora.image import (
 )
 from imagic_lora.memory import MemoryPlan, relieved
 from imagic_lora.models import LatentModel, load_model
-from imagic_lora.picture import Edit, Variation
+from imagic_lora.planning import choose as planning
 from imagic_lora.progress import OnProgress, StopFit, ignore
-from imagic_lora.request import EditRequest
 from imagic_lora.seeding import generator, randn
 from imagic_lora.settings import (
     NOISE,
@@ -39,8 +47,6 @@ from imagic_lora.settings import (
     FitSettings,
     SamplingSettings,
 )
-from imagic_lora.slots import Slots
-from imagic_lora.strength import AUTO_ALPHAS, Strength
 
 ImageSource = str | PathLike[str] | Image.Image
 _PACKAGES = ("imagic-lora", "torch", "diffusers", "transformers", "peft")

@@ -1,4 +1,40 @@
-"""Durations and sizes in words, for people."""
+"""Durations and sizes: read from what people write, and written for people."""
+
+import re
+
+from imagic_lora.errors import SettingsError
+
+_UNITS = {"": 1, "B": 1}
+_UNITS.update({f"{letter}B": 1000 ** (n + 1) for n, letter in enumerate("KMGT")})
+_UNITS.update({f"{letter}IB": 1024 ** (n + 1) for n, letter in enumerate("KMGT")})
+_SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*")
+
+
+def parse_size(size: str | int) -> int:
+    """Return bytes from a size such as "8GB" (10^9 bytes each), "7.5 GiB" (2^30) or a number.
+
+    Args:
+        size: The size.
+
+    Raises:
+        SettingsError: When it is no size, or not above zero.
+    """
+    match = _SIZE.fullmatch(str(size))
+    unit = match.group(2).upper() if match else None
+    if isinstance(size, bool) or match is None or unit not in _UNITS:
+        raise SettingsError(
+            f"The memory was {size!r}, allowed is a size such as '8GB' or '7.5GiB', a number of "
+            "bytes, or 'auto'."
+        )
+    found = int(float(match.group(1)) * _UNITS[unit])
+    if found <= 0:
+        raise SettingsError(f"The memory was {size!r}, allowed is a size above zero.")
+    return found
+
+
+def gigabytes(size: float) -> str:
+    """Return a size in gigabytes (10^9 bytes), rounded up to two decimals, e.g. "3.85 GB"."""
+    return f"{-(-size // 1e7) / 100:.2f} GB"
 
 
 def seconds_text(seconds: float) -> str:

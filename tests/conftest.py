@@ -17,7 +17,7 @@ from PIL import Image
 
 from imagic_lora import Adapter, FitSettings, ImagicEditor
 from imagic_lora.models.blueprint import find_blueprint
-from tests.tiny import Kind, build
+from tests.support.tiny import Kind, build
 
 torch.set_num_threads(1)
 hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
@@ -106,7 +106,7 @@ def tiny(
     """Plan for and load a tiny model, already in memory, whatever model is asked for."""
     model, blueprint = editor("sd1").model, find_blueprint(folder("sd1"))
     monkeypatch.setattr("imagic_lora.editor.load_model", lambda *_, **__: model)
-    monkeypatch.setattr("imagic_lora.planning.find_blueprint", lambda _: blueprint)
+    monkeypatch.setattr("imagic_lora.planning.choose.find_blueprint", lambda _: blueprint)
 
 
 @pytest.fixture(scope="session")

@@ -8,40 +8,9 @@ from pathlib import Path
 import pytest
 
 import imagic_lora
+from tests.support.architecture import INSIDE, OWNERS, ROWS
 
 PACKAGE = Path(imagic_lora.__file__).parent
-
-LAYERS = (
-    {"errors"},
-    {"settings", "progress", "seeding", "files", "hub", "model_card", "units"},
-    {"image", "sheet", "conditioning", "objective", "memory", "lora"},
-    {"adapter_format", "kohya", "modelspec", "slots"},
-    {"compact"},
-    {"adapter", "models", "picture"},
-    {"export", "focus", "foreign", "fitting", "likelihood", "request", "sampling", "strength"},
-    {"captions", "planning", "trail"},
-    {"editing"},
-    {"editor"},
-    {"contact"},
-    {"ui"},
-    {"cli"},
-    {"__main__"},
-)
-"""A module may import from the layers before its own, and from no other."""
-
-FAMILIES = {"stable_diffusion", "stable_diffusion_xl"}
-"""The modules of models/ that are one family each."""
-
-OWNERS = {
-    "huggingface_hub": {"hub", "models"},
-    "peft": {"lora"},
-    "diffusers": {"models"},
-    "transformers": {"models"},
-    "gradio": {"ui"},
-    "fastapi": {"ui"},
-    "uvicorn": {"ui"},
-}
-"""Who may import a package that others must not depend on."""
 
 HEAVY = ("torch", "numpy", "PIL", "diffusers", "transformers", "peft", "gradio")
 VAGUE = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "base_utils"}
@@ -72,88 +41,117 @@ def _calls(path: Path) -> Iterator[tuple[str, set[str | None]]]:
             yield name, {keyword.arg for keyword in node.keywords}
 
 
-def _layer(part: str) -> int:
-    """Return the layer of a module."""
-    (layer,) = (index for index, parts in enumerate(LAYERS) if part in parts)
-    return layer
+def _row(part: str) -> int:
+    """Return the row of a part."""
+    (row,) = (index for index, parts in enumerate(ROWS) if part in parts)
+    return row
 
 
-EACH_FILE = pytest.mark.parametrize("path", SOURCES, ids=lambda path: _part(path) + "/" + path.stem)
-EACH_INNER_FILE = pytest.mark.parametrize(
-    "path",
-    [path for path in SOURCES if path != PACKAGE / "__init__.py"],
-    ids=lambda path: _part(path) + "/" + path.stem,
-)
+def _name(path: Path) -> str:
+    """Return a file's place in the package, without its ending."""
+    return path.relative_to(PACKAGE).with_suffix("").as_posix()
+
+
+def _dotted(path: Path) -> str:
+    """Return a file's module, below the package."""
+    return _name(path).replace("/", ".")
 
 
 def test_every_module_has_its_place() -> None:
-    """A new module is given a layer before anything may import it."""
-    placed = set().union(*LAYERS)
+    """A new part is given a row before anything may import it."""
+    placed = frozenset().union(*ROWS)
 
-    assert set() == {_part(path) for path in SOURCES} - placed - {"__init__", "demo"}
-
-
-@EACH_INNER_FILE
-def test_imports_go_one_way(path: Path) -> None:
-    """A module imports from lower layers only, so there are no cycles; models/ is one module."""
-    inner = [name.split(".")[1] for name in _imports(path) if name.startswith("imagic_lora.")]
-
-    wrong = {
-        part for part in inner if part != _part(path) and not _layer(part) < _layer(_part(path))
-    }
-
-    assert set() == wrong
+    assert set() == {_part(path) for path in SOURCES} - placed - {"__init__"}
 
 
-@pytest.mark.parametrize("family", sorted(FAMILIES))
-def test_families_are_siblings(family: str) -> None:
-    """No family of models imports another: what they share lies in modules of its own."""
-    others = {f"imagic_lora.models.{other}" for other in FAMILIES - {family}}
+def test_the_root_is_a_hall_and_no_street() -> None:
+    """What belongs together has a room; few modules stand alone."""
+    alone = {path.stem for path in PACKAGE.glob("*.py")} - {"__init__", "__main__"}
 
-    imported = set(_imports(PACKAGE / "models" / f"{family}.py"))
-
-    assert set() == {name for name in imported for other in others if name.startswith(other + ".")}
+    assert len(alone) <= 11, sorted(alone)
 
 
-@EACH_FILE
-def test_foreign_packages_have_one_owner(path: Path) -> None:
+def test_imports_go_one_way() -> None:
+    """A part imports from lower rows only, so there are no cycles; a folder is one part."""
+    wrong = [
+        f"{_name(path)} imports {name}"
+        for path in SOURCES
+        if path != PACKAGE / "__init__.py"
+        for name in _imports(path)
+        if name.startswith("imagic_lora.")
+        and (part := name.split(".")[1]) != _part(path)
+        and not _row(part) < _row(_part(path))
+    ]
+
+    assert [] == wrong
+
+
+@pytest.mark.parametrize(("folder", "strangers"), INSIDE.items())
+def test_rooms_keep_to_themselves(folder: str, strangers: str) -> None:
+    """Inside a part, too, some rooms must not know others."""
+    wrong = [
+        f"{_name(path)} imports {name}"
+        for path in SOURCES
+        if re.fullmatch(folder, _name(path))
+        for name in _imports(path)
+        if re.match(strangers, name) and not name.startswith(f"imagic_lora.{_dotted(path)}.")
+    ]
+
+    assert [] == wrong
+
+
+def test_foreign_packages_have_one_owner() -> None:
     """What changes with a foreign release is kept in one place."""
-    roots = {name.split(".")[0] for name in _imports(path)}
+    wrong = [
+        f"{_name(path)} imports {root}"
+        for path in SOURCES
+        for root in {name.split(".")[0] for name in _imports(path)} & set(OWNERS)
+        if not {_part(path), _name(path)} & OWNERS[root]
+    ]
 
-    assert set() == {root for root in roots if _part(path) not in OWNERS.get(root, {_part(path)})}
+    assert [] == wrong
 
 
-@EACH_FILE
-def test_random_numbers_come_from_a_generator(path: Path) -> None:
+def test_random_numbers_come_from_a_generator() -> None:
     """Nothing draws from torch's global state, which belongs to the caller, or sets its seed."""
     drawing = (
         r"torch\.(rand.*|normal|bernoulli|multinomial|manual_seed|seed)|\w*\.(normal_|uniform_)"
     )
 
-    drawn = {
-        name
+    drawn = [
+        f"{_name(path)} calls {name}"
+        for path in SOURCES
         for name, keywords in _calls(path)
         if re.fullmatch(drawing, name) and "generator" not in keywords
-    }
+    ]
 
-    assert set() == drawn
+    assert [] == drawn
 
 
-@EACH_FILE
-def test_only_memory_trades_memory(path: Path) -> None:
+def test_only_levers_trade_memory() -> None:
     """Every switch that trades memory for time or precision is named in one folder."""
     switch = r"\w*\.(enable|set)_\w*(checkpointing|slic(e|ing)|tiling|offload|attention\w*)"
 
-    switched = {name for name, _ in _calls(path) if re.fullmatch(switch, name)}
+    switched = [
+        f"{_name(path)} calls {name}"
+        for path in SOURCES
+        if _part(path) != "memory"
+        for name, _ in _calls(path)
+        if re.fullmatch(switch, name)
+    ]
 
-    assert "memory" in path.parts or set() == switched
+    assert [] == switched
 
 
-@EACH_FILE
-def test_a_name_says_what_a_module_holds(path: Path) -> None:
+def test_a_name_says_what_a_module_holds() -> None:
     """No module is a drawer for whatever fits nowhere else, and none carries its history."""
-    assert path.stem not in VAGUE
-    assert not re.search(r"_(v\d+|old|new|extended)$", path.stem)
+    vague = [
+        _name(path)
+        for path in SOURCES
+        if path.stem in VAGUE or re.search(r"_(v\d+|old|new|extended)$", path.stem)
+    ]
+
+    assert [] == vague
 
 
 @pytest.mark.parametrize(

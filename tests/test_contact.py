@@ -14,9 +14,9 @@ from imagic_lora import (
     SettingsError,
     contact_sheet,
 )
-from imagic_lora.sheet import Cell, sheet
-from tests.handmade import filled
-from tests.tiny import Kind
+from imagic_lora.images.sheet import Cell, sheet
+from tests.support.handmade import filled
+from tests.support.tiny import Kind
 
 Editor = Callable[[Kind], ImagicEditor]
 Fitted = Callable[[Kind], Adapter]

@@ -20,8 +20,8 @@ from imagic_lora import (
     SamplingSettings,
     SettingsError,
 )
-from imagic_lora.image import image_hash, read_record, to_images
-from tests.tiny import Kind, build
+from imagic_lora.images.reading import image_hash, read_record, to_images
+from tests.support.tiny import Kind, build
 
 Editor = Callable[[Kind], ImagicEditor]
 Fitted = Callable[[Kind], Adapter]

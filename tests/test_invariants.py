@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from imagic_lora import Adapter, EditSettings, FitSettings, ImagicEditor, Progress
-from tests.tiny import KINDS, Kind
+from tests.support.tiny import KINDS, Kind
 
 Editor = Callable[[Kind], ImagicEditor]
 Fitted = Callable[[Kind], Adapter]

@@ -5,11 +5,11 @@ import pytest
 import torch
 
 from imagic_lora import ImagicEditor, ModelError
-from imagic_lora.fitting import _Task
-from imagic_lora.models.schedulers import read_objective
+from imagic_lora.fitting.fit import _Task
+from imagic_lora.models.parts.samplers import read_objective
 from imagic_lora.objective import Objective
 from imagic_lora.seeding import generator, randn
-from tests.tiny import KINDS, Kind
+from tests.support.tiny import KINDS, Kind
 
 SCHEDULES = [
     {"beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.012},

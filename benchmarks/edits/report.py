@@ -10,7 +10,7 @@ from benchmarks.edits.runner import picture_path
 from benchmarks.edits.scores import brightness, distance, psnr, read_share
 from benchmarks.environment import describe, write_result
 from benchmarks.world.drawing import draw
-from imagic_lora.image import open_image
+from imagic_lora.images.reading import open_image
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -12,7 +12,7 @@ from benchmarks.edits.report import curve
 from benchmarks.edits.runner import picture_path
 from benchmarks.environment import RESULTS
 from benchmarks.world.drawing import draw
-from imagic_lora.sheet import Cell, sheet
+from imagic_lora.images.sheet import Cell, sheet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

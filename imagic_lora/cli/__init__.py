@@ -1,6 +1,6 @@
 """The command line: parse, check, hand over to the library, write.
 
-Each command is a module of this package with one function, `run`; it is imported when its command
+Each command is a module of commands/ with one function, `run`; it is imported when its command
 is given, so that asking for help loads nothing heavy.
 """
 
@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     terminal = Terminal(sys.stdout, sys.stderr)
     try:
         args = build_parser().parse_args(argv)
-        command = import_module(f"imagic_lora.cli.{args.command}")
+        command = import_module(f"imagic_lora.cli.commands.{args.command}")
         with terminal.showing_warnings():
             command.run(args, terminal)
     except ImagicError as error:

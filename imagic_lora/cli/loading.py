@@ -4,7 +4,7 @@ import argparse
 
 from imagic_lora.cli.terminal import Terminal
 from imagic_lora.editor import ImagicEditor
-from imagic_lora.planning import choose
+from imagic_lora.planning.choose import choose
 
 
 def load_editor(args: argparse.Namespace, model: str, terminal: Terminal) -> ImagicEditor:

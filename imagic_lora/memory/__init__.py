@@ -4,13 +4,11 @@ from imagic_lora.memory.device import peak_bytes
 from imagic_lora.memory.footprint import Footprint, footprints, predict
 from imagic_lora.memory.plan import MemoryPlan
 from imagic_lora.memory.relief import relieved
-from imagic_lora.memory.size import parse_size
 
 __all__ = [
     "Footprint",
     "MemoryPlan",
     "footprints",
-    "parse_size",
     "peak_bytes",
     "predict",
     "relieved",

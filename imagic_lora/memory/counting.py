@@ -16,7 +16,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map_only
 
-from imagic_lora.memory.host import making_host_memory
+from imagic_lora.memory.levers.host import making_host_memory
 
 _BLOCK = 512
 """Bytes that the CUDA allocator rounds every request up to a multiple of."""

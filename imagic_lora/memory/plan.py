@@ -13,14 +13,14 @@ from typing import Any
 import torch
 
 from imagic_lora.errors import DeviceError, SettingsError
-from imagic_lora.memory.attention import attending
 from imagic_lora.memory.footprint import Footprint
-from imagic_lora.memory.frozen import Stream, freeze, release
-from imagic_lora.memory.gating import gating
-from imagic_lora.memory.host import activations_on_host
 from imagic_lora.memory.ladder import LADDER, PHASES, Lever, Phase
-from imagic_lora.memory.size import gigabytes
+from imagic_lora.memory.levers.attention import attending
+from imagic_lora.memory.levers.frozen import Stream, freeze, release
+from imagic_lora.memory.levers.gating import gating
+from imagic_lora.memory.levers.host import activations_on_host
 from imagic_lora.settings import ATTENTION, Attention
+from imagic_lora.units import gigabytes
 
 
 @dataclass(frozen=True)

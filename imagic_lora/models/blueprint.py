@@ -18,7 +18,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProject
 from imagic_lora.errors import ModelError, near_match
 from imagic_lora.memory import MemoryPlan
 from imagic_lora.models.base import LatentModel
-from imagic_lora.models.quiet import quiet
+from imagic_lora.models.parts.quiet import quiet
 from imagic_lora.models.source import resolve
 from imagic_lora.models.stable_diffusion import StableDiffusion
 from imagic_lora.models.stable_diffusion_xl import StableDiffusionXL

@@ -9,8 +9,8 @@ from PIL import Image
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from imagic_lora.errors import ModelError
-from imagic_lora.image import open_image
-from imagic_lora.models.quiet import quiet
+from imagic_lora.images.reading import open_image
+from imagic_lora.models.parts.quiet import quiet
 
 _MOST_TOKENS = 40
 

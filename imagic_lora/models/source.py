@@ -22,7 +22,7 @@ from huggingface_hub.errors import (
 from safetensors import SafetensorError, safe_open
 
 from imagic_lora.errors import ModelError, near_match
-from imagic_lora.models.quiet import quiet
+from imagic_lora.models.parts.quiet import quiet
 
 _PIPELINES = {
     "StableDiffusionPipeline": "sd",

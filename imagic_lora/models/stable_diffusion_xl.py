@@ -7,11 +7,11 @@ import torch
 from imagic_lora.conditioning import Conditioning, concatenate
 from imagic_lora.errors import AdapterMismatchError
 from imagic_lora.memory import MemoryPlan
-from imagic_lora.models.autoencoder import Autoencoder
 from imagic_lora.models.base import Traits
-from imagic_lora.models.schedulers import make_scheduler, read_objective
-from imagic_lora.models.text import TextEncoder
-from imagic_lora.models.unet import UNET_LORA_TARGETS, fingerprint
+from imagic_lora.models.parts.autoencoder import Autoencoder
+from imagic_lora.models.parts.samplers import make_scheduler, read_objective
+from imagic_lora.models.parts.text import TextEncoder
+from imagic_lora.models.parts.unet import UNET_LORA_TARGETS, fingerprint
 from imagic_lora.settings import SchedulerName
 
 

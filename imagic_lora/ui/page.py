@@ -7,12 +7,12 @@ import gradio
 
 from imagic_lora.errors import ImageError
 from imagic_lora.ui import markup, widgets
-from imagic_lora.ui.compare_tab import CompareTab
-from imagic_lora.ui.edit_tab import EditTab
-from imagic_lora.ui.fit_tab import FitTab
-from imagic_lora.ui.library_tab import LibraryTab
 from imagic_lora.ui.restore import read_recipe
 from imagic_lora.ui.studio import Studio, without_folder
+from imagic_lora.ui.tabs.compare import CompareTab
+from imagic_lora.ui.tabs.edit import EditTab
+from imagic_lora.ui.tabs.fit import FitTab
+from imagic_lora.ui.tabs.library import LibraryTab
 
 TITLE = "imagic_lora"
 CSS = (Path(__file__).parent / "style.css").read_text("utf-8")

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from imagic_lora.ui.desk import Job
-from imagic_lora.ui.prints import Print
+from imagic_lora.ui.jobs.pictures import Print
+from imagic_lora.ui.jobs.queue import Job
 
 _MOST = 200
 """Sessions that are remembered; the one that was away longest is forgotten first."""

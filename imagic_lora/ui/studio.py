@@ -7,9 +7,9 @@ from typing import Any
 
 from imagic_lora.editor import ImagicEditor
 from imagic_lora.errors import ImageError
-from imagic_lora.ui.desk import Desk
+from imagic_lora.ui.jobs.queue import Desk
+from imagic_lora.ui.library import Shelf
 from imagic_lora.ui.sessions import Session, Sessions
-from imagic_lora.ui.shelf import Shelf
 
 MOST_IMAGE_BYTES = 64_000_000
 """Largest image file that is taken in."""

@@ -17,9 +17,9 @@ import torch
 
 from benchmarks.edits.methods.base import SEED
 from benchmarks.world.drawing import draw
-from imagic_lora import sampling
+from imagic_lora.editing import sampling
+from imagic_lora.editing.alphas import AUTO_ALPHAS
 from imagic_lora.seeding import generator, randn
-from imagic_lora.strength import AUTO_ALPHAS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

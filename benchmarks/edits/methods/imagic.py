@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.world.drawing import draw
 from imagic_lora import Adapter, EditSettings, FitSettings
-from imagic_lora.strength import AUTO_ALPHAS
+from imagic_lora.editing.alphas import AUTO_ALPHAS
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -10,8 +10,8 @@ from diffusers.schedulers.scheduling_ddim_inverse import DDIMInverseScheduler
 
 from benchmarks.edits.methods.base import STEPS
 from benchmarks.world.drawing import draw
-from imagic_lora import sampling
-from imagic_lora.image import to_images
+from imagic_lora.editing import sampling
+from imagic_lora.images.reading import to_images
 
 if TYPE_CHECKING:
     from PIL import Image

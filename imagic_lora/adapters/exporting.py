@@ -1,0 +1,89 @@
+"""An adapter as the LoRA file of other tools: the weights alone, without embedding and latents.
+
+"kohya" is what ComfyUI, A1111, Forge and SD.Next read; "diffusers" is what diffusers and PEFT read.
+Both say their scale, though it is 1 throughout: readers differ in what they take for granted.
+"""
+
+import json
+from os import PathLike
+from typing import Literal, get_args
+
+import torch
+
+from imagic_lora.adapters.adapter import Adapter
+from imagic_lora.adapters.file import LORA_PREFIX, write_tensors
+from imagic_lora.adapters.kohya import flat_name, row_name
+from imagic_lora.errors import SettingsError, near_match
+from imagic_lora.files import write_atomic
+
+Tool = Literal["diffusers", "kohya"]
+
+
+def export_lora(
+    adapter: Adapter, path: str | PathLike[str], tool: Tool, *, force: bool = False
+) -> None:
+    """Write an adapter's LoRA in the format of other tools.
+
+    Their prompts are words, so the learned embedding stays behind: there the adapter works with
+    plain prompts, and recalls the image less closely than here.
+
+    Args:
+        adapter: The adapter.
+        path: The safetensors file to write.
+        tool: "kohya" for ComfyUI, A1111, Forge and SD.Next; "diffusers" for diffusers and PEFT.
+        force: Replace a file that exists.
+
+    Raises:
+        SettingsError: When there is no such tool.
+        OutputError: When it cannot be written, or exists and force is False.
+    """
+    write_atomic(path, lora_bytes(adapter, tool), force=force)
+
+
+def lora_bytes(adapter: Adapter, tool: Tool) -> bytes:
+    """Return what `export_lora` writes.
+
+    Args:
+        adapter: The adapter.
+        tool: "kohya" or "diffusers".
+
+    Raises:
+        SettingsError: When there is no such tool.
+    """
+    if tool not in get_args(Tool):
+        raise SettingsError(
+            f"tool was {tool!r}, allowed is one of {', '.join(get_args(Tool))}."
+            + near_match(str(tool), get_args(Tool))
+        )
+    return _kohya_file(adapter) if tool == "kohya" else _diffusers_file(adapter)
+
+
+def _kohya_file(adapter: Adapter) -> bytes:
+    """Return the adapter's LoRA as kohya's scripts write it: an alpha beside each pair."""
+    name = row_name if adapter.record.family == "sdxl" else flat_name
+    tensors = {}
+    for path, rank in adapter.ranks().items():
+        tensors[f"{name(path)}.lora_down.weight"] = adapter.lora[f"{path}.lora_A.weight"]
+        tensors[f"{name(path)}.lora_up.weight"] = adapter.lora[f"{path}.lora_B.weight"]
+        tensors[f"{name(path)}.alpha"] = torch.tensor(rank, dtype=torch.float16)
+    return write_tensors(tensors, adapter.shown())
+
+
+def _diffusers_file(adapter: Adapter) -> bytes:
+    """Return the adapter's LoRA as diffusers writes it: the alphas in the header.
+
+    Settings that are peft's defaults are left out, since a reader older than a setting refuses it.
+    """
+    ranks = adapter.ranks()
+    smaller = {path: rank for path, rank in ranks.items() if rank != adapter.rank}
+    settings = {
+        "r": adapter.rank,
+        "lora_alpha": adapter.rank,
+        "target_modules": list(ranks),
+        "rank_pattern": smaller,
+        "alpha_pattern": smaller,
+    }
+    prefixed = {LORA_PREFIX + name: value for name, value in settings.items()}
+    metadata = {"lora_adapter_metadata": json.dumps(prefixed, sort_keys=True)}
+    tensors = {LORA_PREFIX + name: tensor for name, tensor in adapter.lora.items()}
+    return write_tensors(tensors, adapter.shown() | metadata)

@@ -1,0 +1,81 @@
+"""Pictures that were made, each with what made it."""
+
+from dataclasses import dataclass, field, fields
+from importlib.metadata import version
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from imagic_lora.images.reading import save_png
+from imagic_lora.settings import SamplingSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """A picture with what made it.
+
+    Attributes:
+        image: The picture.
+        target: The prompt that it follows.
+        settings: How it was denoised.
+        base_model: Name of the base model.
+        levers: Names of the levers that were pulled when it was made, lowest first.
+        relieved: Those of them that were pulled because the device ran out of memory.
+    """
+
+    image: Image.Image = field(repr=False, compare=False)
+    target: str
+    settings: SamplingSettings
+    base_model: str
+    levers: tuple[str, ...] = ()
+    relieved: tuple[str, ...] = ()
+
+    def record(self) -> dict[str, Any]:
+        """Return what made the picture, as plain values."""
+        values = {item.name: getattr(self, item.name) for item in fields(self)}
+        del values["image"]
+        settings = values.pop("settings")
+        values["settings"] = {item.name: getattr(settings, item.name) for item in fields(settings)}
+        return {"kind": type(self).__name__, "version": version("imagic-lora"), **values}
+
+    def save(self, path: str | PathLike[str], *, force: bool = False) -> None:
+        """Write the picture as a PNG that carries its record.
+
+        Args:
+            path: Where to.
+            force: Replace a file that exists.
+
+        Raises:
+            OutputError: When it cannot be written, or exists and force is False.
+        """
+        save_png(self.image, Path(path), self.record(), force=force)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Edit(Picture):
+    """An edited picture.
+
+    Attributes:
+        alpha: Prompt strength: 0 is the reconstruction, 1 the target prompt.
+        adapter_sha256: Hash of the adapter.
+    """
+
+    alpha: float
+    adapter_sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variation(Picture):
+    """A picture made by plain img2img, without an adapter.
+
+    Attributes:
+        strength: Share of the noise levels that were run.
+        noise: Extra noise mixed into the input.
+        image_sha256: Hash of the input image.
+    """
+
+    strength: float
+    noise: float
+    image_sha256: str

@@ -1,0 +1,45 @@
+"""What one row of a batch of edits is asked to be."""
+
+from dataclasses import dataclass
+
+from imagic_lora.adapters.adapter import Adapter
+from imagic_lora.errors import PromptError
+from imagic_lora.settings import ALPHA, EditSettings, options
+
+
+@dataclass(frozen=True, kw_only=True)
+class EditRequest:
+    """One edit of a batch.
+
+    Attributes:
+        adapter: The fit of the image.
+        alpha: Prompt strength: 0 reconstructs the input, 1 is the target prompt; any real number.
+        target: Prompt to edit towards; default: the one that was given to the fit.
+        seed: Seed of the noise; default: the one of the batch's settings.
+
+    Raises:
+        SettingsError: When alpha is not a finite number, or the seed is out of its range.
+    """
+
+    adapter: Adapter
+    alpha: float = 1.0
+    target: str = ""
+    seed: int | None = None
+
+    def __post_init__(self) -> None:
+        ALPHA.check("alpha", self.alpha)
+        if self.seed is not None:
+            dict(options(EditSettings))["seed"].check("seed", self.seed)
+
+    def resolve_target(self) -> str:
+        """Return the target: the one given, else the fit's.
+
+        Raises:
+            PromptError: When there is none at all.
+        """
+        found = self.target.strip() or self.adapter.record.target
+        if not found:
+            raise PromptError(
+                "The adapter was fitted without a target, so the edit needs one; none was given."
+            )
+        return found

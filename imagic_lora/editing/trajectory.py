@@ -1,0 +1,94 @@
+"""What keeps an edit to the input: its way through the noise, which is known exactly.
+
+Each function here takes what an edit predicts at every step and returns what to predict instead.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+import torch
+
+from imagic_lora.editing.sampling import Predictor
+from imagic_lora.objective import Objective
+
+Missed = Callable[[torch.Tensor], torch.Tensor]
+"""From timesteps t (B,), all the same, to an error of predictions there, shape (B, C, h, w)."""
+
+
+@dataclass(frozen=True)
+class Trail:
+    """The input at every noise level, along one noise: where a perfect reconstruction would go.
+
+    Attributes:
+        objective: The model's noise schedule.
+        latents: Latents of the input, shape (B, C, h, w).
+        noise: The noise, of the same shape.
+    """
+
+    objective: Objective
+    latents: torch.Tensor
+    noise: torch.Tensor
+
+    def at(self, t: torch.Tensor) -> torch.Tensor:
+        """Return the input noised to timesteps t, shape (B, C, h, w)."""
+        return self.objective.add_noise(self.latents, self.noise, _whole(t))
+
+    def prediction(self, t: torch.Tensor) -> torch.Tensor:
+        """Return what a perfect model predicts there, shape (B, C, h, w)."""
+        return self.objective.target(self.latents, self.noise, _whole(t))
+
+
+def _whole(t: torch.Tensor) -> torch.Tensor:
+    """Return timesteps as a schedule is indexed; some samplers step between them."""
+    return t.round().long()
+
+
+def missed(reconstruction: Predictor, trail: Trail) -> Missed:
+    """Return a function that tells what a reconstruction misses of the input at a timestep.
+
+    The noise is chosen by us, so it is known at every step, not estimated, and the same for every
+    edit along the trail: it is found once for each timestep.
+
+    Args:
+        reconstruction: What is predicted at alpha 0.
+        trail: Where the input lies at each noise level.
+    """
+    known: dict[float, torch.Tensor] = {}
+
+    def find(t: torch.Tensor) -> torch.Tensor:
+        level = t[0].item()  # all rows are at the same timestep
+        if level not in known:
+            known[level] = trail.prediction(t) - reconstruction(trail.at(t), t)
+        return known[level]
+
+    return find
+
+
+def faithful(predictor: Predictor, missed: Missed, fidelity: float) -> Predictor:
+    """Add to an edit's prediction what the reconstruction misses of the input.
+
+    With all of it added, a prediction that changes nothing ends in the input exactly, however
+    little the adapter has learned; where the edit changes something, the model goes its own way.
+
+    Args:
+        predictor: The edit.
+        missed: What the reconstruction misses at each timestep.
+        fidelity: Share of the error that is added, 0 to 1.
+
+    Source: Xu et al. 2023 (InfEdit), arXiv 2312.04965, section 3; Ju et al. 2023, arXiv 2310.01506.
+    """
+    return lambda x_t, t: predictor(x_t, t) + fidelity * missed(t)
+
+
+def masked(predictor: Predictor, trail: Trail, find_mask: Callable[[], torch.Tensor]) -> Predictor:
+    """Let an edit change only a part of the picture; the rest ends in the input exactly.
+
+    Args:
+        predictor: The edit.
+        trail: Where the input lies at each noise level; denoising must begin on it.
+        find_mask: Returns where the edit may change the picture: 1 is fully, 0 not at all; shape
+            (B, 1, h, w). Called once, at the first step, with the model ready to predict.
+    """
+    mask = cache(find_mask)
+    return lambda x_t, t: torch.lerp(trail.prediction(t), predictor(x_t, t), mask())

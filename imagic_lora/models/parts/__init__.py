@@ -1,0 +1,4 @@
+"""What families of models share: text encoders, autoencoders, samplers, denoisers' facts.
+
+Knows no family.
+"""

@@ -1,0 +1,218 @@
+"""The adapters of one folder: listed, taken in, renamed, deleted; nothing outside it is touched.
+
+Every file is read by `Adapter.load`, which believes nothing; a name is a name, never a path.
+"""
+
+import re
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from imagic_lora.adapters.adapter import Adapter, FitRecord
+from imagic_lora.errors import AdapterError, ImageError, OutputError
+from imagic_lora.images.reading import open_image
+
+SUFFIX = ".safetensors"
+
+_LONGEST = 80
+_NAME = re.compile(r"\w[\w .,()+-]*")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One adapter of the folder.
+
+    Attributes:
+        name: Its file's name, without the ending.
+        record: What was fitted and how.
+        sha256: Hash of the adapter.
+        rank: Largest rank among its layers.
+        bytes: Size of the file.
+        changed: When the file was last written.
+        thumbnail: A small picture to show, or None.
+        mismatch: Why it does not work with the model at hand, or "".
+    """
+
+    name: str
+    record: FitRecord
+    sha256: str
+    rank: int
+    bytes: int
+    changed: datetime
+    thumbnail: Path | None
+    mismatch: str
+
+
+class Shelf:
+    """The adapters of one folder.
+
+    Args:
+        folder: Where they lie; it is made when the first one is kept.
+        drawings: Where to put their thumbnails.
+        check: Raises an AdapterError for an adapter of another kind of model.
+    """
+
+    def __init__(self, folder: Path, drawings: Path, check: Callable[[Adapter], None]) -> None:
+        self.folder = folder
+        self._drawings = drawings
+        self._check = check
+        self._known: dict[tuple[str, int, int], Entry | str] = {}
+
+    def entries(self) -> list[Entry]:
+        """Return what can be read, newest first."""
+        found = [entry for entry in self._all().values() if isinstance(entry, Entry)]
+        return sorted(found, key=lambda entry: entry.changed, reverse=True)
+
+    def unreadable(self) -> dict[str, str]:
+        """Return the files that are no adapters by name, each with why."""
+        return {name: found for name, found in self._all().items() if isinstance(found, str)}
+
+    def find(self, name: str) -> Entry:
+        """Return one adapter by name.
+
+        Raises:
+            AdapterError: When there is none of that name, as another page may have deleted it.
+        """
+        found = self._all().get(name)
+        if not isinstance(found, Entry):
+            raise AdapterError(f"There is no adapter {name!r} here any more; choose another.")
+        return found
+
+    def load(self, name: str) -> Adapter:
+        """Return one adapter by name, read anew.
+
+        Raises:
+            AdapterError: When there is none of that name, or it cannot be used.
+        """
+        return _load(self._path(self.find(name).name))
+
+    def find_hash(self, sha256: str) -> Entry | None:
+        """Return the adapter with a hash, or None."""
+        return next((e for e in self.entries() if e.sha256 == sha256), None)
+
+    def keep(self, adapter: Adapter, wish: str) -> str:
+        """Save an adapter under a free name like the one that was wished for; return the name."""
+        name = self._free(wish)
+        adapter.save(self._path(name))
+        return name
+
+    def accept(self, file: Path) -> str:
+        """Take in a file that somebody brought, once it is known to be an adapter for this model.
+
+        Returns:
+            The name that it got.
+
+        Raises:
+            AdapterError: When it is none, or belongs to another kind of model.
+        """
+        adapter = _load(file)
+        self._check(adapter)
+        return self.keep(adapter, file.stem)
+
+    def copy(self, name: str, folder: Path) -> Path:
+        """Copy an adapter's file into a folder, and return where it is."""
+        entry = self.find(name)
+        folder.mkdir(parents=True, exist_ok=True)
+        return Path(shutil.copy(self._path(entry.name), folder))
+
+    def rename(self, name: str, wish: str) -> str:
+        """Give an adapter another name.
+
+        Raises:
+            OutputError: When the name is taken or is no plain name.
+        """
+        source, target = self._path(self.find(name).name), self._path(wish.strip())
+        if target.exists():
+            raise OutputError(f"There is an adapter {wish.strip()!r} already; choose another name.")
+        source.rename(target)
+        return target.stem
+
+    def delete(self, name: str) -> None:
+        """Delete an adapter's file."""
+        self._path(self.find(name).name).unlink()
+
+    def _path(self, name: str) -> Path:
+        """Return where an adapter of a name lies.
+
+        Raises:
+            OutputError: When the name is no plain name.
+        """
+        known = name in {path.stem for path in self._files()}
+        if not known and not (_NAME.fullmatch(name) and len(name) <= _LONGEST):
+            raise OutputError(
+                f"The name was {name[:_LONGEST]!r}, allowed are letters, digits, blanks and "
+                f"_ . , ( ) + -, beginning with a letter or digit, up to {_LONGEST} in all."
+            )
+        return self.folder / (name + SUFFIX)
+
+    def _free(self, wish: str) -> str:
+        """Return a plain name like a wish that no file has."""
+        plain = re.sub(r"\W+", "-", wish).strip("-")[: _LONGEST - 5] or "adapter"
+        names = [plain, *(f"{plain}-{number}" for number in range(2, 10_000))]
+        return next(name for name in names if not self._path(name).exists())
+
+    def _files(self) -> list[Path]:
+        """Return the files that might be adapters: plain ones, in the folder itself."""
+        if not self.folder.is_dir():
+            return []
+        paths = self.folder.glob("*" + SUFFIX)
+        return [path for path in paths if path.is_file() and not path.is_symlink()]
+
+    def _all(self) -> dict[str, Entry | str]:
+        """Return every file by name: what it holds, or why it cannot be used."""
+        fresh = {}
+        for path in self._files():
+            state = path.stat()
+            key = (path.name, state.st_mtime_ns, state.st_size)
+            fresh[key] = self._known.get(key) or self._read(path)
+        self._known = fresh
+        return {key[0].removesuffix(SUFFIX): entry for key, entry in fresh.items()}
+
+    def _read(self, path: Path) -> Entry | str:
+        """Return what a file holds, or why it cannot be used."""
+        try:
+            adapter = _load(path)
+        except AdapterError as error:
+            return str(error)
+        state = path.stat()
+        changed = datetime.fromtimestamp(state.st_mtime).astimezone()
+        return Entry(
+            name=path.stem,
+            record=adapter.record,
+            sha256=adapter.sha256,
+            rank=adapter.rank,
+            bytes=state.st_size,
+            changed=changed,
+            thumbnail=self._draw(adapter),
+            mismatch=self._mismatch(adapter),
+        )
+
+    def _mismatch(self, adapter: Adapter) -> str:
+        """Return why an adapter does not work with the model at hand, or ""."""
+        try:
+            self._check(adapter)
+        except AdapterError as error:
+            return str(error)
+        return ""
+
+    def _draw(self, adapter: Adapter) -> Path | None:
+        """Draw an adapter's thumbnail anew, so that nothing but a picture is served."""
+        path = self._drawings / f"{adapter.sha256}.jpg"
+        self._drawings.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(adapter.thumbnail)
+        try:
+            open_image(path).save(path, quality=90)
+        except ImageError:
+            path.unlink()
+            return None
+        return path
+
+
+def _load(path: Path) -> Adapter:
+    """Return the adapter in a file; errors name the file and not its folder."""
+    try:
+        return Adapter.load(path)
+    except AdapterError as error:
+        raise type(error)(str(error).replace(str(path), path.name)) from error

@@ -1,0 +1,174 @@
+"""Serving the page: where, to whom, and with what around it."""
+
+import asyncio
+import os
+import shutil
+import socket
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import gradio
+import uvicorn
+from fastapi import FastAPI
+
+from imagic_lora.editor import ImagicEditor
+from imagic_lora.ui.jobs.queue import Desk
+from imagic_lora.ui.library import Shelf
+from imagic_lora.ui.page import CSS, Page
+from imagic_lora.ui.serving.guard import MOST_UPLOAD_BYTES, Guard
+from imagic_lora.ui.sessions import Sessions
+from imagic_lora.ui.studio import Example, Studio
+
+LOCAL = frozenset({"127.0.0.1", "localhost", "[::1]"})
+"""Names of this machine that only this machine knows it by."""
+
+_FONT = ["ui-sans-serif", "system-ui", "Segoe UI", "Roboto", "Helvetica", "Arial", "sans-serif"]
+_MONO = ["ui-monospace", "Menlo", "Consolas", "monospace"]
+_SECONDS_TO_LEAVE = 2
+_FOLDERS = ("GRADIO_TEMP_DIR", "GRADIO_EXAMPLES_CACHE")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Door:
+    """Where a page is served, and to whom.
+
+    Attributes:
+        listener: A socket that listens already.
+        hosts: Names that the page may be asked for by, or None for any.
+        login: Name and password that are asked for, or None.
+    """
+
+    listener: socket.socket
+    hosts: frozenset[str] | None
+    login: tuple[str, str] | None
+
+
+@contextmanager
+def opened_studio(
+    editor: ImagicEditor, adapters: Path, example: Example | None, plan: Any
+) -> Iterator[Studio]:
+    """Give what a page works with; what it wrote is removed at the end, but for the adapters.
+
+    Args:
+        editor: What does the work.
+        adapters: The folder of the adapters.
+        example: What the page shows at first, or None.
+        plan: What the work will need, as rows of a table.
+    """
+    with tempfile.TemporaryDirectory(prefix="imagic-lora-") as folder, _set(folder):
+        work, desk = Path(folder).resolve(), Desk()
+        if example is not None:  # only what lies in this folder is served
+            example = replace(example, picture=Path(shutil.copy(example.picture, work)))
+        try:
+            yield Studio(
+                editor=editor,
+                desk=desk,
+                shelf=Shelf(adapters, work / "thumbnails", editor.check),
+                sessions=Sessions(work, example.picture if example else None),
+                example=example,
+                plan=plan,
+                uploads=work,
+            )
+        finally:
+            desk.close()
+
+
+async def build_app(
+    studio: Studio, hosts: frozenset[str] | None, login: tuple[str, str] | None
+) -> Guard:
+    """Return the page as an ASGI application, with its guard before it.
+
+    A coroutine, since the framework makes locks that belong to the loop which runs: without one, it
+    makes loops of its own and leaves them open.
+
+    Args:
+        studio: What it works with.
+        hosts: Names that it may be asked for by, or None for any.
+        login: Name and password that are asked for, or None.
+    """
+    blocks = Page(studio).blocks
+    app = gradio.mount_gradio_app(
+        FastAPI(openapi_url=None),
+        blocks,
+        path="/",
+        footer_links=[],
+        run_history=False,
+        enable_monitoring=False,
+        auth=login,
+        show_error=False,
+        max_file_size=MOST_UPLOAD_BYTES,
+        ssr_mode=False,
+        pwa=False,
+        mcp_server=False,
+        theme=_theme(),
+        css=CSS,
+    )
+    blocks.has_launched = True  # without it, what a page names is not held to the upload folder
+    return Guard(app, hosts, studio.uploads)
+
+
+def serve(studio: Studio, door: Door) -> None:
+    """Serve the page until it is interrupted."""
+    asyncio.run(_serve(studio, door))
+
+
+async def _serve(studio: Studio, door: Door) -> None:
+    """Serve the page until it is interrupted."""
+    config = uvicorn.Config(
+        await build_app(studio, door.hosts, door.login),
+        log_level="error",
+        access_log=False,
+        timeout_graceful_shutdown=_SECONDS_TO_LEAVE,
+    )
+    await _Server(config, studio.desk).serve(sockets=[door.listener])
+
+
+class _Server(uvicorn.Server):  # type: ignore[misc]  # no types, since it may be missing
+    """Ends the jobs before anything else, since the framework removes their files when it ends.
+
+    Args:
+        config: How to serve.
+        desk: The line of jobs.
+    """
+
+    def __init__(self, config: uvicorn.Config, desk: Desk) -> None:
+        super().__init__(config)
+        self._desk = desk
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let the running job keep what it has, then close."""
+        self._desk.close()
+        await super().shutdown(sockets)
+
+
+def _theme() -> Any:
+    """Return calm colours, and fonts that every machine has."""
+    return gradio.themes.Base(
+        primary_hue="teal",
+        neutral_hue="stone",
+        font=_FONT,
+        font_mono=_MONO,
+        spacing_size="sm",
+        radius_size="md",
+        text_size="md",
+    )
+
+
+@contextmanager
+def _set(folder: str) -> Iterator[None]:
+    """Let gradio store into a folder, and tell nobody of it, for the length of a block."""
+    values = {**dict.fromkeys(_FOLDERS, folder), "HF_HUB_DISABLE_TELEMETRY": "True"}
+    before: Mapping[str, str | None] = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

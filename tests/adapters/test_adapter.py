@@ -1,0 +1,373 @@
+import contextlib
+import dataclasses
+import hashlib
+import json
+import pickle
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import safetensors.torch
+import torch
+from diffusers import StableDiffusionPipeline
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imagic_lora import Adapter, AdapterFileError, ImagicEditor, OutputError
+from imagic_lora.conditioning import Conditioning
+from imagic_lora.editing.slots import Slots
+from tests.support.handmade import made
+from tests.support.tiny import KINDS, Kind
+
+TOKENS = "imagic_lora.conditioning.tokens"
+
+
+def rewrite(data: bytes, change: Callable[[dict[str, Any]], object]) -> bytes:
+    """Return an adapter file with its own header object changed."""
+    size = int.from_bytes(data[:8], "little")
+    whole = json.loads(data[8 : 8 + size])
+    own = json.loads(whole["__metadata__"]["imagic_lora"])
+    change(own)
+    whole["__metadata__"]["imagic_lora"] = json.dumps(own)
+    text = json.dumps(whole).encode()
+    return struct.pack("<Q", len(text)) + text + data[8 + size :]
+
+
+def with_tensors(changes: dict[str, torch.Tensor | None]) -> bytes:
+    """Return an adapter file with some tensors replaced, added or (None) left out."""
+    data = made().to_bytes()
+    size = int.from_bytes(data[:8], "little")
+    metadata = json.loads(data[8 : 8 + size])["__metadata__"]
+    del metadata["modelspec.hash_sha256"]  # or it would be the hash that gives the change away
+    tensors = safetensors.torch.load(data) | changes
+    kept = {name: tensor for name, tensor in tensors.items() if tensor is not None}
+    return safetensors.torch.save(kept, metadata)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_saved_adapter_loads_as_it_was(
+    kind: Kind, adapter: Callable[[Kind], Adapter], tmp_path: Path
+) -> None:
+    """Loading what was saved gives an equal adapter, for every family (invariant 4)."""
+    original = adapter(kind)
+
+    original.save(tmp_path / "a.safetensors")
+    loaded = Adapter.load(tmp_path / "a.safetensors")
+
+    assert original == loaded
+    assert original.sha256 == loaded.sha256
+    assert original.record == loaded.record
+    assert original.conditioning.equal(loaded.conditioning)
+    assert torch.equal(original.latents, loaded.latents)
+    assert original.lora.keys() == loaded.lora.keys()
+    assert all(torch.equal(original.lora[name], loaded.lora[name]) for name in original.lora)
+
+
+@given(
+    target=st.text(max_size=30),
+    losses=st.lists(st.floats(0, 1e6, allow_nan=False), max_size=5),
+    width=st.integers(1, 8192),
+)
+def test_any_record_survives_the_file(target: str, losses: list[float], width: int) -> None:
+    """Any text and any numbers in a record come back as they were."""
+    original = made(target=target, losses=tuple(losses), width=width)
+
+    assert original == Adapter.from_bytes(original.to_bytes())
+
+
+def test_the_same_adapter_gives_the_same_bytes() -> None:
+    """The file does not depend on when or how often it is made."""
+    assert {made().to_bytes()} == {made().to_bytes() for _ in range(20)}
+
+
+def test_a_changed_field_makes_another_adapter() -> None:
+    """Equality and hash see every part of an adapter."""
+    original = made()
+    others = [
+        made(target="a boy"),
+        dataclasses.replace(original, latents=original.latents + 1),
+        dataclasses.replace(original, thumbnail=b""),
+        dataclasses.replace(original, lora={n: t + 1 for n, t in original.lora.items()}),
+    ]
+
+    assert made() == original
+    assert hash(made()) == hash(original)
+    for other in others:
+        assert original != other
+        assert original.sha256 != other.sha256
+
+
+def test_adapters_cannot_be_changed() -> None:
+    """Neither a field nor an entry of the weights can be replaced."""
+    original = made()
+
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        original.latents = torch.zeros(1)  # type: ignore[misc]
+    with pytest.raises(TypeError):
+        original.lora["x"] = torch.zeros(1)  # type: ignore[index]
+
+
+def test_saving_over_a_file_needs_force(tmp_path: Path) -> None:
+    """A file that exists stays as it was unless force is given."""
+    path = tmp_path / "a.safetensors"
+    path.write_bytes(b"precious")
+
+    with pytest.raises(OutputError):
+        made().save(path)
+    assert path.read_bytes() == b"precious"
+
+    made().save(path, force=True)
+    assert made() == Adapter.load(path)
+
+
+def test_a_file_cut_anywhere_is_refused() -> None:
+    """Whatever its length, a truncated file raises an AdapterFileError and nothing else."""
+    data = made().to_bytes()
+
+    for length in range(len(data)):
+        with pytest.raises(AdapterFileError):
+            Adapter.from_bytes(data[:length])
+
+
+@given(st.binary(max_size=400))
+def test_random_bytes_are_refused(data: bytes) -> None:
+    """Any bytes that are no adapter raise an AdapterFileError and nothing else."""
+    with pytest.raises(AdapterFileError):
+        Adapter.from_bytes(data)
+
+
+@given(position=st.integers(0), value=st.integers(0, 255))
+def test_a_flipped_byte_is_harmless(position: int, value: int) -> None:
+    """A file with one byte changed loads, or raises an AdapterFileError and nothing else."""
+    data = bytearray(made().to_bytes())
+    data[position % len(data)] = value
+
+    with contextlib.suppress(AdapterFileError):
+        Adapter.from_bytes(bytes(data))
+
+
+class Bomb:
+    """Creates a file when unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Path.touch, (self.path,))
+
+
+def test_a_pickle_renamed_is_refused_and_not_run(tmp_path: Path) -> None:
+    """A pickle with the extension .safetensors runs nothing."""
+    path = tmp_path / "evil.safetensors"
+    path.write_bytes(pickle.dumps(Bomb(tmp_path / "ran")))
+
+    with pytest.raises(AdapterFileError, match="pickles are never loaded"):
+        Adapter.load(path)
+
+    assert not (tmp_path / "ran").exists()
+
+
+HOSTILE_HEADERS: dict[str, Callable[[dict[str, Any]], object]] = {
+    "a newer version": lambda own: own.update(format=2),
+    "a version that is no number": lambda own: own.update(format=True),
+    "a missing field": lambda own: own.pop("target"),
+    "a number for a text": lambda own: own.update(target=3),
+    "a text for a number": lambda own: own.update(width="64"),
+    "a width of nothing": lambda own: own.update(width=0),
+    "losses that are no list": lambda own: own.update(losses={"a": 1}),
+    "a loss that is no number": lambda own: own.update(losses=["a"]),
+    "a loss that is infinite": lambda own: own.update(losses=[float("inf")]),
+    "a gap that is not a number": lambda own: own.update(gap=float("nan")),
+    "settings that are no object": lambda own: own.update(settings=[]),
+    "settings out of range": lambda own: own["settings"].update(rank=0),
+    "settings of another type": lambda own: own["settings"].update(seed="x"),
+    "levers that are no list": lambda own: own.update(levers="8-bit"),
+    "a lever that is no text": lambda own: own.update(relieved=[8]),
+    "versions that are no object": lambda own: own.update(versions=[1]),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE_HEADERS)
+def test_a_header_that_is_wrong_is_refused(name: str) -> None:
+    """Every field of the header is checked before it is believed."""
+    data = rewrite(made().to_bytes(), HOSTILE_HEADERS[name])
+
+    with pytest.raises(AdapterFileError):
+        Adapter.from_bytes(data)
+
+
+def test_levers_survive_the_file() -> None:
+    """What was pulled to fit is in the file, and nothing is where nothing was."""
+    original = made(levers=("micro-batch", "8-bit"), relieved=("8-bit",))
+
+    loaded = Adapter.from_bytes(original.to_bytes())
+
+    assert (("micro-batch", "8-bit"), ("8-bit",)) == (loaded.record.levers, loaded.record.relieved)
+    assert b"levers" not in made().to_bytes()
+
+
+def test_fields_of_a_later_writer_are_passed_over() -> None:
+    """A header with fields that this version does not know still loads."""
+    data = rewrite(
+        made().to_bytes(), lambda own: (own.update(mood="good"), own["settings"].update(new=1))
+    )
+
+    assert made() == Adapter.from_bytes(data)
+
+
+def test_a_deeply_nested_header_is_refused() -> None:
+    """A header made to exhaust the stack raises an AdapterFileError."""
+    text = b"[" * 100_000
+    data = struct.pack("<Q", len(text)) + text
+
+    with pytest.raises(AdapterFileError):
+        Adapter.from_bytes(data)
+
+
+def test_a_huge_header_is_refused_before_it_is_parsed() -> None:
+    """A header larger than any adapter needs is refused by its length."""
+    size = 9 << 20
+    data = struct.pack("<Q", size) + b" " * size
+
+    with pytest.raises(AdapterFileError, match="truncated, or no safetensors"):
+        Adapter.from_bytes(data)
+
+
+HALF = torch.zeros(2, 3, dtype=torch.float16)
+HOSTILE_TENSORS: dict[str, dict[str, torch.Tensor | None]] = {
+    "not finite": {TOKENS: torch.full((1, 2, 3), torch.inf, dtype=torch.float16)},
+    "another precision": {TOKENS: torch.zeros(1, 2, 3)},
+    "two dimensions": {TOKENS: HALF},
+    "a batch of two": {TOKENS: torch.zeros(2, 2, 3, dtype=torch.float16)},
+    "missing": {TOKENS: None},
+    "one too many": {"imagic_lora.surprise": HALF},
+    "another tool's text encoder": {"text_encoder.x.lora_A.weight": HALF},
+    "no partner": {"unet.a.to_q.lora_A.weight": None},
+    "ranks that differ": {"unet.a.to_q.lora_A.weight": torch.zeros(1, 3, dtype=torch.float16)},
+    "no low-rank weight": {"unet.a.to_q.weight": HALF},
+    "no LoRA": {"unet.a.to_q.lora_A.weight": None, "unet.a.to_q.lora_B.weight": None},
+}
+
+
+def adopted() -> Adapter:
+    """Return an adapter of SDXL's kind whose weights another tool made."""
+    adapter = made(family="sdxl", settings=None, losses=(), gap=None)
+    half = torch.arange(6, dtype=torch.float16)
+    return dataclasses.replace(
+        adapter, conditioning=Conditioning(half.view(1, 2, 3), half.view(1, 6))
+    )
+
+
+GOLDEN = Path(__file__).parent / "golden"
+"""Files of format version 1, written once: a change of these bytes is a change of the format."""
+
+
+@pytest.mark.parametrize("name", ["fitted", "adopted"])
+def test_version_1_stays_readable(name: str) -> None:
+    """A file of version 1 that was written once loads as what it was written from."""
+    expected = {"fitted": made(settings=None), "adopted": adopted()}[name]
+
+    found = Adapter.load(GOLDEN / f"{name}-1.safetensors")
+
+    settings = found.record.settings
+    assert (name == "adopted") == (settings is None)
+    assert settings is None or (3, "joint") == (settings.steps, settings.mode)
+    unset = dataclasses.replace(found.record, settings=None)
+    assert expected == dataclasses.replace(found, record=unset)
+
+
+def test_version_1_is_written_byte_for_byte() -> None:
+    """What is written today has the very bytes that version 1 began with."""
+    assert (GOLDEN / "adopted-1.safetensors").read_bytes() == adopted().to_bytes()
+
+
+def test_the_header_follows_modelspec() -> None:
+    """The file names itself to other tools, with the hash of its tensors and no date."""
+    data = made().to_bytes()
+    size = int.from_bytes(data[:8], "little")
+
+    shown = json.loads(data[8 : 8 + size])["__metadata__"]
+
+    assert "1.0.1" == shown["modelspec.sai_model_spec"]
+    assert "0x" + hashlib.sha256(data[8 + size :]).hexdigest() == shown["modelspec.hash_sha256"]
+    assert not [name for name in shown if "date" in name or "_at" in name]
+    assert {"imagic_lora", "format"} == {
+        name for name in shown if not name.startswith(("modelspec.", "ss_"))
+    }
+
+
+def test_tensors_that_were_changed_are_noticed() -> None:
+    """One flipped bit in a tensor, which no shape or range gives away, is refused by the hash."""
+    data = bytearray(made().to_bytes())
+    data[-1] ^= 1
+
+    with pytest.raises(AdapterFileError, match="do not have the hash"):
+        Adapter.from_bytes(bytes(data))
+
+
+@pytest.mark.parametrize("url", ["x", "data:text/html;base64,PGI+", "data:image/jpeg;base64,?"])
+def test_a_thumbnail_that_is_no_jpeg_is_refused(url: str) -> None:
+    """What other tools would show must be a JPEG in a data URL."""
+    data = made().to_bytes()
+    size = int.from_bytes(data[:8], "little")
+    metadata = json.loads(data[8 : 8 + size])["__metadata__"] | {"modelspec.thumbnail": url}
+
+    with pytest.raises(AdapterFileError, match="thumbnail"):
+        Adapter.from_bytes(safetensors.torch.save(safetensors.torch.load(data), metadata))
+
+
+@pytest.mark.parametrize("name", HOSTILE_TENSORS)
+def test_tensors_that_are_wrong_are_refused(name: str) -> None:
+    """Names, pairs, shapes, precision and values are checked before they are believed."""
+    with pytest.raises(AdapterFileError, match=r"^its tensor|^it has no LoRA"):
+        Adapter.from_bytes(with_tensors(HOSTILE_TENSORS[name]))
+
+
+def test_a_file_of_another_tool_is_named_as_such() -> None:
+    """A safetensors file without our header is told from a damaged one."""
+    data = safetensors.torch.save({"lora_unet_x.alpha": torch.ones(1)})
+
+    with pytest.raises(AdapterFileError, match="another tool"):
+        Adapter.from_bytes(data)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    """The error names the path and says that there is nothing."""
+    with pytest.raises(AdapterFileError, match=r"gone\.safetensors.*no such file"):
+        Adapter.load(tmp_path / "gone.safetensors")
+
+
+def test_a_file_too_large_is_not_read(tmp_path: Path) -> None:
+    """A file beyond the limit is refused by its size alone."""
+    path = tmp_path / "huge.safetensors"
+    with path.open("wb") as file:
+        file.truncate((1 << 30) + 1)
+
+    with pytest.raises(AdapterFileError, match="at most"):
+        Adapter.load(path)
+
+
+def test_plain_diffusers_loads_the_file(
+    adapter: Callable[[Kind], Adapter],
+    editor: Callable[[Kind], ImagicEditor],
+    folder: Callable[[Kind], Path],
+    tmp_path: Path,
+) -> None:
+    """StableDiffusionPipeline.load_lora_weights takes the same file and gives the same output."""
+    adapter("sd1").save(tmp_path / "a.safetensors")
+    pipeline = StableDiffusionPipeline.from_pretrained(folder("sd1"))
+    pipeline.load_lora_weights(tmp_path, weight_name="a.safetensors", adapter_name="ours")
+    x_t, t = torch.randn(1, 4, 16, 16), torch.tensor([500])
+    tokens = adapter("sd1").conditioning.tokens.float()
+
+    with torch.no_grad():
+        theirs = pipeline.unet(x_t, t, tokens).sample
+        model = editor("sd1").model
+        plain = model.denoiser(x_t, t, tokens).sample
+        with Slots(model.denoiser).holding([adapter("sd1").lora], torch.device("cpu")):
+            ours = model.denoiser(x_t, t, tokens).sample
+
+    torch.testing.assert_close(theirs, ours)
+    assert not torch.allclose(plain, ours)

@@ -1,0 +1,246 @@
+"""A caption that is taken from the target: what of it the base model sees in the picture."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from importlib.resources import files
+from itertools import groupby
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from benchmarks.edits.scores import misread
+from benchmarks.world.captions import full_caption
+from benchmarks.world.drawing import draw
+from benchmarks.world.judge import load_judge
+from benchmarks.world.portrait import EXAMPLE, held_out_portrait
+from imagic_lora import (
+    EditRequest,
+    EditSettings,
+    FitSettings,
+    ImagicEditor,
+    ImagicWarning,
+    Progress,
+    PromptError,
+    StopFit,
+)
+from imagic_lora.captions.search import longest_of_the_likely, says_more, shared_parts
+from imagic_lora.cli.commands.demo import PICTURE
+from tests.support.tiny import Kind
+
+Editor = Callable[[Kind], ImagicEditor]
+FEW = FitSettings(steps=2, rank=2)
+
+
+def test_parts_leave_out_one_run_of_words() -> None:
+    """Everything is there that is shared with a prompt that has other words in one place."""
+    parts = shared_parts("a girl with a hat, in a meadow")
+
+    assert {"", "a girl", "a girl, in a meadow", "a girl with a hat", "in a meadow"} <= {
+        part.replace("girl in", "girl, in") for part in parts
+    }
+    assert "a girl with a hat, in a meadow" not in parts
+    assert len(parts) == len(set(parts))
+
+
+def test_parts_of_a_long_prompt_are_not_many() -> None:
+    """However long it is, what is tried stays within what a fit takes."""
+    words = [str(number) for number in range(600)]
+
+    assert 240 > len(shared_parts(" ".join(words))) > len(shared_parts(" ".join(words[:20])))
+
+
+def test_parts_keep_what_a_caption_has_already() -> None:
+    """Each run that is left out has a word that is new to the caption, wherever it stands there."""
+    caption, prompt = (
+        "A girl with red hair, in red clothes",
+        "a girl with red hair, in blue clothes",
+    )
+
+    parts = shared_parts(prompt, caption)
+
+    assert "a girl with red hair, in clothes" in parts
+    assert "a girl with hair, in blue clothes" not in parts
+    assert all("blue" not in part for part in parts)
+    assert set(parts) < set(shared_parts(prompt))
+
+
+def test_one_new_word_in_a_long_prompt_is_soon_looked_at() -> None:
+    """What is tried does not grow with what the caption has already."""
+    long, longer = (" ".join(str(number) for number in range(most)) for most in (10, 40))
+
+    assert len(shared_parts(f"{long} now", long)) == len(shared_parts(f"{longer} now", longer)) < 10
+
+
+def test_of_likely_captions_the_longest_is_taken() -> None:
+    """A word goes only where the picture is likelier without it."""
+    rated = {"": 1.5, "a girl": 1.0, "a girl with": 1.01, "a girl hat": 1.9}
+
+    assert "a girl with" == longest_of_the_likely(rated, unedited=2.0)
+    assert "a girl" == longest_of_the_likely(rated, unedited=1.02)
+    assert "a girl" == longest_of_the_likely(rated, unedited=0.5)
+
+
+@pytest.mark.parametrize(
+    ("target", "gone"),
+    [("a girl with a flower", "flower"), ("a girl with cat ears, at night", "night")],
+)
+def test_the_demo_model_tells_what_is_there_from_what_is_not(target: str, gone: str) -> None:
+    """What is to be added does not stay in the caption, and what is there does."""
+    editor = ImagicEditor.from_pretrained("demo")
+    found = editor.caption(str(files("imagic_lora") / "demo" / PICTURE), target)
+
+    assert gone not in found
+    assert found.startswith(
+        target.partition(gone)[0].removesuffix("at ").removesuffix("a ").strip()
+    )
+
+
+def test_a_fit_without_a_caption_is_a_fit_at_the_one_it_finds(
+    editor: Editor, picture: Image.Image
+) -> None:
+    """The caption is in the record, and giving it makes the same adapter."""
+    found = editor("sd1").fit(picture, target="a cat on a mat", settings=FEW)
+    assert editor("sd1").caption(picture, "a cat on a mat") == found.record.source
+
+    given = editor("sd1").fit(
+        picture, target="a cat on a mat", source=found.record.source, settings=FEW
+    )
+    assert found == given
+
+
+def test_a_search_shows_progress_and_can_be_stopped(editor: Editor, picture: Image.Image) -> None:
+    """Stopped there, the fit begins at the empty prompt, and may be stopped again."""
+    seen: list[Progress] = []
+
+    def stop(progress: Progress) -> None:
+        seen.append(progress)
+        if seen[-1].step == 3:
+            raise StopFit
+
+    adapter = editor("sd1").fit(
+        picture, target="a cat", settings=FitSettings(steps=9, rank=2), on_progress=stop
+    )
+
+    assert ["caption"] * 3 + ["fit"] * 3 == [progress.phase for progress in seen]
+    assert all(progress.loss is None for progress in seen[:3])
+    assert "" == adapter.record.source
+    assert 3 == len(adapter.record.losses)
+
+
+def test_every_prompt_that_is_tried_is_a_step(editor: Editor, picture: Image.Image) -> None:
+    """The last step is the one that was announced."""
+    seen: list[Progress] = []
+
+    editor("sdxl").caption(picture, "a cat on a mat", on_progress=seen.append)
+
+    assert list(range(1, seen[0].steps + 1)) == [progress.step for progress in seen]
+
+
+def test_a_search_needs_a_target(editor: Editor, picture: Image.Image) -> None:
+    """There is nothing to take a caption from."""
+    with pytest.raises(PromptError, match="taken from a target"):
+        editor("sd1").caption(picture, " ")
+
+
+def test_a_search_leaves_the_model_as_it_was(editor: Editor, picture: Image.Image) -> None:
+    """Looking changes nothing."""
+    before = {name: one.clone() for name, one in editor("sd1").model.denoiser.state_dict().items()}
+
+    editor("sd1").caption(picture, "a cat")
+
+    after = editor("sd1").model.denoiser.state_dict()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+@pytest.mark.parametrize(
+    ("caption", "target", "more"),
+    [
+        ("", "a girl with a flower", False),
+        ("a girl", "a girl with a flower", False),
+        ("A girl, in a meadow", "in a meadow, a girl with a flower", False),
+        ("a girl with cat ears", "a girl with a flower", True),
+        ("a girl with red hair", "a girl with blue hair", True),
+        ("a girl with cat ears and blue hair", "a girl with a flower", True),
+        ("a girl with cat ears", "a girl with cat ears and a flower", False),
+        ("a girl with cat ears", "a girl", False),
+        ("a girl - in a meadow", "a girl, in a meadow, with a flower", False),
+    ],
+)
+def test_a_caption_says_more_than_a_target(caption: str, target: str, *, more: bool) -> None:
+    """It has words that are missing from a target which has new ones."""
+    assert more == says_more(caption, target)
+
+
+RICH, TERSE = "a cat on a red mat", "a dog"
+QUICK = EditSettings(steps=2)
+
+
+def test_what_a_target_shares_is_looked_for_once(editor: Editor, picture: Image.Image) -> None:
+    """The first edit that needs it finds it; a sweep goes on with that."""
+    ours, seen = editor("sd1"), list[Progress]()
+    adapter, target = ours.fit(picture, source=RICH, settings=FEW), "a bird"  # asked for here alone
+
+    edits = list(
+        ours.sweep(
+            adapter, alphas=(0, 1, 2), target=target, settings=QUICK, on_progress=seen.append
+        )
+    )
+
+    phases = [phase for phase, _ in groupby(progress.phase for progress in seen)]
+    assert ["sample", "caption", "sample"] == phases
+    alone = ours.edit(adapter, alpha=1, target=target, settings=QUICK)
+    assert alone.image.tobytes() == edits[1].image.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("target", "settings"),
+    [
+        (RICH, QUICK),
+        (TERSE, replace(QUICK, direction="interpolate")),
+        (TERSE, replace(QUICK, negative="blurry")),
+    ],
+)
+def test_nothing_is_looked_for_where_it_has_no_use(
+    target: str, settings: EditSettings, editor: Editor, picture: Image.Image
+) -> None:
+    """A target that repeats the caption, the paper's line and a negative prompt start elsewhere."""
+    ours, seen = editor("sd1"), list[Progress]()
+    adapter = ours.fit(picture, source=RICH, settings=FEW)
+
+    ours.edit(adapter, target=target, settings=settings, on_progress=seen.append)
+
+    assert {"sample"} == {progress.phase for progress in seen}
+
+
+def test_rows_of_a_batch_start_where_they_would_alone(editor: Editor, picture: Image.Image) -> None:
+    """One whose caption says more than its target, beside one whose caption does not."""
+    ours = editor("sd1")
+    adapters = [ours.fit(picture, source=source, settings=FEW) for source in (RICH, "a dog")]
+    requests = [EditRequest(adapter=adapter, target=TERSE) for adapter in adapters]
+
+    together = ours.edit_batch(requests, settings=QUICK)
+
+    for request, edit in zip(requests, together, strict=True):
+        alone = ours.edit(request.adapter, target=request.target, settings=QUICK)
+        assert 2 >= np.abs(np.asarray(edit.image, int) - np.asarray(alone.image, int)).max()
+
+
+def test_what_the_caption_names_and_the_prompt_does_not_stays() -> None:
+    """A short prompt changes the background of a picture whose caption names all, and no more."""
+    portrait, editor = held_out_portrait(EXAMPLE), ImagicEditor.from_pretrained("demo")
+    adapter = editor.fit(draw(portrait), source=full_caption(portrait))
+
+    edit = editor.edit(adapter, target="a girl in the snow")
+
+    assert () == misread(load_judge(), portrait.replace(background="snow"), edit.image)
+
+
+def test_a_long_target_is_not_complained_of_at_every_look(
+    editor: Editor, picture: Image.Image, recwarn: pytest.WarningsRecorder
+) -> None:
+    """The edit says what was cut off it; the search says nothing."""
+    editor("sd1").caption(picture, "a cat " * 60)
+
+    assert not [one for one in recwarn if issubclass(one.category, ImagicWarning)]

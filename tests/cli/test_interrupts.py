@@ -1,0 +1,229 @@
+import io
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from imagic_lora import Adapter
+from tests.support.command import Command, runner
+from tests.support.tiny import Kind
+
+LONG = ("--steps", 100_000, "--stop-at", 0)
+"""A fit that only an interrupt ends."""
+
+PROGRAM = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from imagic_lora.cli import main
+sys.exit(main())
+"""
+"""The command line, also where the tests run in the background and Ctrl-C is ignored."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A running program and the terminal that it writes to."""
+
+    process: subprocess.Popen[bytes]
+    screen: int
+
+    def end(self, sent: int) -> int:
+        """Send a signal once the fit is under way, and return the exit code."""
+        with self.process, os.fdopen(self.screen, "rb", buffering=0) as screen:
+            seen = b""
+            while b"fit 3/100000" not in seen:
+                seen += screen.read(4096)
+            self.process.send_signal(sent)
+            return self.process.wait(timeout=300)
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Iterator[Command]:
+    """Give a function that runs the command line, in which Ctrl-C is what it usually is."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield runner(capsys)
+    assert signal.default_int_handler == signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
+def place(tmp_path: Path, picture: Image.Image, adapter: Callable[[Kind], Adapter]) -> Path:
+    """Give a folder with an image and the adapter of an earlier fit."""
+    picture.save(tmp_path / "cat.png")
+    adapter("sd1").save(tmp_path / "cat.safetensors")
+    return tmp_path
+
+
+@pytest.fixture
+def press(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Give a function that makes Ctrl-C come at a given step."""
+
+    def at(step: int) -> None:
+        steps = count(1)
+
+        def peak_bytes(_: object) -> int:
+            if next(steps) == step:
+                signal.raise_signal(signal.SIGINT)
+            return 1
+
+        monkeypatch.setattr("imagic_lora.fitting.fit.peak_bytes", peak_bytes)
+        monkeypatch.setattr("imagic_lora.editing.sampling.peak_bytes", peak_bytes)
+
+    return at
+
+
+def _fit(place: Path) -> list[object]:
+    """Return the command of a fit that would replace the earlier one."""
+    files = [place / "cat.png", "-o", place / "cat.safetensors", "--force"]
+    return ["fit", *files, "--target", "a cat", *LONG]
+
+
+@pytest.mark.usefixtures("tiny")
+def test_an_interrupted_fit_keeps_what_was_learned(
+    run: Command, place: Path, press: Callable[[int], None]
+) -> None:
+    """Ctrl-C ends the fit after its step; the result is saved beside the output, which stays."""
+    earlier = (place / "cat.safetensors").read_bytes()
+    press(3)
+
+    done = run(*_fit(place))
+
+    partial = Adapter.load(place / "cat.partial.safetensors")
+    assert (130, 3) == (done.code, len(partial.record.losses))
+    assert earlier == (place / "cat.safetensors").read_bytes()
+    assert f"learned is in {place}/cat.partial.safetensors, and {place}/cat.safet" in done.err
+    assert ("", "imagic-lora: interrupted.") == (done.out, done.err.splitlines()[-1])
+
+
+@pytest.mark.usefixtures("tiny")
+def test_an_earlier_partial_fit_is_kept(
+    run: Command, place: Path, press: Callable[[int], None]
+) -> None:
+    """A second interrupted fit takes another name."""
+    (place / "cat.partial.safetensors").write_bytes(b"earlier")
+    press(1)
+
+    run(*_fit(place))
+
+    assert b"earlier" == (place / "cat.partial.safetensors").read_bytes()
+    assert 1 == len(Adapter.load(place / "cat.partial-2.safetensors").record.losses)
+
+
+@pytest.mark.usefixtures("tiny")
+def test_a_partial_fit_can_be_edited(
+    run: Command, place: Path, press: Callable[[int], None]
+) -> None:
+    """What an interrupted fit leaves is an adapter like any other."""
+    press(2)
+    run(*_fit(place))
+
+    out = place / "a.png"
+    done = run("edit", place / "cat.partial.safetensors", "--alpha", 1, "--steps", 2, "-o", out)
+
+    assert (0, True) == (done.code, out.exists())
+
+
+@pytest.mark.usefixtures("tiny")
+def test_a_second_interrupt_ends_at_once(
+    run: Command, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever presses Ctrl-C twice does not wait, and nothing is written."""
+    before = {path: path.read_bytes() for path in place.iterdir()}
+
+    def peak_bytes(_: object) -> int:
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+        return 1
+
+    monkeypatch.setattr("imagic_lora.fitting.fit.peak_bytes", peak_bytes)
+
+    assert 130 == run(*_fit(place)).code
+    assert before == {path: path.read_bytes() for path in place.iterdir()}
+
+
+@pytest.mark.usefixtures("tiny")
+def test_interrupted_edits_leave_whole_pictures(
+    run: Command, place: Path, press: Callable[[int], None]
+) -> None:
+    """The pictures that were finished stay, and nothing is half-written."""
+    words = ("edit", place / "cat.safetensors", "--alpha", "0,1,2", "--steps", 4)
+    press(5)  # of an edit's 3 steps each, in the second one
+
+    done = run(*words, "-o", place / "cats")
+
+    assert 130 == done.code
+    assert [place / "cats" / "alpha_0.0_seed_0.png"] == list((place / "cats").iterdir())
+    assert "imagic-lora: interrupted." == done.err.splitlines()[-1]
+
+
+class Busy(io.StringIO):
+    """A stream that is interrupted while it writes a step, and takes nothing else meanwhile."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._writing = False
+
+    def write(self, text: str) -> int:
+        """Write, as Python's own buffered streams do."""
+        if self._writing:
+            raise RuntimeError("reentrant call inside <_io.BufferedWriter name='<stderr>'>")
+        self._writing = True
+        if "fit 2/" in text:
+            signal.raise_signal(signal.SIGINT)
+        self._writing = False
+        return super().write(text)
+
+    def isatty(self) -> bool:
+        """Every step is written."""
+        return True
+
+
+@pytest.mark.usefixtures("tiny")
+def test_an_interrupt_while_progress_is_written_counts(
+    run: Command, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The note may be lost, what was learned is not."""
+    monkeypatch.setattr("sys.stderr", Busy())
+
+    assert 130 == run(*_fit(place)).code
+    assert 2 == len(Adapter.load(place / "cat.partial.safetensors").record.losses)
+
+
+@pytest.fixture
+def begin(
+    tmp_path: Path, picture: Image.Image, folder: Callable[[Kind], Path]
+) -> Callable[[str], tuple[Path, Shown]]:
+    """Give a function that begins a fit, over an earlier result, in a process of its own."""
+
+    def start(name: str) -> tuple[Path, Shown]:
+        place = tmp_path / name
+        place.mkdir()
+        picture.save(place / "cat.png")
+        (place / "cat.safetensors").write_bytes(b"earlier")
+        words = [*map(str, _fit(place)), "--model", str(folder("sd1"))]
+        screen, end = os.openpty()
+        process = subprocess.Popen([sys.executable, "-c", PROGRAM, *words], stderr=end)
+        os.close(end)
+        return place, Shown(process, screen)
+
+    return start
+
+
+def test_a_killed_fit_leaves_the_previous_file(begin: Callable[[str], tuple[Path, Shown]]) -> None:
+    """However a running fit is ended from outside, the earlier adapter is as it was."""
+    stopped, killed = begin("stopped"), begin("killed")  # at once, since both take long to start
+
+    codes = [stopped[1].end(signal.SIGINT), killed[1].end(signal.SIGKILL)]
+
+    assert [130, -signal.SIGKILL] == codes
+    left = [sorted(path.name for path in place.iterdir()) for place, _ in (stopped, killed)]
+    assert ["cat.partial.safetensors", "cat.png", "cat.safetensors"] == left[0]
+    assert ["cat.png", "cat.safetensors"] == left[1]
+    for place, _ in (stopped, killed):
+        assert b"earlier" == (place / "cat.safetensors").read_bytes()

@@ -1,0 +1,125 @@
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from imagic_lora import Adapter, EditSettings, ImagicEditor
+from imagic_lora.conditioning import Conditioning, concatenate
+from imagic_lora.editing import sampling
+from imagic_lora.editing.edits import Batch
+from imagic_lora.editing.focus import asked_share, change_map, differences, focus_mask
+from imagic_lora.progress import ignore
+from imagic_lora.seeding import generator, randn
+from tests.support.tiny import Kind
+
+Editor = Callable[[Kind], ImagicEditor]
+Fitted = Callable[[Kind], Adapter]
+
+
+def latents(seed: int) -> torch.Tensor:
+    """Return latents of a picture that no one has seen."""
+    return randn((1, 4, 16, 16), generator(seed, "test"))
+
+
+class LeftHalf:
+    """A model whose prediction follows the prompt in the left half of the picture alone."""
+
+    def __init__(self, model: object) -> None:
+        self.objective = model.objective  # type: ignore[attr-defined]
+
+    def predict(
+        self, x_t: torch.Tensor, t: torch.Tensor, conditioning: Conditioning
+    ) -> torch.Tensor:
+        """Return the noisy latents, with the mean of the conditioning added on the left."""
+        del t
+        predicted = x_t.clone()
+        predicted[..., :8] += conditioning.tokens.mean(dim=(1, 2))[:, None, None, None]
+        return predicted
+
+
+def test_a_change_is_found_where_the_prediction_follows_the_prompt(editor: Editor) -> None:
+    """The map is large where the prompt matters and nothing where it does not."""
+    model = LeftHalf(editor("sd1").model)
+    source, target = (Conditioning(torch.full((1, 4, 8), value)) for value in (0.0, 1.0))
+
+    change = change_map(differences(model, latents(0), source, target, [0]))  # type: ignore[arg-type]
+
+    assert change.shape == (1, 1, 16, 16)
+    torch.testing.assert_close(change[..., :7], torch.ones(1, 1, 16, 7))
+    assert change[..., 9:].abs().max() < 1e-5
+
+
+def test_each_row_has_a_map_of_its_own(editor: Editor) -> None:
+    """In a batch, a row's map is the one that it has alone."""
+    model = editor("sd1").model
+    own, cat, dog = (model.encode_prompt(text) for text in ("a house", "a cat", "a dog"))
+
+    alone = [
+        change_map(differences(model, latents(0), own, cat, [3])),
+        change_map(differences(model, latents(1), own, dog, [4])),
+    ]
+    both = differences(
+        model,
+        torch.cat([latents(0), latents(1)]),
+        concatenate([own, own]),
+        concatenate([cat, dog]),
+        [3, 4],
+    )
+
+    torch.testing.assert_close(change_map(both), torch.cat(alone), rtol=1e-3, atol=1e-4)
+
+
+def test_without_a_change_nothing_is_asked_for(editor: Editor) -> None:
+    """Where source and target are the same, the map is zero, not a division by it."""
+    own = editor("sd1").model.encode_prompt("a house")
+
+    none = differences(editor("sd1").model, latents(0), own, own, [0])
+
+    assert not change_map(none).any()
+    assert (asked_share(none, none) == 1).all()
+
+
+def test_what_was_said_gives_way_where_more_is_asked_for() -> None:
+    """The share rises with what is asked for against what was said, whatever their scale."""
+    asked, said = torch.zeros(3, 1, 1, 16, 16), torch.zeros(3, 1, 1, 16, 16)
+    asked[..., :8] = 0.03
+    said[..., :4], said[..., 12:] = 0.01, 0.5
+
+    share = asked_share(asked, said)
+
+    assert share.shape == (1, 1, 16, 16)
+    torch.testing.assert_close(share[..., :3], torch.full((1, 1, 16, 3), 0.75))
+    assert (share[..., 5:11] == 1).all()
+    assert share[..., 13:].abs().max() < 1e-6
+    torch.testing.assert_close(asked_share(1e3 * asked, 1e3 * said), share)
+
+
+@pytest.mark.parametrize("focus", [0.0, 0.5, 1.0, 2.0, 4.0])
+def test_more_focus_frees_less(focus: float) -> None:
+    """The mask rises with the change, from nothing to everything, and falls with the focus."""
+    change = torch.linspace(0, 1, 101).view(1, 1, 1, -1)
+
+    mask = focus_mask(change, focus)
+
+    assert (mask.diff() >= 0).all()
+    assert mask[..., -1] == 1
+    assert (focus_mask(change, focus + 0.1) <= mask).all()
+    assert bool((mask == 1).all()) == (focus == 0)
+
+
+def test_focus_holds_an_edit_to_a_part(editor: Editor, adapter: Fitted) -> None:
+    """With focus, fewer latents are far from the input's than without."""
+    model, plan, fitted = editor("sd1").model, editor("sd1").plan, adapter("sd1")
+    x_0 = fitted.latents.float()
+
+    def change(focus: float) -> torch.Tensor:
+        settings = EditSettings(focus=focus, guidance=8)
+        batch = Batch(model, [fitted], ["a cat"], (0,), settings, x_0, [None])
+        found = sampling.denoise(
+            model, plan, model.scheduler("dpm++"), batch.predictor([1.0]), batch.start, 6, ignore
+        )
+        return (found - x_0).abs()
+
+    held, free = change(4.0), change(0.0)
+    far = free.median()
+    assert 0 < (held > far).sum() < 0.9 * (free > far).sum()

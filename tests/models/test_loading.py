@@ -1,0 +1,285 @@
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import pytest
+import torch
+from diffusers.utils import logging
+from PIL import Image
+
+from benchmarks.checkpoint import save_checkpoint
+from imagic_lora import EditSettings, FitSettings, ImagicEditor, ImagicWarning, ModelError
+from imagic_lora.memory import MemoryPlan
+from imagic_lora.models import load_model
+from imagic_lora.models.parts.samplers import make_scheduler
+from imagic_lora.settings import SchedulerName
+from tests.support.tiny import KINDS, Kind, build
+
+PLAN = MemoryPlan.automatic("cpu")
+Folder = Callable[[Kind], Path]
+
+
+@pytest.fixture
+def broken(folder: Folder, tmp_path: Path) -> Path:
+    """Give a copy of a good pipeline folder, to be damaged."""
+    return Path(shutil.copytree(folder("sd1"), tmp_path / "broken"))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_folder_is_fitted_and_edited(
+    kind: Kind, folder: Folder, picture: Image.Image, tmp_path: Path
+) -> None:
+    """Each family goes from a folder on disk to an adapter and an edited picture."""
+    editor = ImagicEditor.from_pretrained(folder(kind))
+
+    adapter = editor.fit(picture, target="a cat", settings=FitSettings(steps=2, rank=2))
+    adapter.save(tmp_path / "a.safetensors")
+    edit = editor.edit(
+        type(adapter).load(tmp_path / "a.safetensors"), settings=EditSettings(steps=2)
+    )
+
+    assert (32, 32) == edit.image.size
+    assert len(adapter.record.losses) == 2
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_prompts_are_encoded_as_diffusers_does(
+    kind: Kind, editor: Callable[[Kind], ImagicEditor]
+) -> None:
+    """For each family, a prompt's conditioning equals the plain pipeline's."""
+    pipeline = build(kind)
+    encoded = pipeline.encode_prompt(
+        "a cat", device="cpu", num_images_per_prompt=1, do_classifier_free_guidance=True
+    )
+
+    ours = editor(kind).model.encode_prompt("a cat")
+    empty = editor(kind).model.encode_prompt("")
+
+    torch.testing.assert_close(encoded[0], ours.tokens)
+    torch.testing.assert_close(encoded[1], empty.tokens)
+    if kind == "sdxl":
+        torch.testing.assert_close(encoded[2], ours.pooled)
+        torch.testing.assert_close(encoded[3], empty.pooled)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_several_prompts_take_the_text_encoder_once(
+    kind: Kind, editor: Callable[[Kind], ImagicEditor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each row is what its prompt gives alone, and the encoder comes to the device only once."""
+    model, prompts = editor(kind).model, ("a cat", "", "a dog in the snow")
+    alone = [model.encode_prompt(prompt) for prompt in prompts]
+    moved: list[torch.device] = []
+    encoder = model.parts()[-1]
+    monkeypatch.setattr(encoder, "to", moved.append)
+
+    together = model.encode_prompt(*prompts)
+
+    assert [True] * 3 == [one.equal(row) for one, row in zip(alone, together.rows(), strict=True)]
+    assert [PLAN.device] == moved
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_family_and_its_widths_are_read_from_the_folder(kind: Kind, folder: Folder) -> None:
+    """Family, sizes and prediction type come from the model's own configuration."""
+    model = load_model(folder(kind), PLAN)
+
+    assert ("sdxl" if kind == "sdxl" else "sd") == model.traits.family
+    assert {"sd1": 32, "sd2": 48, "sd2-v": 48, "sdxl": 56}[kind] == model.traits.token_width
+    assert (40 if kind == "sdxl" else None) == model.traits.pooled_width
+    assert (32, 8, 32) == (model.traits.native_size, model.traits.multiple, model.traits.width)
+    assert ("v_prediction" if kind == "sd2-v" else "epsilon") == model.objective.prediction
+    assert f"tiny-{kind}" == model.traits.name
+
+
+def test_everything_is_frozen(folder: Folder) -> None:
+    """No parameter of a loaded model takes gradients."""
+    model = load_model(folder("sd1"), PLAN)
+
+    assert not any(parameter.requires_grad for parameter in model.denoiser.parameters())
+
+
+def test_half_precision_files_load(tmp_path: Path, folder: Folder) -> None:
+    """A folder whose weights are the fp16 variant loads, and is known as the same checkpoint."""
+    build("sd1").to(torch.float16).save_pretrained(tmp_path, variant="fp16")
+
+    model = load_model(tmp_path, PLAN)
+
+    assert torch.float32 == next(model.denoiser.parameters()).dtype
+    assert load_model(folder("sd1"), PLAN).traits.fingerprint == model.traits.fingerprint
+
+
+def test_checkpoints_have_fingerprints_of_their_own(tmp_path: Path, folder: Folder) -> None:
+    """Other weights of the same shape have another fingerprint."""
+    build("sd1", seed=1).save_pretrained(tmp_path)
+
+    other = load_model(tmp_path, PLAN).traits.fingerprint
+
+    assert other != load_model(folder("sd1"), PLAN).traits.fingerprint
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "PNDMScheduler",
+        "EulerDiscreteScheduler",
+        "DPMSolverMultistepScheduler",
+        "EulerAncestralDiscreteScheduler",
+    ],
+)
+def test_any_scheduler_in_the_folder_loads(name: str, broken: Path, picture: Image.Image) -> None:
+    """A folder with another scheduler loads, fits, and edits with its own scheduler."""
+    scheduler = getattr(diffusers, name)(beta_schedule="scaled_linear", steps_offset=1)
+    shutil.rmtree(broken / "scheduler")
+    scheduler.save_pretrained(broken / "scheduler")
+    index = json.loads((broken / "model_index.json").read_text())
+    index["scheduler"] = ["diffusers", name]
+    (broken / "model_index.json").write_text(json.dumps(index))
+    editor = ImagicEditor.from_pretrained(broken)
+
+    adapter = editor.fit(picture, target="a cat", settings=FitSettings(steps=1, rank=1))
+    edit = editor.edit(adapter, settings=EditSettings(steps=4, scheduler="model"))
+
+    assert (32, 32) == edit.image.size
+    assert name == type(editor.model.scheduler("model")).__name__
+
+
+@pytest.mark.parametrize("name", ["ddim", "dpm++", "euler", "heun", "unipc", "model"])
+def test_every_named_scheduler_can_be_made(name: SchedulerName) -> None:
+    """Each name of the settings gives a scheduler over the model's own noise schedule."""
+    own = build("sd2-v").scheduler
+
+    made = make_scheduler(name, own)
+
+    torch.testing.assert_close(own.alphas_cumprod, made.alphas_cumprod)
+    assert made.config.prediction_type == "v_prediction"
+
+
+def test_a_single_file_is_the_same_model_as_its_folder(
+    tmp_path: Path, folder: Folder, editor: Callable[[Kind], ImagicEditor]
+) -> None:
+    """A .safetensors checkpoint, with a folder's configuration, predicts what the folder does."""
+    save_checkpoint(build("sd1"), tmp_path / "one.safetensors")
+
+    model = load_model(tmp_path / "one.safetensors", PLAN, config=folder("sd1"))
+
+    expected = editor("sd1").model
+    x_t, t = torch.randn(1, 4, 16, 16), torch.tensor([500])
+    conditioning = expected.encode_prompt("a cat")
+    assert conditioning.equal(model.encode_prompt("a cat"))
+    with torch.no_grad():
+        torch.testing.assert_close(
+            expected.predict(x_t, t, conditioning), model.predict(x_t, t, conditioning)
+        )
+    torch.testing.assert_close(expected.decode(x_t), model.decode(x_t))
+    assert "one.safetensors" == model.traits.name
+
+
+def test_a_single_file_without_configuration_says_what_it_needs(tmp_path: Path) -> None:
+    """Offline, a checkpoint file alone is refused with the remedy."""
+    save_checkpoint(build("sd1"), tmp_path / "one.safetensors")
+
+    with pytest.raises(ModelError, match="config"):
+        load_model(tmp_path / "one.safetensors", PLAN)
+
+
+def test_an_overlong_prompt_says_what_is_lost(editor: Callable[[Kind], ImagicEditor]) -> None:
+    """The warning gives the lengths and quotes the part that the model does not see."""
+    with pytest.warns(ImagicWarning, match=r"has 30 tokens.*reads 22.*'xyxyxyxy'"):
+        editor("sd1").model.encode_prompt("ab" * 11 + "xy" * 4)
+
+
+def damage(path: Path, how: str) -> None:
+    """Damage a pipeline folder in a named way."""
+    if how == "no index":
+        (path / "model_index.json").unlink()
+    elif how == "index is no JSON":
+        (path / "model_index.json").write_text("{")
+    elif how == "index is a list":
+        (path / "model_index.json").write_text("[]")
+    elif how == "another pipeline":
+        (path / "model_index.json").write_text('{"_class_name": "FluxPipeline"}')
+    elif how in {"unet", "vae", "text_encoder", "tokenizer", "scheduler"}:
+        shutil.rmtree(path / how)
+    elif how == "pickled weights":
+        weights = next((path / "unet").glob("*.safetensors"))
+        weights.rename(weights.with_suffix(".bin"))
+    elif how == "truncated weights":
+        weights = next((path / "unet").glob("*.safetensors"))
+        weights.write_bytes(weights.read_bytes()[:1000])
+    elif how == "configuration of another size":
+        config = json.loads((path / "unet" / "config.json").read_text())
+        config["block_out_channels"] = [32, 32]
+        (path / "unet" / "config.json").write_text(json.dumps(config))
+
+
+DAMAGE = {
+    "no index": "model_index.json",
+    "index is no JSON": "model_index.json",
+    "index is a list": "model_index.json",
+    "another pipeline": "FluxPipeline; supported are StableDiffusionPipeline",
+    "unet": "lacks unet",
+    "vae": "lacks vae",
+    "text_encoder": "lacks text_encoder",
+    "tokenizer": "lacks tokenizer",
+    "scheduler": "lacks scheduler",
+    "pickled weights": "pickles are never loaded",
+    "truncated weights": "cannot be read",
+    "configuration of another size": "cannot be read",
+}
+
+
+@pytest.mark.parametrize("how", DAMAGE)
+def test_a_damaged_folder_is_named(how: str, broken: Path) -> None:
+    """Whatever is wrong with a folder, one ModelError says what."""
+    damage(broken, how)
+
+    with pytest.raises(ModelError, match=DAMAGE[how]):
+        load_model(broken, PLAN)
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("no/such-model", "not in the local cache"),
+        ("not a model", "neither a folder nor a file"),
+        ("dmeo", "Did you mean 'demo'"),
+    ],
+)
+def test_a_source_that_is_not_there_is_named(source: str, words: str) -> None:
+    """A name that leads nowhere is refused, with the reason."""
+    with pytest.raises(ModelError, match=words):
+        load_model(source, PLAN)
+
+
+@pytest.mark.parametrize("content", [b"", b"\x80\x04", b"not a checkpoint" * 100])
+def test_a_file_that_is_no_checkpoint_is_refused(content: bytes, tmp_path: Path) -> None:
+    """A file that is not safetensors is never given to a loader that could run it."""
+    path = tmp_path / "model.ckpt"
+    path.write_bytes(content)
+
+    with pytest.raises(ModelError, match="can run code"):
+        load_model(path, PLAN)
+
+
+def test_a_loader_prints_nothing(folder: Folder, capfd: pytest.CaptureFixture[str]) -> None:
+    """Loading a model writes nothing to the terminal."""
+    load_model(folder("sdxl"), PLAN)
+
+    assert ("", "") == tuple(capfd.readouterr())
+
+
+def test_verbosity_is_put_back(folder: Folder) -> None:
+    """The loaders' verbosity and progress bars are as before, whatever they were."""
+    logging.disable_progress_bar()
+    before = logging.get_verbosity()
+    try:
+        load_model(folder("sd1"), PLAN)
+        after: Any = (logging.get_verbosity(), logging.is_progress_bar_enabled())
+    finally:
+        logging.enable_progress_bar()
+
+    assert (before, False) == after

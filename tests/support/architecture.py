@@ -1,0 +1,55 @@
+"""Who may import whom: read by the tests, and printed into docs/design.md."""
+
+ROWS: tuple[frozenset[str], ...] = (
+    frozenset({"errors"}),
+    frozenset(
+        {
+            "conditioning",
+            "demo",
+            "files",
+            "hub",
+            "objective",
+            "progress",
+            "seeding",
+            "settings",
+            "units",
+        }
+    ),
+    frozenset({"images", "memory"}),
+    frozenset({"models"}),
+    frozenset({"adapters", "captions"}),
+    frozenset({"fitting"}),
+    frozenset({"editing"}),
+    frozenset({"planning"}),
+    frozenset({"editor"}),
+    frozenset({"contact", "runs"}),
+    frozenset({"ui"}),
+    frozenset({"cli"}),
+    frozenset({"__main__"}),
+)
+"""The parts of the package, from the ground up. A part imports from the rows before its own only."""
+
+OWNERS = {
+    "huggingface_hub": {"hub", "models"},
+    "diffusers": {"models"},
+    "transformers": {"models"},
+    "safetensors": {"adapters", "models"},
+    "peft": {"fitting/lora"},
+    "gradio": {"ui"},
+    "fastapi": {"ui"},
+    "uvicorn": {"ui"},
+    "ray": {"runs/cluster"},
+}
+"""Who may import a package that others must not depend on: a part, or one module of it."""
+
+_FAMILIES = r"models/(stable_diffusion|stable_diffusion_xl)"
+
+INSIDE = {
+    _FAMILIES: _FAMILIES.replace("models/", r"imagic_lora\.models\."),
+    r"models/parts/.*": _FAMILIES.replace("models/", r"imagic_lora\.models\."),
+    r"memory/levers/.*": r"imagic_lora\.memory\.(plan|ladder|footprint)",
+    r"adapters/.*": r"imagic_lora\.models\.(?!families)",
+    r"ui/jobs/.*": r"gradio",
+}
+"""What modules, by a pattern of their names, must not import: families are siblings, levers know
+nothing of plans, adapters know of models nothing but data, and the page's work no widgets."""

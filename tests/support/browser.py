@@ -1,0 +1,112 @@
+"""Starting the page as people do, and a headless Chromium that looks at it."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import sync_playwright
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+"""What Chromium is called on the systems where it is a package."""
+
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+"""Nothing that asks for a graphics card, a display, or another server."""
+
+PATIENCE = 120_000
+"""Milliseconds to wait for anything: a machine may be busy with other things."""
+
+DESK, PHONE = {"width": 1240, "height": 860}, {"width": 390, "height": 844}
+"""Sizes of a window, in pixels."""
+
+
+def chromium() -> str | None:
+    """Return where Chromium is installed, or None."""
+    return next(filter(None, map(shutil.which, NAMES)), None)
+
+
+@contextmanager
+def browser() -> Iterator[Any]:
+    """Give a headless Chromium with a profile of its own."""
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(
+            executable_path=chromium(), headless=True, args=list(FLAGS)
+        )
+        try:
+            yield started
+        finally:
+            started.close()
+
+
+@contextmanager
+def served(folder: Path, *flags: str) -> Iterator[str]:
+    """Run `imagic-lora ui` in a folder, and give its address once it is there.
+
+    Args:
+        folder: Where it runs: its adapters go into a folder of that.
+        flags: Flags of the command.
+    """
+    command = [sys.executable, "-m", "imagic_lora", "ui", "--port", "0", "--device", "cpu", *flags]
+    root = str(Path(__file__).parents[2])
+    process = subprocess.Popen(
+        command,
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": root, "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        assert process.stdout is not None
+        said = process.stdout.readline()
+        found = re.search(r"http://\S+", said)
+        assert found, f"the page did not start: {said!r}"
+        try:
+            yield found[0]
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(60)
+
+
+def opened(browser: Any, address: str, size: dict[str, int] = DESK, **looks: Any) -> Any:
+    """Return the page in a browser session of its own, ready to be used.
+
+    Args:
+        browser: The browser.
+        address: Where the page is.
+        size: Size of the window.
+        looks: More of what the session has, such as its colour scheme.
+    """
+    page = browser.new_context(viewport=size, **looks).new_page()
+    page.set_default_timeout(PATIENCE)
+    page.goto(address, wait_until="commit")
+    page.wait_for_selector("#fit-cropped img")
+    return page
+
+
+def turn_to(page: Any, name: str) -> None:
+    """Turn to a part of the page."""
+    page.get_by_role("tab", name=name).click()
+
+
+def fill(page: Any, name: str, text: str) -> None:
+    """Write into a field."""
+    page.locator(f"#{name} textarea, #{name} input").first.fill(text)
+
+
+def says(page: Any, name: str, text: str) -> None:
+    """Wait until a place says something, in just these letters."""
+    page.locator(f"#{name}", has_text=re.compile(re.escape(text))).wait_for()

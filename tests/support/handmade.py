@@ -1,0 +1,109 @@
+"""Adapters and weights that are written by hand, so that nothing need be fitted to test a file."""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import torch
+from diffusers import UNet2DConditionModel
+
+from imagic_lora import Adapter, FitSettings
+from imagic_lora.adapters.adapter import FitRecord
+from imagic_lora.adapters.exporting import Tool
+from imagic_lora.conditioning import Conditioning
+from imagic_lora.editing.slots import Slots
+from imagic_lora.fitting import lora
+from imagic_lora.models.parts.unet import UNET_LORA_TARGETS
+from imagic_lora.seeding import generator, randn
+from tests.support.tiny import Kind, build
+
+CPU = torch.device("cpu")
+TOOLS: tuple[Tool, ...] = ("kohya", "diffusers")
+
+THUMBNAIL = b"\xff\xd8\xff\xd9"
+"""The shortest file that begins and ends like a JPEG."""
+
+
+def made(**changes: Any) -> Adapter:
+    """Return a small adapter, with some fields of its record changed."""
+    half = torch.arange(6, dtype=torch.float16)
+    return Adapter(
+        lora={"a.to_q.lora_A.weight": half.view(2, 3), "a.to_q.lora_B.weight": half.view(3, 2)},
+        conditioning=Conditioning(half.view(1, 2, 3)),
+        latents=half[:4].view(1, 4, 1, 1),
+        record=record(**changes),
+        thumbnail=THUMBNAIL,
+    )
+
+
+def record(**changes: Any) -> FitRecord:
+    """Return a record, with some fields changed."""
+    values: dict[str, Any] = {
+        "family": "sd",
+        "base_model": "someone/some-model",
+        "fingerprint": "0123456789abcdef",
+        "prediction": "epsilon",
+        "target": "a girl with a flower",
+        "source": "a girl",
+        "width": 64,
+        "height": 48,
+        "image_sha256": "ab" * 32,
+        "settings": FitSettings(steps=3),
+        "losses": (0.5, 0.25, 0.125),
+        "gap": 0.25,
+        "versions": {"imagic-lora": "0.1.0"},
+    }
+    return FitRecord(**(values | changes))
+
+
+@cache
+def pipeline(kind: Kind) -> Any:
+    """Return a tiny pipeline with two layers in each block, as the published models have."""
+    whole = build(kind)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        config = {**whole.unet.config, "layers_per_block": 2}
+        whole.unet = UNet2DConditionModel.from_config(config).eval().requires_grad_(False)
+    return whole
+
+
+def filled(
+    unet: Any, *, mixed: bool = True, rank: int = 3, seed: int = 0
+) -> dict[str, torch.Tensor]:
+    """Return weights for every layer that a fit adapts, one of a rank of its own if mixed."""
+    lora.inject(unet, UNET_LORA_TARGETS, rank, generator(seed, "lora"))
+    weights = lora.read(unet)
+    lora.eject(unet)
+    for name in weights:
+        if ".lora_B." in name:
+            weights[name] = 0.2 * randn(tuple(weights[name].shape), generator(seed, name)).half()
+    if mixed:
+        path = "mid_block.attentions.0.transformer_blocks.0.attn1.to_out.0"
+        weights[f"{path}.lora_A.weight"] = weights[f"{path}.lora_A.weight"][:2]
+        weights[f"{path}.lora_B.weight"] = weights[f"{path}.lora_B.weight"][:, :2]
+    return weights
+
+
+def predict(unet: Any, weights: Mapping[str, torch.Tensor] | None = None) -> torch.Tensor:
+    """Return the UNet's output for fixed inputs, with given weights switched in."""
+    if weights is None:
+        return predict_rows(unet, 1)
+    with Slots(unet).holding([weights], CPU):
+        return predict_rows(unet, 1)
+
+
+def predict_rows(unet: Any, count: int) -> torch.Tensor:
+    """Return the UNet's output for a batch of fixed inputs, each row another."""
+    x_t, tokens = (
+        randn((8, 4, 16, 16), generator(0, "x_t")),
+        (8, 24, unet.config.cross_attention_dim),
+    )
+    added = {"text_embeds": torch.ones(count, 40), "time_ids": torch.ones(count, 6)}
+    with torch.no_grad():
+        output: torch.Tensor = unet(
+            x_t[:count].to(unet.dtype),
+            torch.full((count,), 500),
+            randn(tokens, generator(0, "tokens"))[:count].to(unet.dtype),
+            added_cond_kwargs=added,
+        ).sample
+    return output
