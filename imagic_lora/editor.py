@@ -1,6 +1,5 @@
 """ImagicEditor: wires a model, a fit and a sampler together; it holds no fit."""
 
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -22,7 +21,7 @@ from imagic_lora.editing.alphas import AUTO_ALPHAS, Strength
 from imagic_lora.editing.picture import Edit, Variation
 from imagic_lora.editing.request import EditRequest
 from imagic_lora.editing.slots import Slots
-from imagic_lora.errors import AdapterMismatchError, ImagicWarning, PromptError, SettingsError
+from imagic_lora.errors import AdapterMismatchError, PromptError, SettingsError, warn
 from imagic_lora.fitting import fit as fitting
 from imagic_lora.images.reading import (
     canvas,
@@ -500,11 +499,9 @@ class ImagicEditor:
                 "the adapter's."
             )
         if record.fingerprint != traits.fingerprint:
-            warnings.warn(
+            warn(
                 f"The adapter{place} was fitted on {record.base_model!r}, this is another checkpoint, "
-                f"{traits.name!r}: the picture may differ from the input even at alpha 0.",
-                ImagicWarning,
-                stacklevel=4,
+                f"{traits.name!r}: the picture may differ from the input even at alpha 0."
             )
 
     def input_image(self, adapter: Adapter) -> Image.Image:

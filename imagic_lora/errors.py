@@ -20,8 +20,14 @@ Anything else that escapes the library is a bug. This module imports nothing but
 library.
 """
 
-from collections.abc import Iterable
+import sys
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from difflib import get_close_matches
+
+_LISTENER: ContextVar[Callable[[str], None] | None] = ContextVar("listener", default=None)
 
 
 class ImagicError(Exception):
@@ -101,6 +107,42 @@ class MissingExtraError(ImagicError, ImportError):
 
 class ImagicWarning(UserWarning):
     """Something was adjusted or may surprise: the result is valid, but worth a look."""
+
+
+def warn(message: str) -> None:
+    """Tell whoever called the library that something was adjusted or may surprise.
+
+    It is an ImagicWarning at the caller's own line, however deep in the library it arose; within
+    `heard_by` it goes to the listener instead.
+
+    Args:
+        message: One sentence.
+    """
+    listener = _LISTENER.get()
+    if listener is not None:
+        listener(message)
+        return
+    package, level, frame = __name__.partition(".")[0], 1, sys._getframe()  # noqa: SLF001
+    while frame.f_back is not None and frame.f_globals["__name__"].partition(".")[0] == package:
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, ImagicWarning, stacklevel=level)
+
+
+@contextmanager
+def heard_by(listener: Callable[[str], None]) -> Iterator[None]:
+    """Hand the warnings of a block to a function, in this thread or task alone.
+
+    Python's own filters are the whole process's, so that switching them in a thread would silence
+    the others.
+
+    Args:
+        listener: Takes the sentence of each warning.
+    """
+    token = _LISTENER.set(listener)
+    try:
+        yield
+    finally:
+        _LISTENER.reset(token)
 
 
 def near_match(word: str, allowed: Iterable[str]) -> str:

@@ -3,6 +3,7 @@
 The library prints nothing by itself: a caller passes a function of one Progress.
 """
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -16,8 +17,7 @@ class Progress:
     """One step of a long operation.
 
     Attributes:
-        phase: What is being done: "encode", "caption", "fit embedding", "fit", "sample",
-            "decode" or "count".
+        phase: What is being done: "caption", "fit embedding", "fit", "sample" or "count".
         step: Steps done in this phase, from 1.
         steps: Steps that this phase takes at most.
         loss: Mean loss of the step, or None outside a fit.
@@ -49,6 +49,48 @@ OnProgress = Callable[[Progress], None]
 
 class StopFit(Exception):  # noqa: N818  it is a request, not an error
     """Raise this in a callback to end a fit early and keep what was learned so far."""
+
+
+class Ticker:
+    """Reports the steps of one phase: called after each, it makes the event and passes it on.
+
+    Args:
+        phase: What is being done.
+        steps: Steps that the phase takes at most.
+        on_progress: Takes the events.
+        peak_bytes: Returns the most memory used so far.
+    """
+
+    def __init__(
+        self, phase: str, steps: int, on_progress: OnProgress, peak_bytes: Callable[[], int]
+    ) -> None:
+        self._phase, self._steps = phase, steps
+        self._on_progress, self._peak_bytes = on_progress, peak_bytes
+        self._step, self._began = 0, time.monotonic()
+
+    def __call__(
+        self,
+        loss: float | None = None,
+        preview: "Callable[[], Image.Image | None] | None" = None,
+    ) -> None:
+        """Report that one more step is done.
+
+        Args:
+            loss: Mean loss of the step, in a fit.
+            preview: Draws the input as the fit now knows it.
+        """
+        self._step += 1
+        self._on_progress(
+            Progress(
+                phase=self._phase,
+                step=self._step,
+                steps=self._steps,
+                loss=loss,
+                seconds=time.monotonic() - self._began,
+                peak_bytes=self._peak_bytes(),
+                preview=preview,
+            )
+        )
 
 
 def ignore(progress: Progress) -> None:

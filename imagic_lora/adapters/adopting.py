@@ -7,7 +7,6 @@ where it concerns the text encoders, which an adapter does not change.
 
 import json
 import math
-import warnings
 from collections.abc import Iterable, Mapping
 from os import PathLike, fspath
 from pathlib import Path
@@ -19,7 +18,7 @@ from imagic_lora.adapters.adapter import read_limited
 from imagic_lora.adapters.file import check_pairs, read_metadata, read_tensors
 from imagic_lora.adapters.kohya import flat_name, row_name
 from imagic_lora.adapters.weights import check_fit
-from imagic_lora.errors import AdapterFileError, AdapterMismatchError, ImagicWarning
+from imagic_lora.errors import AdapterFileError, AdapterMismatchError, warn
 
 _ALPHA = "alpha"
 _ENDINGS = {
@@ -130,11 +129,9 @@ def _by_path(
             )
         found.setdefault(path, {})[_ENDINGS[ending]] = tensor
     if left_out:
-        warnings.warn(
+        warn(
             f"The file also has {left_out} tensors for the text encoders, which are left out: "
-            "prompts will mean what they mean to the base model.",
-            ImagicWarning,
-            stacklevel=4,
+            "prompts will mean what they mean to the base model."
         )
     return found
 

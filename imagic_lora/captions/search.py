@@ -3,11 +3,10 @@
 It is the caption of an image that has none, and where an edit starts if the caption says more.
 """
 
-import time
-import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from difflib import SequenceMatcher
+from functools import partial
 from itertools import combinations
 from string import punctuation
 
@@ -15,10 +14,10 @@ import torch
 
 from imagic_lora.captions.likelihood import surprise
 from imagic_lora.conditioning import Conditioning
-from imagic_lora.errors import ImagicWarning
+from imagic_lora.errors import heard_by
 from imagic_lora.memory.device import peak_bytes
 from imagic_lora.models import LatentModel
-from imagic_lora.progress import OnProgress, Progress
+from imagic_lora.progress import OnProgress, Ticker
 
 _RUN = 4
 """Most words in the middle of a prompt that are left out together."""
@@ -119,31 +118,23 @@ def find(
     Source: Li et al. 2023 (Diffusion Classifier), arXiv 2303.16203, equation 5: the likelihood.
     """
     parts = shared_parts(target, caption)
-    with warnings.catch_warnings():
-        # Of a target that is too long, the edit will say so, once.
-        warnings.simplefilter("ignore", ImagicWarning)
+    # Of a target that is too long, the edit will say so, once.
+    with heard_by(lambda _: None):
         prompts = dict(_encoded(model, [target, *parts]))
     finalists = min(_FINALISTS, len(parts))
-    began, steps = time.monotonic(), len(parts) + finalists + 1
-    done = 0
+    tick = Ticker(
+        "caption",
+        len(parts) + finalists + 1,
+        on_progress,
+        partial(peak_bytes, model.plan.device),
+    )
 
     def rate(texts: Iterable[str], looks: int) -> dict[str, float]:
-        nonlocal done
         found = {}
         for text in texts:
             prompt = prompts[text].to(model.plan.device, torch.float32)
             found[text] = surprise(model, latents, prompt, seed, looks)
-            done += 1
-            on_progress(
-                Progress(
-                    phase="caption",
-                    step=done,
-                    steps=steps,
-                    loss=None,
-                    seconds=time.monotonic() - began,
-                    peak_bytes=peak_bytes(model.plan.device),
-                )
-            )
+            tick()
         return found
 
     with model.plan.denoising(model.denoiser):

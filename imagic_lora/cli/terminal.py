@@ -6,13 +6,12 @@ progress is one line that is written over; elsewhere it is a few plain lines.
 
 import shutil
 import time
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, TextIO
+from typing import TextIO
 
-from imagic_lora.errors import ImagicWarning
+from imagic_lora.errors import heard_by
 from imagic_lora.progress import OnProgress, Progress
 from imagic_lora.units import bytes_text, seconds_text
 
@@ -67,18 +66,13 @@ class Terminal:
     def showing_warnings(self) -> Iterator[None]:
         """Show each ImagicWarning of a block once, as a note; other warnings stay Python's."""
         seen: set[str] = set()
-        usual = warnings.showwarning
 
-        def show(message: Warning | str, category: type[Warning], *rest: Any, **named: Any) -> None:
-            if not issubclass(category, ImagicWarning):
-                usual(message, category, *rest, **named)
-            elif str(message) not in seen:
-                seen.add(str(message))
+        def show(message: str) -> None:
+            if message not in seen:
+                seen.add(message)
                 self.say(f"note: {message}")
 
-        with warnings.catch_warnings():
-            warnings.simplefilter("always", ImagicWarning)
-            warnings.showwarning = show
+        with heard_by(show):
             yield
 
     def _show(self, label: str, progress: Progress) -> None:

@@ -6,7 +6,6 @@ What keeps an edit to what the prompt names is in trail.py and focus.py.
 """
 
 import inspect
-import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from imagic_lora.conditioning import Conditioning, concatenate, interpolate
 from imagic_lora.errors import SamplingError
 from imagic_lora.memory import MemoryPlan, peak_bytes, relieved
 from imagic_lora.models import LatentModel
-from imagic_lora.progress import OnProgress, Progress
+from imagic_lora.progress import OnProgress, Ticker
 from imagic_lora.seeding import generator, randn
 
 Predictor = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -179,22 +178,13 @@ def denoise(
         scheduler.set_timesteps(steps, device=plan.device)
         timesteps, x_t = _begin(scheduler, start, steps, plan.device)
         extra = _step_options(scheduler, start.seeds)
-        began = time.monotonic()
-        for index, t in enumerate(timesteps, start=1):
+        tick = Ticker("sample", len(timesteps), on_progress, partial(peak_bytes, plan.device))
+        for t in timesteps:
             scaled = scheduler.scale_model_input(x_t, t)
             work = partial(predictor, scaled, t.expand(len(scaled)))
             predicted = relieved(model, "sample", work, pull)
             x_t = scheduler.step(predicted, t, x_t, return_dict=False, **extra)[0]
-            on_progress(
-                Progress(
-                    phase="sample",
-                    step=index,
-                    steps=len(timesteps),
-                    loss=None,
-                    seconds=time.monotonic() - began,
-                    peak_bytes=peak_bytes(plan.device),
-                )
-            )
+            tick()
     result: torch.Tensor = x_t.float()
     if not torch.isfinite(result).all():
         raise SamplingError(

@@ -7,7 +7,6 @@ arXiv 2309.10556, section 3.2.
 """
 
 import math
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from imagic_lora.fitting import lora
 from imagic_lora.images.reading import to_images
 from imagic_lora.memory import MemoryPlan, peak_bytes, relieved
 from imagic_lora.models import LatentModel
-from imagic_lora.progress import OnProgress, Progress, StopFit, ignore
+from imagic_lora.progress import OnProgress, StopFit, Ticker, ignore
 from imagic_lora.seeding import generator, randn
 from imagic_lora.settings import FitSettings
 
@@ -268,23 +267,14 @@ class _Stage:
             self.draws(phase),
         )
         steps = self.settings.steps
-        began = time.monotonic()
+        device = self.task.model.plan.device
+        tick = Ticker(phase, steps, self.on_progress, partial(peak_bytes, device))
         for step in range(1, steps + 1):
             loss = self.step(draws, optimiser, scaler)
             self._check(phase, step, loss)
             self.losses.append(loss)
             try:
-                self.on_progress(
-                    Progress(
-                        phase=phase,
-                        step=step,
-                        steps=steps,
-                        loss=loss,
-                        seconds=time.monotonic() - began,
-                        peak_bytes=peak_bytes(self.task.model.plan.device),
-                        preview=partial(self.task.preview, self.settings.seed),
-                    )
-                )
+                tick(loss, partial(self.task.preview, self.settings.seed))
             except StopFit:
                 return False
             if step % _CHECK_EVERY == 0 and self._low_enough(phase, step, initial):

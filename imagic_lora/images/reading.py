@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 
-from imagic_lora.errors import ImageError, ImagicWarning
+from imagic_lora.errors import ImageError, warn
 from imagic_lora.files import write_atomic
 
 MIN_SIDE = 16
@@ -104,7 +104,7 @@ def canvas(
     true_aspect = image_size[0] / image_size[1]
     aspect = min(max(true_aspect, 1 / MAX_ASPECT), MAX_ASPECT)
     if aspect != true_aspect and (width is None or height is None):
-        _warn(
+        warn(
             f"the image is {image_size[0]} x {image_size[1]} pixels, longer than "
             f"{MAX_ASPECT:g} to 1; its ends are cropped, unless width and height are given."
         )
@@ -315,7 +315,7 @@ def _decode(image: Image.Image, name: str) -> Image.Image:
     except _DECODE_ERRORS as error:
         raise ImageError(f"cannot read {name}: it is damaged or cut off ({error}).") from error
     if frames > 1:
-        _warn(f"{name} has {frames} frames; only frame {frame} is used.")
+        warn(f"{name} has {frames} frames; only frame {frame} is used.")
     return rgb
 
 
@@ -375,7 +375,7 @@ def _round_asked(name: str, side: int, multiple: int) -> int:
     """Round a side that the user asked for, and say so."""
     rounded = _round(side, multiple)
     if rounded != side:
-        _warn(f"{name} {side} is no multiple of {multiple}; {rounded} is used.")
+        warn(f"{name} {side} is no multiple of {multiple}; {rounded} is used.")
     return rounded
 
 
@@ -385,8 +385,3 @@ def _quiet() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
-
-
-def _warn(message: str) -> None:
-    """Issue an ImagicWarning at the caller of the library's function."""
-    warnings.warn(message, ImagicWarning, stacklevel=4)

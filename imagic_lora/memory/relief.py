@@ -1,12 +1,11 @@
 """What happens when the device runs out of memory: one more lever is pulled, and the work goes on."""
 
-import warnings
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 import torch
 
-from imagic_lora.errors import DeviceError, ImagicWarning
+from imagic_lora.errors import DeviceError, warn
 from imagic_lora.memory.ladder import Lever, Phase
 from imagic_lora.memory.plan import MemoryPlan
 
@@ -55,11 +54,9 @@ def _pull(model: Planned, phase: Phase, lever: Lever) -> None:
     """Pull a lever, and say so."""
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
-    warnings.warn(
+    warn(
         f"The device ran out of memory in the phase {phase!r}; it goes on with the lever "
-        f"{lever.name!r} ({lever.help}).",
-        ImagicWarning,
-        stacklevel=4,
+        f"{lever.name!r} ({lever.help})."
     )
     model.replan(model.plan.climb((lever,)))
 

@@ -4,10 +4,9 @@ Counting runs the real code at the real size on tensors without data, phase by p
 weights and no GPU; for the largest models it takes a few minutes.
 """
 
-import itertools
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +33,7 @@ from imagic_lora.memory.levers.attention import check_attention
 from imagic_lora.memory.levers.host import host_memory
 from imagic_lora.models import LatentModel
 from imagic_lora.models.blueprint import BLUEPRINTS, Blueprint, find_blueprint
-from imagic_lora.progress import OnProgress, Progress, ignore
+from imagic_lora.progress import OnProgress, Ticker, ignore
 from imagic_lora.settings import Attention, FitSettings
 from imagic_lora.units import gigabytes, parse_size
 
@@ -205,23 +204,9 @@ def count_ladder(blueprint: Blueprint, enough: int, on_progress: OnProgress = ig
     return Footprint(blueprint.name, {phase: [rung[phase] for rung in rungs] for phase in PHASES})
 
 
-def _counting(on_progress: OnProgress, steps: int) -> Callable[[], None]:
+def _counting(on_progress: OnProgress, steps: int) -> Ticker:
     """Return what is to be called after every phase that was counted."""
-    began, step = time.monotonic(), itertools.count(1)
-
-    def counted() -> None:
-        on_progress(
-            Progress(
-                phase="count",
-                step=next(step),
-                steps=steps,
-                loss=None,
-                seconds=time.monotonic() - began,
-                peak_bytes=peak_bytes(torch.device("cpu")),
-            )
-        )
-
-    return counted
+    return Ticker("count", steps, on_progress, partial(peak_bytes, torch.device("cpu")))
 
 
 def count(

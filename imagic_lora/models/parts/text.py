@@ -1,12 +1,11 @@
 """A tokenizer and a text encoder: from a prompt to hidden states."""
 
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
-from imagic_lora.errors import ImagicWarning
+from imagic_lora.errors import warn
 
 
 @dataclass(frozen=True)
@@ -38,11 +37,9 @@ class TextEncoder:
         if len(whole) > length:
             # Two places are taken by the start and end tokens.
             lost = self.tokenizer.decode(whole[length - 1 : -1]).strip()
-            warnings.warn(
+            warn(
                 f"The prompt has {len(whole) - 2} tokens and the model reads {length - 2}; "
-                f"it does not see the end: {lost!r}.",
-                ImagicWarning,
-                stacklevel=2,
+                f"it does not see the end: {lost!r}."
             )
         padded = self.tokenizer(
             prompt, padding="max_length", max_length=length, truncation=True, return_tensors="pt"

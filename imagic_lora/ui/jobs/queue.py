@@ -7,14 +7,12 @@ page may come back.
 import threading
 import time
 import traceback
-import warnings
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from imagic_lora.errors import ImagicError, ImagicWarning
+from imagic_lora.errors import ImagicError, heard_by
 
 _PAUSE = 0.2
 """Seconds between two looks at a job, so that a quick one does not flood the page."""
@@ -93,7 +91,7 @@ class Job:
         """Do the work, and keep in words whatever goes wrong."""
         try:
             self.check()
-            with self._noting():
+            with heard_by(lambda note: self.notes.update({note: None})):
                 self._work(self)
         except Stopped:
             pass
@@ -102,22 +100,6 @@ class Job:
         except Exception:  # noqa: BLE001  a bug in one job must not end all others
             traceback.print_exc()
             self.error = _BUG
-
-    @contextmanager
-    def _noting(self) -> Iterator[None]:
-        """Note the library's warnings of this thread; all others stay what they were."""
-        usual, worker = warnings.showwarning, threading.get_ident()
-
-        def show(message: Warning | str, category: type[Warning], *rest: Any, **named: Any) -> None:
-            if issubclass(category, ImagicWarning) and threading.get_ident() == worker:
-                self.notes[str(message)] = None
-            else:
-                usual(message, category, *rest, **named)
-
-        with warnings.catch_warnings():
-            warnings.simplefilter("always", ImagicWarning)
-            warnings.showwarning = show
-            yield
 
 
 class Desk:
