@@ -96,7 +96,7 @@ def measure_job(model: LatentModel, side: int, steps: int) -> dict[str, Any]:
     slots = Slots(model.denoiser)
 
     def fit() -> None:
-        fitted.append(fitting.fit(model, model.plan, latents, anchor, settings, ignore))
+        fitted.append(fitting.fit(model, latents, anchor, settings, ignore))
 
     def edit() -> None:
         own = fitted[0].conditioning.to(device, torch.float32)
@@ -105,7 +105,7 @@ def measure_job(model: LatentModel, side: int, steps: int) -> dict[str, Any]:
         start = sampling.Start(latents, 1.0, (0,))
         with slots.holding([fitted[0].lora], device):
             found = sampling.denoise(
-                model, model.plan, model.scheduler("ddim"), predictor, start, steps, ignore
+                model, model.scheduler("ddim"), predictor, start, steps, ignore
             )
         model.decode(found)
 

@@ -58,7 +58,7 @@ def conditioning(model: LatentModel) -> Conditioning:
 def fit_step(model: LatentModel, side: int) -> Iterator[Callable[[], object]]:
     """Give one optimiser step of a fit."""
     inputs = torch.zeros(1, 4, side // 8, side // 8), conditioning(model)
-    with fitting.rehearsal(model, model.plan, *inputs, SETTINGS) as step:
+    with fitting.rehearsal(model, *inputs, SETTINGS) as step:
         yield step
 
 

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from imagic_lora.adapters.adapter import Adapter
     from imagic_lora.adapters.exporting import export_lora
     from imagic_lora.contact import contact_sheet
-    from imagic_lora.editing.alphas import Strength
+    from imagic_lora.editing.alphas import AlphaSearch
+    from imagic_lora.editing.edits import Edits
     from imagic_lora.editing.picture import Edit, Variation
     from imagic_lora.editing.request import EditRequest
     from imagic_lora.editor import ImagicEditor
@@ -44,10 +45,12 @@ __all__ = [
     "AdapterError",
     "AdapterFileError",
     "AdapterMismatchError",
+    "AlphaSearch",
     "DeviceError",
     "Edit",
     "EditRequest",
     "EditSettings",
+    "Edits",
     "FitError",
     "FitSettings",
     "HubError",
@@ -66,7 +69,6 @@ __all__ = [
     "SamplingSettings",
     "SettingsError",
     "StopFit",
-    "Strength",
     "Variation",
     "__version__",
     "contact_sheet",
@@ -78,16 +80,17 @@ __version__: str
 
 _HOMES = {
     "Adapter": "adapters.adapter",
+    "AlphaSearch": "editing.alphas",
     "Edit": "editing.picture",
     "EditRequest": "editing.request",
     "EditSettings": "settings",
+    "Edits": "editing.edits",
     "FitSettings": "settings",
     "ImagicEditor": "editor",
     "MemoryPlan": "memory",
     "Progress": "progress",
     "SamplingSettings": "settings",
     "StopFit": "progress",
-    "Strength": "editing.alphas",
     "Variation": "editing.picture",
     "contact_sheet": "contact",
     "describe_image": "models.captioner",

@@ -159,7 +159,7 @@ def test_edits_that_differ_in_alpha_share_what_does_not(
     first, *others = (after - before for before, after in pairwise(counted))
     assert [QUICK.steps] * 2 == others
     assert first > 2 * QUICK.steps
-    alone = ImagicEditor(model, editor("sd1").plan)
+    alone = ImagicEditor(model)
     assert edits[-1] == alone.edit(fitted, alpha=3, target=target, settings=QUICK).image.tobytes()
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from imagic_lora import ImagicEditor, ModelError
-from imagic_lora.fitting.fit import _Task
+from imagic_lora.fitting.loss import reconstruction_loss
 from imagic_lora.models.parts.samplers import read_objective
 from imagic_lora.objective import Objective
 from imagic_lora.seeding import generator, randn
@@ -61,7 +61,7 @@ def test_loss_equals_the_one_computed_with_diffusers(
         output = model.denoiser(
             x_t, t, conditioning.tokens.expand(2, -1, -1), added_cond_kwargs=added
         ).sample
-        ours = _Task(model, latents, conditioning).loss(noise, t)
+        ours = reconstruction_loss(model, latents, conditioning, noise, t)
     velocity = scheduler.get_velocity(latents.expand(2, -1, -1, -1), noise, t)
     target = velocity if kind == "sd2-v" else noise
 

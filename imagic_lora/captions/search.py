@@ -15,7 +15,7 @@ import torch
 from imagic_lora.captions.likelihood import surprise
 from imagic_lora.conditioning import Conditioning
 from imagic_lora.errors import heard_by
-from imagic_lora.memory.device import peak_bytes
+from imagic_lora.memory import denoising, peak_bytes
 from imagic_lora.models import LatentModel
 from imagic_lora.progress import OnProgress, Ticker
 
@@ -133,11 +133,11 @@ def find(
         found = {}
         for text in texts:
             prompt = prompts[text].to(model.plan.device, torch.float32)
-            found[text] = surprise(model, latents, prompt, seed, looks)
+            found[text] = work(partial(surprise, model, latents, prompt, seed, looks))
             tick()
         return found
 
-    with model.plan.denoising(model.denoiser):
+    with denoising(model, "sample") as work:
         glanced = rate(parts, _GLANCES)
         rated = rate([*sorted(parts, key=glanced.__getitem__)[:finalists], target], _LOOKS)
     return longest_of_the_likely(rated, rated.pop(target))

@@ -1,10 +1,20 @@
-"""What prompt strength does to one edit: which alpha serves, and how the change grows with it."""
+"""Which alpha serves an edit, and how the change grows with it, by the model's own opinion."""
 
 from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import accumulate
 
+from PIL import Image
+
+from imagic_lora.captions import likelihood
+from imagic_lora.editing.edits import Edits
 from imagic_lora.editing.picture import Edit
+from imagic_lora.images.reading import difference, to_images
+from imagic_lora.memory import denoising
+from imagic_lora.models import LatentModel
+from imagic_lora.models.encoding import encode
 
 AUTO_ALPHAS = (0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
 """The strengths that are tried when none is given."""
@@ -14,7 +24,7 @@ _AS_GOOD = 1.15
 
 
 @dataclass(frozen=True, kw_only=True)
-class Strength:
+class AlphaSearch:
     """One edit at several strengths, with what the base model makes of each.
 
     Attributes:
@@ -67,6 +77,37 @@ class Strength:
             f"alpha {self.best.alpha:g}: of {tried} the base model finds that picture likeliest "
             f"under {self.best.target!r}; {span} nearly as well."
         )
+
+
+def search(edits: Edits, alphas: Sequence[float]) -> AlphaSearch:
+    """Make an edit at several strengths, and ask the base model about each picture.
+
+    Args:
+        edits: The edit, alone.
+        alphas: Strengths to try, rising, at least one.
+    """
+    model = edits.model
+    made = tuple(edits.at([alpha])[0] for alpha in alphas)
+    before = to_images(model.decode(edits.latents))[0]
+    return AlphaSearch(
+        edits=made,
+        surprises=tuple(surprise(model, edit.image, edit.target) for edit in made),
+        changes=tuple(difference(before, edit.image) for edit in made),
+    )
+
+
+def surprise(model: LatentModel, image: Image.Image, prompt: str) -> float:
+    """Return how little a model expects a picture under a prompt: less is likelier.
+
+    Args:
+        model: The model, with no adapter in it.
+        image: The picture, at whose size it is looked at.
+        prompt: What it should show.
+    """
+    latents = encode(model, image, *image.size).latents
+    towards = model.encode_prompt(prompt)
+    with denoising(model, "sample") as work:
+        return work(partial(likelihood.surprise, model, latents, towards, 0))
 
 
 def _crossing(alphas: tuple[float, ...], changes: tuple[float, ...], wanted: float) -> float:

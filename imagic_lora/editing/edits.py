@@ -1,50 +1,140 @@
-"""From what is asked of a batch of edits to what is predicted at each of their steps.
+"""Edits as a value: all that alpha does not change is found once, held here, and dies with it."""
 
-It knows adapters and settings; of models only that they encode prompts and predict.
-"""
-
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from operator import itemgetter
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 
 import torch
+from PIL import Image
 
-from imagic_lora.adapters.adapter import Adapter
-from imagic_lora.conditioning import Conditioning, concatenate
-from imagic_lora.editing import focus, sampling
-from imagic_lora.editing import trajectory as trail
+from imagic_lora.conditioning import Conditioning
+from imagic_lora.editing import focus, sampling, trajectory
+from imagic_lora.editing.picture import Edit
+from imagic_lora.editing.prompts import Prompts
+from imagic_lora.editing.request import EditRequest
+from imagic_lora.editing.slots import Slots
+from imagic_lora.errors import SettingsError
+from imagic_lora.images.reading import to_mask
+from imagic_lora.memory.relief import lever_names, relieved
 from imagic_lora.models import LatentModel
-from imagic_lora.settings import EditSettings
+from imagic_lora.models.encoding import canvas_of
+from imagic_lora.progress import OnProgress
+from imagic_lora.settings import ALPHA, EditSettings
 
 
 @dataclass(frozen=True, eq=False)
-class Batch:
-    """Edits that are sampled together, at any alphas.
+class Edits:
+    """Edits that are sampled together, at any strengths.
 
-    What does not depend on alpha is found when it is first needed, and once: a sweep asks for the
-    same edits again and again.
+    Made by `ImagicEditor.edits`. What does not depend on the strength is found when it is first
+    needed, and once, so that each further strength costs only its own denoising.
 
     Attributes:
-        model: The model; it must hold the adapters when a prediction is made.
-        adapters: One for each row.
-        targets: Prompt of each row's edit.
+        model: The base model.
+        slots: Where the adapters are switched in.
+        prompts: The requests with their conditionings.
         seeds: Seed of each row.
-        settings: How to denoise.
-        latents: Latents of the inputs, shape (B, C, h, w), float32.
-        shared: For each row the prompt that the difference to its target starts at: what the target
-            shares with the input; None where that is all that the fit was made for.
-        mask: Where the edits may change the pictures, shape (1, 1, h, w); None is everywhere.
+        mask: A picture of where the edits may change their inputs; None is everywhere.
+        on_progress: Called after every step.
+
+    Raises:
+        SettingsError: When the inputs are of several sizes.
     """
 
     model: LatentModel
-    adapters: Sequence[Adapter]
-    targets: Sequence[str]
+    slots: Slots
+    prompts: Prompts
     seeds: tuple[int, ...]
-    settings: EditSettings
-    latents: torch.Tensor
-    shared: Sequence[str | None]
-    mask: torch.Tensor | None = None
+    mask: Image.Image | None
+    on_progress: OnProgress
+
+    def __post_init__(self) -> None:
+        # What cannot be used is refused before any work begins.
+        _ = self.latents, self._mask
+
+    @property
+    def requests(self) -> Sequence[EditRequest]:
+        """What each row was asked to be."""
+        return self.prompts.requests
+
+    @property
+    def settings(self) -> EditSettings:
+        """How to denoise."""
+        return self.prompts.settings
+
+    def reseeded(self, seed: int) -> "Edits":
+        """Return the same edits from another noise; what their prompts come to is not found anew.
+
+        Args:
+            seed: Seed of every row.
+        """
+        return replace(self, seeds=(seed,) * len(self.seeds))
+
+    def at(self, alphas: Sequence[float]) -> list[Edit]:
+        """Return the edits at a strength for each row, sampled together.
+
+        Args:
+            alphas: Prompt strength of each row: 0 is the input, 1 the target.
+
+        Raises:
+            SettingsError: When a strength is not a finite number.
+            SamplingError: When the latents become no numbers.
+            DeviceError: When memory runs out whatever lever is pulled.
+        """
+        for alpha in alphas:
+            ALPHA.check("alpha", alpha)
+        with self.model.lock:
+            before = self.model.plan
+            predictor = self.predictor(alphas)
+            with self._adapters_held():
+                images = sampling.draw(
+                    self.model, predictor, self.start, self.settings, self.on_progress
+                )
+            return self._edits(images, alphas, lever_names(self.model.plan, before))
+
+    @contextmanager
+    def _adapters_held(self) -> Iterator[None]:
+        """Switch the adapters in for the length of a block, with relief if they find no room."""
+        weights = [request.adapter.lora for request in self.requests]
+        holding = partial(self.slots.holding, weights, self.model.plan.device)
+        with ExitStack() as held:
+            relieved(self.model, "sample", lambda: held.enter_context(holding()))
+            yield
+
+    def _edits(
+        self,
+        images: Sequence[Image.Image],
+        alphas: Sequence[float],
+        levers: dict[str, tuple[str, ...]],
+    ) -> list[Edit]:
+        """Return the pictures with what made them."""
+        rows = zip(images, self.requests, self.seeds, alphas, strict=True)
+        return [
+            Edit(
+                image=image,
+                target=request.target,
+                settings=replace(self.settings, seed=seed),
+                base_model=self.model.traits.name,
+                alpha=alpha,
+                adapter_sha256=request.adapter.sha256,
+                **levers,
+            )
+            for image, request, seed, alpha in rows
+        ]
+
+    @cached_property
+    def latents(self) -> torch.Tensor:
+        """Latents of the inputs, shape (B, C, h, w), float32."""
+        rows = [_resized(self.model, request, self.settings) for request in self.requests]
+        if len({row.shape for row in rows}) > 1:
+            records = [request.adapter.record for request in self.requests]
+            sizes = sorted({f"{record.width}x{record.height}" for record in records})
+            raise SettingsError(
+                f"A batch of edits has one canvas, but the adapters were fitted at "
+                f"{', '.join(sizes)}; give a width and a height, or make a batch of each size."
+            )
+        return torch.cat(rows)
 
     @cached_property
     def start(self) -> sampling.Start:
@@ -54,7 +144,7 @@ class Batch:
         return sampling.Start(self.latents, strength, self.seeds, pure=not held)
 
     def predictor(self, alphas: Sequence[float]) -> sampling.Predictor:
-        """Return what is predicted at each step.
+        """Return what is predicted at each step, with the adapters in the model.
 
         Args:
             alphas: Prompt strength of each row.
@@ -63,15 +153,19 @@ class Batch:
         if self.start.pure:
             return predictor
         if self.settings.fidelity:
-            predictor = trail.faithful(predictor, self._missed, self.settings.fidelity)
+            predictor = trajectory.faithful(predictor, self._missed, self.settings.fidelity)
         if self.settings.focus or self.mask is not None:
-            predictor = trail.masked(predictor, self._way, lambda: self._free(alphas))
+            predictor = trajectory.masked(predictor, self._way, lambda: self._free(alphas))
         return predictor
 
     def _directed(self, alphas: Sequence[float]) -> sampling.Predictor:
         """Return what is predicted where nothing holds the edits to their inputs."""
         settings, weight = self.settings, torch.tensor(alphas, dtype=torch.float64)
-        own, away, target = self._own, self._away, self._target
+        own = self.prompts.own
+        if not any(alphas) and settings.direction == "guided":
+            # Without the prompts, since nothing but the inputs plays a part.
+            return sampling.guided(self.model, own, own, own, 0)
+        away, target = self.prompts.away, self.prompts.target
         if settings.direction == "interpolate":
             return sampling.interpolated(self.model, away, own, target, weight, settings.guidance)
 
@@ -84,68 +178,63 @@ class Batch:
         )
 
     @cached_property
-    def _own(self) -> Conditioning:
-        """The optimised conditionings, one for each row."""
-        fitted = concatenate([adapter.conditioning for adapter in self.adapters])
-        return fitted.to(self.model.plan.device, torch.float32)
-
-    @cached_property
-    def _origin(self) -> Conditioning:
-        """Where the differences to the targets start, one for each row."""
-        parts = [part for part in self.shared if part is not None]
-        if not parts:
-            return self._own
-        encoded = iter(self.model.encode_prompt(*parts).rows())
-        rows = zip(self._own.rows(), self.shared, strict=True)
-        return concatenate([row if part is None else next(encoded) for row, part in rows])
-
-    @cached_property
-    def _away(self) -> Conditioning:
-        """What predictions are pushed away from: the negative prompt, where there is one."""
-        settings = self.settings
-        if settings.negative or settings.direction == "interpolate":
-            return self.model.encode_prompt(settings.negative)
-        return self._origin
-
-    @cached_property
-    def _target(self) -> Conditioning:
-        """The targets' conditionings, one for each row; the same prompt is encoded once."""
-        once = list(dict.fromkeys(self.targets))
-        rows = [once.index(target) for target in self.targets]
-        return self.model.encode_prompt(*once).map(itemgetter(rows))
-
-    @cached_property
-    def _way(self) -> trail.Trail:
+    def _way(self) -> trajectory.Trail:
         """The inputs' way through the noise."""
-        device = self._own.tokens.device
-        latents, noise = self.start.latents.to(device), self.start.noise().to(device)
-        return trail.Trail(self.model.objective, latents, noise)
+        device = self.model.plan.device
+        latents, noise = self.latents.to(device), self.start.noise().to(device)
+        return trajectory.Trail(self.model.objective, latents, noise)
 
     @cached_property
-    def _missed(self) -> trail.Missed:
+    def _missed(self) -> trajectory.Missed:
         """What the reconstructions miss of the inputs."""
-        return trail.missed(self._directed([0.0] * len(self.adapters)), self._way)
-
-    def _differences(self, end: Conditioning) -> torch.Tensor:
-        """Return how much predictions change at each place from the origin to another prompt."""
-        latents = self.latents.to(end.tokens.device)
-        return focus.differences(self.model, latents, self._origin, end, self.seeds)
+        return trajectory.missed(self._directed([0.0] * len(self.requests)), self._way)
 
     @cached_property
     def _asked(self) -> torch.Tensor:
         """How much the targets ask for a change at each place."""
-        return self._differences(self._target)
+        return self._differences(self.prompts.target)
 
     @cached_property
     def _asked_share(self) -> torch.Tensor:
         """How much of what is said at each place the targets ask for, shape (B, 1, h, w)."""
-        return focus.asked_share(self._asked, self._differences(self._own))
+        return focus.asked_share(self._asked, self._differences(self.prompts.own))
+
+    def _differences(self, end: Conditioning) -> torch.Tensor:
+        """Return how much predictions change at each place from the origin to another prompt."""
+        latents = self._way.latents
+        return focus.differences(self.model, latents, self.prompts.origin, end, self.seeds)
 
     def _free(self, alphas: Sequence[float]) -> torch.Tensor:
         """Return where the edits may change the pictures, shape (B, 1, h, w)."""
         found = torch.ones_like(self._way.latents[:, :1])
-        if self.settings.focus:
+        if self.settings.focus and any(alphas):
             found = focus.focus_mask(focus.change_map(self._asked), self.settings.focus)
             # At alpha 0 nothing is asked for, so where it would be asked for must not show.
             found[[alpha == 0 for alpha in alphas]] = 1
-        return found if self.mask is None else found * self.mask.to(found.device)
+        return found if self.mask is None else found * self._mask
+
+    @cached_property
+    def _mask(self) -> torch.Tensor:
+        """The mask at the latents' resolution, cropped as the input was, shape (1, 1, h, w)."""
+        if self.mask is None:
+            return torch.ones(1, 1, 1, 1, device=self.model.plan.device)
+        record = self.requests[0].adapter.record
+        rows, columns = self.latents.shape[-2:]
+        size = (record.width, record.height)
+        return to_mask(self.mask, size, (rows, columns)).to(self.model.plan.device)
+
+
+def _resized(model: LatentModel, request: EditRequest, settings: EditSettings) -> torch.Tensor:
+    """Return an input's latents, resized when another size than the fit's is asked for."""
+    record = request.adapter.record
+    latents, fitted = request.adapter.latents.float(), (record.width, record.height)
+    if settings.width is None and settings.height is None:
+        return latents
+    width, height = canvas_of(model, fitted, settings.width, settings.height)
+    rows, columns = (
+        round(side * latent / pixels)
+        for side, latent, pixels in zip(
+            (height, width), latents.shape[-2:], fitted[::-1], strict=True
+        )
+    )
+    return torch.nn.functional.interpolate(latents, (rows, columns), mode="bilinear")

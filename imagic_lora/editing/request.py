@@ -14,11 +14,12 @@ class EditRequest:
     Attributes:
         adapter: The fit of the image.
         alpha: Prompt strength: 0 reconstructs the input, 1 is the target prompt; any real number.
-        target: Prompt to edit towards; default: the one that was given to the fit.
+        target: Prompt to edit towards; where none is given, the one that was given to the fit.
         seed: Seed of the noise; default: the one of the batch's settings.
 
     Raises:
         SettingsError: When alpha is not a finite number, or the seed is out of its range.
+        PromptError: When there is no target at all.
     """
 
     adapter: Adapter
@@ -30,16 +31,8 @@ class EditRequest:
         ALPHA.check("alpha", self.alpha)
         if self.seed is not None:
             dict(options(EditSettings))["seed"].check("seed", self.seed)
-
-    def resolve_target(self) -> str:
-        """Return the target: the one given, else the fit's.
-
-        Raises:
-            PromptError: When there is none at all.
-        """
-        found = self.target.strip() or self.adapter.record.target
-        if not found:
+        object.__setattr__(self, "target", self.target.strip() or self.adapter.record.target)
+        if not self.target:
             raise PromptError(
                 "The adapter was fitted without a target, so the edit needs one; none was given."
             )
-        return found

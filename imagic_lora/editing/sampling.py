@@ -7,19 +7,21 @@ What keeps an edit to what the prompt names is in trail.py and focus.py.
 
 import inspect
 from collections.abc import Callable
-from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import torch
+from PIL import Image
 
 from imagic_lora.conditioning import Conditioning, concatenate, interpolate
 from imagic_lora.errors import SamplingError
-from imagic_lora.memory import MemoryPlan, peak_bytes, relieved
+from imagic_lora.images.reading import to_images
+from imagic_lora.memory import denoising, peak_bytes
 from imagic_lora.models import LatentModel
 from imagic_lora.progress import OnProgress, Ticker
 from imagic_lora.seeding import generator, randn
+from imagic_lora.settings import SamplingSettings
 
 Predictor = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 """From x_t (B, C, h, w) and t (B,) to a prediction of the same shape as x_t."""
@@ -146,7 +148,6 @@ class Start:
 @torch.no_grad()
 def denoise(
     model: LatentModel,
-    plan: MemoryPlan,
     scheduler: Any,
     predictor: Predictor,
     start: Start,
@@ -157,7 +158,6 @@ def denoise(
 
     Args:
         model: The model that the predictor asks.
-        plan: Where the work is done.
         scheduler: A fresh diffusers scheduler.
         predictor: What is predicted at each step.
         start: Where to begin; its latents are on any device.
@@ -167,28 +167,21 @@ def denoise(
     Raises:
         SamplingError: When the latents are not finite, as half precision may make them.
     """
-    if model.plan != plan:
-        model.replan(plan)
-    with ExitStack() as levers:
-
-        def pull() -> None:
-            levers.enter_context(model.plan.denoising(model.denoiser))
-
-        pull()
-        scheduler.set_timesteps(steps, device=plan.device)
-        timesteps, x_t = _begin(scheduler, start, steps, plan.device)
+    device = model.plan.device
+    with denoising(model, "sample") as work:
+        scheduler.set_timesteps(steps, device=device)
+        timesteps, x_t = _begin(scheduler, start, steps, device)
         extra = _step_options(scheduler, start.seeds)
-        tick = Ticker("sample", len(timesteps), on_progress, partial(peak_bytes, plan.device))
+        tick = Ticker("sample", len(timesteps), on_progress, partial(peak_bytes, device))
         for t in timesteps:
             scaled = scheduler.scale_model_input(x_t, t)
-            work = partial(predictor, scaled, t.expand(len(scaled)))
-            predicted = relieved(model, "sample", work, pull)
+            predicted = work(partial(predictor, scaled, t.expand(len(scaled))))
             x_t = scheduler.step(predicted, t, x_t, return_dict=False, **extra)[0]
             tick()
     result: torch.Tensor = x_t.float()
     if not torch.isfinite(result).all():
         raise SamplingError(
-            f"Denoising ended in values that are no numbers, with weights in {plan.dtype}; try "
+            f"Denoising ended in values that are no numbers, with weights in {model.plan.dtype}; try "
             "bfloat16 or float32 weights, less guidance, or an adapter of this very model."
         )
     return result
@@ -219,3 +212,27 @@ def _step_options(scheduler: Any, seeds: tuple[int, ...]) -> dict[str, Any]:
     if "generator" in inspect.signature(scheduler.step).parameters:
         return {"generator": [generator(seed, "step noise") for seed in seeds]}
     return {}
+
+
+def draw(
+    model: LatentModel,
+    predictor: Predictor,
+    start: Start,
+    settings: SamplingSettings,
+    on_progress: OnProgress,
+) -> list[Image.Image]:
+    """Denoise a batch, and decode one picture after another, which takes the least memory.
+
+    Args:
+        model: The model that the predictor asks.
+        predictor: What is predicted at each step.
+        start: Where to begin.
+        settings: How to denoise.
+        on_progress: Called after every step.
+
+    Raises:
+        SamplingError: When the latents become no numbers.
+    """
+    scheduler = model.scheduler(settings.scheduler)
+    latents = denoise(model, scheduler, predictor, start, settings.steps, on_progress)
+    return [to_images(model.decode(row))[0] for row in torch.split(latents, 1)]

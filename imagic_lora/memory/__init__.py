@@ -3,13 +3,15 @@
 from imagic_lora.memory.device import peak_bytes
 from imagic_lora.memory.footprint import Footprint, footprints, predict
 from imagic_lora.memory.plan import MemoryPlan
-from imagic_lora.memory.relief import relieved
+from imagic_lora.memory.relief import denoising, relieved, unrelieved
 
 __all__ = [
     "Footprint",
     "MemoryPlan",
+    "denoising",
     "footprints",
     "peak_bytes",
     "predict",
     "relieved",
+    "unrelieved",
 ]

@@ -21,6 +21,8 @@ class Lever:
         help: One sentence, no full stop.
         moves: Whether it moves things from the device into the host's memory, which saves nothing
             where the two are one.
+        rounds: Whether it changes results: then it is pulled before a model is loaded, or not at
+            all.
     """
 
     name: str
@@ -28,6 +30,7 @@ class Lever:
     slower: Mapping[Phase, float]
     help: str
     moves: bool = False
+    rounds: bool = False
 
 
 LADDER = (
@@ -61,6 +64,7 @@ LADDER = (
         {"eight_bit": True},
         {"fit": 1.3, "sample": 1.3},
         "hold the denoiser's frozen weights as int8 with a scale for every output channel",
+        rounds=True,
     ),
     Lever(
         "streaming",

@@ -134,8 +134,8 @@ class MemoryPlan:
         return replace(self, **changes)
 
     def next_lever(self, phase: Phase) -> Lever | None:
-        """Return the lowest lever that would make a phase smaller and is not pulled yet."""
-        helping = (lever for lever in LADDER if phase in lever.slower)
+        """Return the lowest lever that would make a phase smaller, rounds nothing and is not pulled."""
+        helping = (lever for lever in LADDER if phase in lever.slower and not lever.rounds)
         return next((lever for lever in helping if not self._pulled(lever)), None)
 
     def prepare(self, denoiser: Any, encoders: tuple[Any, ...]) -> None:
@@ -151,6 +151,8 @@ class MemoryPlan:
         if self.streaming:
             for encoder in encoders:
                 freeze(encoder, eight_bit=False, stream=Stream(self.device))
+        if self.offload_denoiser:
+            denoiser.to("cpu")
 
     @contextmanager
     def resident(self, *modules: torch.nn.Module) -> Iterator[None]:

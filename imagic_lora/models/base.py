@@ -5,6 +5,7 @@ LatentModel; the families are siblings and share parts (text.py, autoencoder.py)
 """
 
 from dataclasses import dataclass
+from threading import RLock
 from typing import Any, Protocol
 
 import torch
@@ -50,8 +51,10 @@ class LatentModel(Protocol):
         objective: Noise schedule and prediction target.
         denoiser: The network that predicts; frozen.
         plan: Where it works and in what precision.
+        lock: Held by everything that works with the model, so that threads take turns.
     """
 
+    lock: RLock
     traits: Traits
     objective: Objective
     denoiser: torch.nn.Module

@@ -1,5 +1,6 @@
 """Stable Diffusion 1.x and 2.x: one text encoder, a UNet, an autoencoder."""
 
+from threading import RLock
 from typing import Any
 
 import torch
@@ -24,6 +25,7 @@ class StableDiffusion:
     """
 
     def __init__(self, pipeline: Any, name: str, plan: MemoryPlan) -> None:
+        self.lock = RLock()
         self.denoiser = pipeline.unet
         self.objective = read_objective(pipeline.scheduler)
         self._own_scheduler = pipeline.scheduler

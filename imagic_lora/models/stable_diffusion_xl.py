@@ -1,5 +1,6 @@
 """Stable Diffusion XL: two text encoders, a pooled embedding, size conditioning, a UNet."""
 
+from threading import RLock
 from typing import Any
 
 import torch
@@ -25,6 +26,7 @@ class StableDiffusionXL:
     """
 
     def __init__(self, pipeline: Any, name: str, plan: MemoryPlan) -> None:
+        self.lock = RLock()
         self.denoiser = pipeline.unet
         self.objective = read_objective(pipeline.scheduler)
         self._own_scheduler = pipeline.scheduler

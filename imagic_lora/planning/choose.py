@@ -272,7 +272,7 @@ def _fit(model: LatentModel) -> None:
     # From the second sample on, a step holds the gradient of the ones before: two are like four.
     settings = FitSettings(batch=4 if model.plan.micro_batch > 1 else 2)
     inputs = _latents(model), _conditioning(model)
-    with fitting.rehearsal(model, model.plan, *inputs, settings) as step:
+    with fitting.rehearsal(model, *inputs, settings) as step:
         step()
 
 
@@ -285,7 +285,7 @@ def _sample(model: LatentModel) -> None:
         weights = _adapter(model)
     with Slots(model.denoiser).holding([weights], model.plan.device):
         scheduler = model.scheduler("ddim")
-        sampling.denoise(model, model.plan, scheduler, predictor, start, 2, ignore)
+        sampling.denoise(model, scheduler, predictor, start, 2, ignore)
 
 
 def _adapter(model: LatentModel) -> Weights:

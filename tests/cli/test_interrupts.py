@@ -72,7 +72,7 @@ def press(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
                 signal.raise_signal(signal.SIGINT)
             return 1
 
-        monkeypatch.setattr("imagic_lora.fitting.fit.peak_bytes", peak_bytes)
+        monkeypatch.setattr("imagic_lora.fitting.loop.peak_bytes", peak_bytes)
         monkeypatch.setattr("imagic_lora.editing.sampling.peak_bytes", peak_bytes)
 
     return at
@@ -141,7 +141,7 @@ def test_a_second_interrupt_ends_at_once(
         signal.raise_signal(signal.SIGINT)
         return 1
 
-    monkeypatch.setattr("imagic_lora.fitting.fit.peak_bytes", peak_bytes)
+    monkeypatch.setattr("imagic_lora.fitting.loop.peak_bytes", peak_bytes)
 
     assert 130 == run(*_fit(place)).code
     assert before == {path: path.read_bytes() for path in place.iterdir()}

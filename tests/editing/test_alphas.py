@@ -4,7 +4,7 @@ import pytest
 from PIL import Image
 
 from imagic_lora import Adapter, Edit, EditSettings, ImagicEditor, SettingsError
-from imagic_lora.editing.alphas import AUTO_ALPHAS, Strength
+from imagic_lora.editing.alphas import AUTO_ALPHAS, AlphaSearch
 from imagic_lora.images.reading import to_images
 from tests.support.tiny import Kind
 
@@ -13,7 +13,7 @@ Fitted = Callable[[Kind], Adapter]
 FEW = EditSettings(steps=2)
 
 
-def found(surprises: tuple[float, ...], changes: tuple[float, ...] = ()) -> Strength:
+def found(surprises: tuple[float, ...], changes: tuple[float, ...] = ()) -> AlphaSearch:
     """Return an edit at alpha 1, 2, 3 ... with what was made of it."""
     edits = tuple(
         Edit(
@@ -26,7 +26,7 @@ def found(surprises: tuple[float, ...], changes: tuple[float, ...] = ()) -> Stre
         )
         for alpha in range(1, len(surprises) + 1)
     )
-    return Strength(edits=edits, surprises=surprises, changes=changes or (0.0,) * len(edits))
+    return AlphaSearch(edits=edits, surprises=surprises, changes=changes or (0.0,) * len(edits))
 
 
 def test_the_likeliest_picture_is_the_best() -> None:
@@ -63,7 +63,7 @@ def test_the_choice_is_told_in_words() -> None:
 
 def test_auto_is_the_best_of_those_tried(editor: Editor, adapter: Fitted) -> None:
     """An automatic edit is, pixel for pixel, the edit at the strength that was found."""
-    strength = editor("sd1").strength(adapter("sd1"), target="a cat", settings=FEW)
+    strength = editor("sd1").find_alpha(adapter("sd1"), target="a cat", settings=FEW)
 
     edit = editor("sd1").edit(adapter("sd1"), alpha="auto", target="a cat", settings=FEW)
 
@@ -76,7 +76,7 @@ def test_auto_is_the_best_of_those_tried(editor: Editor, adapter: Fitted) -> Non
 def test_no_strength_to_try_is_refused(editor: Editor, adapter: Fitted) -> None:
     """An empty list is a mistake, said before any work."""
     with pytest.raises(SettingsError, match="at least one alpha"):
-        editor("sd1").strength(adapter("sd1"), alphas=())
+        editor("sd1").find_alpha(adapter("sd1"), alphas=())
 
 
 def test_surprise_is_repeatable_and_of_the_base_model(editor: Editor, adapter: Fitted) -> None:
@@ -92,8 +92,8 @@ def test_surprise_is_repeatable_and_of_the_base_model(editor: Editor, adapter: F
 
 @pytest.mark.parametrize("kind", ["sd2-v", "sdxl"])
 def test_every_family_has_an_opinion(kind: Kind, editor: Editor, adapter: Fitted) -> None:
-    """Strengths are found whatever the model predicts and however it is conditioned."""
-    strength = editor(kind).strength(
+    """AlphaSearchs are found whatever the model predicts and however it is conditioned."""
+    strength = editor(kind).find_alpha(
         adapter(kind), alphas=(0.5, 1), target="a cat", settings=EditSettings(steps=1)
     )
 

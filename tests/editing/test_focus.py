@@ -3,10 +3,9 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from imagic_lora import Adapter, EditSettings, ImagicEditor
+from imagic_lora import Adapter, EditRequest, EditSettings, ImagicEditor
 from imagic_lora.conditioning import Conditioning, concatenate
 from imagic_lora.editing import sampling
-from imagic_lora.editing.edits import Batch
 from imagic_lora.editing.focus import asked_share, change_map, differences, focus_mask
 from imagic_lora.progress import ignore
 from imagic_lora.seeding import generator, randn
@@ -109,16 +108,15 @@ def test_more_focus_frees_less(focus: float) -> None:
 
 def test_focus_holds_an_edit_to_a_part(editor: Editor, adapter: Fitted) -> None:
     """With focus, fewer latents are far from the input's than without."""
-    model, plan, fitted = editor("sd1").model, editor("sd1").plan, adapter("sd1")
-    x_0 = fitted.latents.float()
+    model, fitted = editor("sd1").model, adapter("sd1")
+    request = EditRequest(adapter=fitted, target="a cat")
 
     def change(focus: float) -> torch.Tensor:
         settings = EditSettings(focus=focus, guidance=8)
-        batch = Batch(model, [fitted], ["a cat"], (0,), settings, x_0, [None])
-        found = sampling.denoise(
-            model, plan, model.scheduler("dpm++"), batch.predictor([1.0]), batch.start, 6, ignore
-        )
-        return (found - x_0).abs()
+        edits = editor("sd1").edits([request], settings=settings)
+        predictor, start = edits.predictor([1.0]), edits.start
+        found = sampling.denoise(model, model.scheduler("dpm++"), predictor, start, 6, ignore)
+        return (found - edits.latents).abs()
 
     held, free = change(4.0), change(0.0)
     far = free.median()

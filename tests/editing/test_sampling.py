@@ -11,11 +11,17 @@ from diffusers import (
     StableDiffusionXLPipeline,
 )
 
-from imagic_lora import Adapter, EditSettings, ImagicEditor, SamplingError, SamplingSettings
+from imagic_lora import (
+    Adapter,
+    EditRequest,
+    EditSettings,
+    ImagicEditor,
+    SamplingError,
+    SamplingSettings,
+)
 from imagic_lora.conditioning import interpolate
 from imagic_lora.editing import sampling
 from imagic_lora.editing import trajectory as trail
-from imagic_lora.editing.edits import Batch
 from imagic_lora.images.reading import to_images, to_pixels
 from imagic_lora.progress import Progress, ignore
 from imagic_lora.seeding import generator, randn
@@ -235,17 +241,15 @@ def test_fidelity_adds_the_known_error(editor: Editor) -> None:
 
 def test_outside_a_mask_the_input_stays(editor: Editor) -> None:
     """Denoised with a mask, latents outside it are the input's, and others are not."""
-    model, plan = editor("sd1").model, editor("sd1").plan
+    model = editor("sd1").model
     own, target = model.encode_prompt("a dog"), model.encode_prompt("a cat")
     start = sampling.Start(noise(0), 1.0, (3,), pure=False)
     way = trail.Trail(model.objective, noise(0), start.noise())
     mask = torch.zeros(1, 1, 16, 16)
     mask[..., :8] = 1
-    predictor = trail.masked(
-        sampling.guided(model, own, own, target, 4.0), way, lambda: mask.to(plan.device)
-    )
+    predictor = trail.masked(sampling.guided(model, own, own, target, 4.0), way, lambda: mask)
 
-    found = sampling.denoise(model, plan, model.scheduler("dpm++"), predictor, start, 6, ignore)
+    found = sampling.denoise(model, model.scheduler("dpm++"), predictor, start, 6, ignore)
 
     torch.testing.assert_close(found[..., 8:], noise(0)[..., 8:], rtol=0, atol=1e-5)
     assert (found - noise(0))[..., :8].abs().amax(dim=(1, 2)).min() > 0.01
@@ -271,13 +275,13 @@ def test_what_only_the_caption_says_is_let_go_of_where_asked(editor: Editor) -> 
 def test_alpha_is_continuous(direction: Direction, editor: Editor, adapter: Fitted) -> None:
     """A small change of alpha changes the picture little, everywhere from below 0 to above 1."""
     settings = EditSettings(direction=direction, steps=3)
-    model, fitted = editor("sd1").model, adapter("sd1")
+    fitted = adapter("sd1")
     x_t, t = noise(0), torch.tensor([500])
-    batch = Batch(model, [fitted], ["a cat"], (0,), settings, fitted.latents.float(), [None])
+    edits = editor("sd1").edits([EditRequest(adapter=fitted, target="a cat")], settings=settings)
 
     for alpha in (-0.5, -1e-3, 0.0, 0.5, 1.0, 1.5):
         with torch.no_grad():
-            here, there = (batch.predictor([a])(x_t, t) for a in (alpha, alpha + 1e-3))
+            here, there = (edits.predictor([a])(x_t, t) for a in (alpha, alpha + 1e-3))
         assert (here - there).abs().max() < 0.02
 
 
@@ -295,14 +299,13 @@ def test_progress_counts_the_steps_that_are_run(editor: Editor, adapter: Fitted)
 
 def test_a_sampler_that_draws_noise_is_repeatable(editor: Editor) -> None:
     """Noise drawn inside the loop comes from the seed, not from the global random state."""
-    model, plan = editor("sd1").model, editor("sd1").plan
+    model = editor("sd1").model
     own = model.encode_prompt("a dog")
     start = sampling.Start(noise(0), 1.0, (3,))
 
     first, second = (
         sampling.denoise(
             model,
-            plan,
             EulerAncestralDiscreteScheduler.from_config(model.scheduler("model").config),
             sampling.classifier_free(model, own, own, 1.0),
             start,
@@ -347,7 +350,7 @@ def test_img2img_equals_plain_diffusers(
 
 def test_a_picture_of_no_numbers_is_refused(editor: Editor) -> None:
     """A prediction that is not finite ends in one sentence, not in a black picture."""
-    model, plan = editor("sd1").model, editor("sd1").plan
+    model = editor("sd1").model
 
     def broken(x_t: torch.Tensor, _: torch.Tensor) -> torch.Tensor:
         return x_t * torch.nan
@@ -355,7 +358,6 @@ def test_a_picture_of_no_numbers_is_refused(editor: Editor) -> None:
     with pytest.raises(SamplingError, match=r"torch\.float32.*less guidance"):
         sampling.denoise(
             model,
-            plan,
             model.scheduler("ddim"),
             broken,
             sampling.Start(noise(0), 1.0, (0,)),

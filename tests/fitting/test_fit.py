@@ -1,6 +1,6 @@
 import contextlib
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -21,7 +21,18 @@ LATENTS = randn((1, 4, 16, 16), generator(0, "latents"))
 def fit(editor: ImagicEditor, settings: FitSettings, on_progress: Any = ignore) -> fitting.Fitted:
     """Fit random latents from the caption 'a dog'."""
     anchor = editor.model.encode_prompt("a dog")
-    return fitting.fit(editor.model, editor.plan, LATENTS, anchor, settings, on_progress)
+    return fitting.fit(editor.model, LATENTS, anchor, settings, on_progress)
+
+
+@contextlib.contextmanager
+def planned(editor: ImagicEditor, **changes: Any) -> Iterator[ImagicEditor]:
+    """Give the editor with its model working by another plan for the length of a block."""
+    model, plan = editor.model, editor.plan
+    model.replan(dataclasses.replace(plan, **changes))
+    try:
+        yield editor
+    finally:
+        model.replan(plan)
 
 
 def stop_after(steps: int) -> Callable[[Progress], None]:
@@ -113,11 +124,11 @@ def test_progress_tells_step_loss_and_time(editor: Editor) -> None:
 
 def test_smaller_chunks_learn_the_same(editor: Editor) -> None:
     """The samples of a step give the same gradient one by one as together."""
-    whole = editor("sd1")
-    single = ImagicEditor(whole.model, dataclasses.replace(whole.plan, micro_batch=1))
     settings = FitSettings(steps=3, rank=2)
 
-    expected, found = fit(whole, settings), fit(single, settings)
+    expected = fit(editor("sd1"), settings)
+    with planned(editor("sd1"), micro_batch=1) as single:
+        found = fit(single, settings)
 
     torch.testing.assert_close(expected.losses, found.losses)
     for name in expected.lora:
@@ -126,11 +137,11 @@ def test_smaller_chunks_learn_the_same(editor: Editor) -> None:
 
 def test_checkpointing_learns_the_same(editor: Editor) -> None:
     """Recomputing activations changes nothing that is learned."""
-    whole = editor("sd1")
-    frugal = ImagicEditor(whole.model, dataclasses.replace(whole.plan, checkpointing=True))
     settings = FitSettings(steps=3, rank=2)
 
-    expected, found = fit(whole, settings), fit(frugal, settings)
+    expected = fit(editor("sd1"), settings)
+    with planned(editor("sd1"), checkpointing=True) as frugal:
+        found = fit(frugal, settings)
 
     assert expected.losses == found.losses
     assert all(torch.equal(expected.lora[name], found.lora[name]) for name in expected.lora)
@@ -153,7 +164,7 @@ def test_a_loss_that_is_no_number_ends_the_fit() -> None:
     pipeline = build("sd1")
     with torch.no_grad():
         pipeline.unet.conv_out.bias.fill_(torch.nan)
-    editor = ImagicEditor(_model(pipeline), MemoryPlan.automatic("cpu"))
+    editor = ImagicEditor(_model(pipeline))
     modules = [id(module) for module in editor.model.denoiser.modules()]
 
     with pytest.raises(FitError, match=r"nan at step 1.*half the learning rates"):
@@ -174,30 +185,30 @@ def test_gradients_that_always_overflow_end_the_fit(
     """Half precision that cannot hold the gradient is an error, not an endless loop."""
     plan = MemoryPlan(torch.device("cpu"), torch.float16)
     editor = ImagicEditor.from_pretrained(folder("sd1"), memory=plan)
-    loss = fitting._Task.loss
+    predict = editor.model.predict
 
     def enormous(*args: Any) -> torch.Tensor:
-        return loss(*args) * 1e30
+        return predict(*args) * 1e15
 
-    monkeypatch.setattr(fitting._Task, "loss", enormous)
+    monkeypatch.setattr(editor.model, "predict", enormous)
     with pytest.raises(FitError, match="overflows half precision"):
         fit(editor, FitSettings(steps=2, rank=2))
 
 
 def test_learning_rates_follow_the_width(editor: Editor) -> None:
-    """A setting means the same on a narrow model: the rate is scaled by 320 over its width."""
-    stage = fitting._Stage(
-        fitting._Task(editor("sd1").model, LATENTS, None),  # type: ignore[arg-type]
-        FitSettings(embedding_lr=1e-3, lora_lr=2e-4),
-        [],
-        ignore,
-        contextlib.ExitStack(),
-    )
-    parameter = torch.nn.Parameter(torch.zeros(1))
+    """A setting means the same on a narrow model: the rate is scaled by 320 over its width.
 
-    optimiser = stage.optimiser([parameter], [torch.nn.Parameter(torch.zeros(1))])
+    Adam's first step moves every weight by its rate, whatever the gradient is.
+    """
+    settings = FitSettings(steps=1, rank=2, embedding_lr=1e-3, lora_lr=2e-4)
+    start = editor("sd1").model.encode_prompt("a dog").tokens
 
-    assert [1e-3 * 320 / 32, 2e-4 * 320 / 32] == [g["lr"] for g in optimiser.param_groups]
+    found = fit(editor("sd1"), settings)
+
+    moved = (found.conditioning.tokens - start).abs().max().item()
+    raised = max(t.abs().max().item() for n, t in found.lora.items() if ".lora_B." in n)
+    assert 1e-3 * 320 / 32 == pytest.approx(moved, rel=1e-2)
+    assert 2e-4 * 320 / 32 == pytest.approx(raised, rel=1e-2)
 
 
 def _model(pipeline: Any) -> StableDiffusion:
@@ -236,17 +247,12 @@ def test_previews_change_nothing(editor: Editor) -> None:
 
 def test_there_is_no_preview_where_memory_is_short(editor: Editor) -> None:
     """A plan that takes the denoiser off the device has no room for the decoder beside it."""
-    model, plan = editor("sd1").model, editor("sd1").plan
-    tight = dataclasses.replace(plan, offload_denoiser=True)
     seen: list[Any] = []
 
     def look(progress: Progress) -> None:
         seen.append(progress.preview and progress.preview())
 
-    try:
-        anchor = model.encode_prompt("a dog")
-        fitting.fit(model, tight, LATENTS, anchor, FitSettings(steps=1), look)
-    finally:
-        model.replan(plan)
+    with planned(editor("sd1"), offload_denoiser=True) as tight:
+        fit(tight, FitSettings(steps=1), look)
 
     assert [None] == seen

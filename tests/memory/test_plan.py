@@ -1,5 +1,6 @@
 import copy
 import dataclasses
+import itertools
 from typing import Any
 
 import hypothesis
@@ -51,7 +52,7 @@ def fit(plan: MemoryPlan) -> fitting.Fitted:
     """Fit a tiny model by a plan."""
     found = model(plan)
     anchor = found.encode_prompt("a dog")
-    return fitting.fit(found, plan, LATENTS, anchor, FitSettings(steps=2, rank=2), ignore)
+    return fitting.fit(found, LATENTS, anchor, FitSettings(steps=2, rank=2), ignore)
 
 
 @pytest.mark.parametrize(
@@ -245,7 +246,7 @@ def test_rounding_changes_little_and_happens_once() -> None:
     before = copy.deepcopy(rounded.denoiser.state_dict())
     anchor = rounded.encode_prompt("a dog")
 
-    found = fitting.fit(rounded, plan, LATENTS, anchor, FitSettings(steps=2, rank=2), ignore)
+    found = fitting.fit(rounded, LATENTS, anchor, FitSettings(steps=2, rank=2), ignore)
 
     assert fit(PLAN).losses == pytest.approx(found.losses, rel=0.02)
     after = rounded.denoiser.state_dict()
@@ -258,23 +259,20 @@ def test_a_fit_that_runs_out_of_memory_goes_on_with_one_more_lever(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """It says so, keeps the lever, and learns what it would have learned with it from the start."""
-    loss = fitting._Task.loss
-    calls = 0
-
-    def limited(task: Any, e: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
-        nonlocal calls
-        calls += 1
-        if calls > 8 and len(t) > 1:
-            raise torch.OutOfMemoryError
-        return loss(task, e, t)
-
     expected = fit(PLAN)
-    monkeypatch.setattr(fitting._Task, "loss", limited)
     small = model()
     anchor = small.encode_prompt("a dog")
+    predict, calls = small.predict, itertools.count(1)
+
+    def limited(x_t: torch.Tensor, *rest: Any) -> torch.Tensor:
+        if next(calls) > 8 and len(x_t) > 1:
+            raise torch.OutOfMemoryError
+        return predict(x_t, *rest)
+
+    monkeypatch.setattr(small, "predict", limited)
 
     with pytest.warns(ImagicWarning, match="'micro-batch'"):
-        found = fitting.fit(small, PLAN, LATENTS, anchor, FitSettings(steps=8, rank=2), ignore)
+        found = fitting.fit(small, LATENTS, anchor, FitSettings(steps=8, rank=2), ignore)
 
     assert 1 == small.plan.micro_batch
     assert 8 == len(found.losses)
@@ -284,18 +282,18 @@ def test_a_fit_that_runs_out_of_memory_goes_on_with_one_more_lever(
 @pytest.mark.filterwarnings("ignore::imagic_lora.ImagicWarning")
 def test_levers_are_recorded(monkeypatch: pytest.MonkeyPatch, picture: Image.Image) -> None:
     """An adapter and a picture name the levers, and which of them memory ran out for."""
-    loss = fitting._Task.loss
+    editor = ImagicEditor(model(dataclasses.replace(PLAN, checkpointing=True)))
+    predict = editor.model.predict
 
-    def limited(task: Any, e: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
-        if len(t) > 1:
+    def limited(x_t: torch.Tensor, *rest: Any) -> torch.Tensor:
+        if torch.is_grad_enabled() and len(x_t) > 1:
             raise torch.OutOfMemoryError
-        return loss(task, e, t)
+        return predict(x_t, *rest)
 
-    monkeypatch.setattr(fitting._Task, "loss", limited)
-    plan = dataclasses.replace(PLAN, checkpointing=True)
-    editor = ImagicEditor(model(plan), plan)
+    monkeypatch.setattr(editor.model, "predict", limited)
+    settings = FitSettings(steps=1, rank=2)
 
-    adapter = editor.fit(picture, target="a cat", settings=FitSettings(steps=1, rank=2))
+    adapter = editor.fit(picture, target="a cat", source="a dog", settings=settings)
     edit = editor.edit(adapter, settings=EditSettings(steps=1))
 
     record = adapter.record

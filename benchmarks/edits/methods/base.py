@@ -60,7 +60,7 @@ class Bench:
         for part in (pipeline.unet, pipeline.vae, pipeline.text_encoder):
             part.requires_grad_(requires_grad=False).eval()
         passes.watch(pipeline.unet)
-        editor = ImagicEditor(StableDiffusion(pipeline, folder.name, plan), plan)
+        editor = ImagicEditor(StableDiffusion(pipeline, folder.name, plan))
         return cls(editor, pipeline, load_judge(judge), passes)
 
     def latents(self, picture: Image.Image) -> torch.Tensor:
@@ -83,9 +83,7 @@ class Bench:
             start: Where to begin.
         """
         scheduler = model.scheduler("ddim")
-        latents = sampling.denoise(
-            model, self.editor.plan, scheduler, predictor, start, STEPS, ignore
-        )
+        latents = sampling.denoise(model, scheduler, predictor, start, STEPS, ignore)
         return to_images(model.decode(latents))[0]
 
 

@@ -38,7 +38,7 @@ def _edit(editor: ImagicEditor, terminal: Terminal, *, alpha: float | str, **val
     """Make one picture; say which strength was found if none was given."""
     if not isinstance(alpha, str):
         return editor.edit(alpha=alpha, **values)
-    strength = editor.strength(**values)
+    strength = editor.find_alpha(**values)
     terminal.tell(f"Took {strength.explain()}")
     return strength.best
 

@@ -1,0 +1,279 @@
+"""The verbs that make pictures of adapters."""
+
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+from PIL import Image
+
+from imagic_lora.adapters.adapter import Adapter
+from imagic_lora.editing import alphas as finding
+from imagic_lora.editing.alphas import AUTO_ALPHAS, AlphaSearch
+from imagic_lora.editing.edits import Edits
+from imagic_lora.editing.img2img import img2img
+from imagic_lora.editing.picture import Edit, Variation
+from imagic_lora.editing.prompts import Prompts
+from imagic_lora.editing.request import EditRequest
+from imagic_lora.editing.slots import Slots
+from imagic_lora.errors import AdapterMismatchError, SettingsError, warn
+from imagic_lora.images.reading import open_image, to_images
+from imagic_lora.models import LatentModel
+from imagic_lora.models.encoding import ImageSource
+from imagic_lora.models.turns import taking_turns
+from imagic_lora.progress import OnProgress, ignore
+from imagic_lora.settings import EditSettings, SamplingSettings
+
+
+class Painter:
+    """Edits pictures by their adapters, any number of them in any order.
+
+    Args:
+        model: The base model.
+    """
+
+    def __init__(self, model: LatentModel) -> None:
+        self.model = model
+        self._slots = Slots(model.denoiser)
+
+    def edits(
+        self,
+        requests: Sequence[EditRequest],
+        *,
+        mask: ImageSource | None = None,
+        settings: EditSettings = EditSettings(),
+        on_progress: OnProgress = ignore,
+    ) -> Edits:
+        """Return edits that can be made at any strength: what alpha does not change is found once.
+
+        Args:
+            requests: One for each picture, at least one; all of one canvas, unless the settings
+                have a size.
+            mask: A picture of the input's shape, white where the edits may change it and black
+                where the input stays.
+            settings: How to denoise; the seed is that of the requests without one of their own.
+            on_progress: Called after every step of whatever is done with them.
+
+        Raises:
+            SettingsError: When there is no request, or the canvases differ.
+            ImageError: When the mask cannot be used, or is black everywhere.
+            AdapterMismatchError: When an adapter was fitted on another kind of model.
+        """
+        if not requests:
+            raise SettingsError("A batch of edits needs at least one request; there was none.")
+        for row, request in enumerate(requests, start=1):
+            self._check(request.adapter, f" of row {row}" if len(requests) > 1 else "")
+        return Edits(
+            self.model,
+            self._slots,
+            Prompts(self.model, tuple(requests), settings, on_progress),
+            tuple(settings.seed if r.seed is None else r.seed for r in requests),
+            None if mask is None else open_image(mask),
+            on_progress,
+        )
+
+    def edit(
+        self,
+        adapter: Adapter,
+        *,
+        alpha: float | Literal["auto"] = 1.0,
+        target: str = "",
+        mask: ImageSource | None = None,
+        settings: EditSettings = EditSettings(),
+        on_progress: OnProgress = ignore,
+    ) -> Edit:
+        """Make one edited picture.
+
+        Args:
+            adapter: The fit of the image.
+            alpha: Prompt strength: 0 reconstructs the input, 1 is the target prompt; any real
+                number. "auto" tries several and returns the best, see `find_alpha`.
+            target: Prompt to edit towards; default: the one that was given to the fit.
+            mask: A picture of the input's shape, white where the edit may change it and black
+                where the input stays.
+            settings: How to denoise.
+            on_progress: Called after every step; also after each prompt that is tried where the fit's
+                caption says more than the target, so that what both share has to be found.
+
+        Raises:
+            SettingsError: When alpha is not a finite number.
+            ImageError: When the mask cannot be used, or is black everywhere.
+            PromptError: When there is no target at all.
+            AdapterMismatchError: When the adapter was fitted on another kind of model.
+        """
+        if alpha == "auto":
+            found = self.find_alpha(
+                adapter, target=target, mask=mask, settings=settings, on_progress=on_progress
+            )
+            return found.best
+        request = EditRequest(adapter=adapter, alpha=alpha, target=target)
+        edits = self.edits([request], mask=mask, settings=settings, on_progress=on_progress)
+        return edits.at([alpha])[0]
+
+    def edit_batch(
+        self,
+        requests: Sequence[EditRequest],
+        *,
+        settings: EditSettings = EditSettings(),
+        on_progress: OnProgress = ignore,
+    ) -> list[Edit]:
+        """Make several edited pictures in one batch, each with its own adapter.
+
+        The pictures are those of one edit after another, up to rounding. The denoiser's activations
+        take as many times the memory as there are requests.
+
+        Args:
+            requests: One for each picture, at least one; all of one canvas, unless the settings
+                have a size.
+            settings: How to denoise; the seed is that of the requests without one of their own.
+            on_progress: Called after every step of all of them together.
+
+        Returns:
+            The edits, in the order of the requests.
+
+        Raises:
+            SettingsError: When there is no request, or the canvases differ.
+            PromptError: When one has no target at all.
+            AdapterMismatchError: When an adapter was fitted on another kind of model.
+        """
+        edits = self.edits(requests, settings=settings, on_progress=on_progress)
+        return edits.at([request.alpha for request in requests])
+
+    @taking_turns
+    def find_alpha(
+        self,
+        adapter: Adapter,
+        *,
+        alphas: Sequence[float] = AUTO_ALPHAS,
+        target: str = "",
+        mask: ImageSource | None = None,
+        settings: EditSettings = EditSettings(),
+        on_progress: OnProgress = ignore,
+    ) -> AlphaSearch:
+        """Find how strong an edit should be, by the base model's own opinion of the pictures.
+
+        Args:
+            adapter: The fit of the image.
+            alphas: Strengths to try, rising.
+            target: Prompt to edit towards; default: the one that was given to the fit.
+            mask: Where the edit may change the picture, as for `edit`.
+            settings: How to denoise.
+            on_progress: Called after every step of every edit.
+
+        Returns:
+            The edits, which of them to take, and the range of strengths that serve.
+
+        Raises:
+            SettingsError: When there is no alpha, or one is not a finite number.
+        """
+        if not alphas:
+            raise SettingsError("Finding a strength needs at least one alpha to try; it got none.")
+        request = EditRequest(adapter=adapter, target=target)
+        edits = self.edits([request], mask=mask, settings=settings, on_progress=on_progress)
+        return finding.search(edits, alphas)
+
+    def sweep(
+        self,
+        adapter: Adapter,
+        *,
+        alphas: Sequence[float],
+        seeds: Sequence[int] = (),
+        target: str = "",
+        mask: ImageSource | None = None,
+        settings: EditSettings = EditSettings(),
+        on_progress: OnProgress = ignore,
+    ) -> Iterator[Edit]:
+        """Yield one edit after another, as they are made: every alpha for every seed.
+
+        Args:
+            adapter: The fit of the image.
+            alphas: Prompt strengths.
+            seeds: Seeds; default: the one of the settings.
+            target: Prompt to edit towards; default: the one that was given to the fit.
+            mask: Where the edits may change the picture, as for `edit`.
+            settings: How to denoise.
+            on_progress: Called after every step of every edit.
+        """
+        request = EditRequest(adapter=adapter, target=target)
+        edits = self.edits([request], mask=mask, settings=settings, on_progress=on_progress)
+        for seed in seeds or (settings.seed,):
+            seeded = edits.reseeded(seed)
+            for alpha in alphas:
+                yield seeded.at([alpha])[0]
+
+    @taking_turns
+    def img2img(
+        self,
+        image: ImageSource,
+        target: str,
+        *,
+        strength: float = 0.6,
+        noise: float = 0.0,
+        settings: SamplingSettings = SamplingSettings(),
+        on_progress: OnProgress = ignore,
+    ) -> Variation:
+        """Make a picture by plain img2img, the baseline to hold an edit against.
+
+        Args:
+            image: The image: a path or a PIL image.
+            target: The prompt.
+            strength: Share of the noise levels that are run, 0 to 1.
+            noise: Extra noise mixed into the input, 0 to 1, in standard deviations of its latents.
+            settings: How to denoise.
+            on_progress: Called after every step.
+
+        Raises:
+            ImageError: When the image cannot be used.
+            PromptError: When the prompt is empty.
+            SettingsError: When strength or noise is out of range.
+
+        Source: Meng et al. 2021 (SDEdit), arXiv 2108.01073.
+        """
+        return img2img(
+            self.model,
+            image,
+            target,
+            strength=strength,
+            noise=noise,
+            settings=settings,
+            on_progress=on_progress,
+        )
+
+    def check(self, adapter: Adapter) -> None:
+        """Raise for an adapter of another kind of model; warn for one of another checkpoint.
+
+        Args:
+            adapter: The adapter that is to be used here.
+
+        Raises:
+            AdapterMismatchError: When it was fitted on another family or width of model.
+        """
+        self._check(adapter, "")
+
+    def _check(self, adapter: Adapter, place: str) -> None:
+        """Check an adapter; the place says which of several it is, e.g. " of row 2"."""
+        traits, record = self.model.traits, adapter.record
+        width = adapter.conditioning.tokens.shape[-1]
+        if (record.family, width) != (traits.family, traits.token_width):
+            raise AdapterMismatchError(
+                f"The adapter{place} was fitted on {record.base_model!r} (family {record.family}, "
+                f"embedding width {width}), but this model is {traits.name!r} (family "
+                f"{traits.family}, embedding width {traits.token_width}); load a base model like "
+                "the adapter's."
+            )
+        if record.fingerprint != traits.fingerprint:
+            warn(
+                f"The adapter{place} was fitted on {record.base_model!r}, this is another checkpoint, "
+                f"{traits.name!r}: the picture may differ from the input even at alpha 0."
+            )
+
+    @taking_turns
+    def input_image(self, adapter: Adapter) -> Image.Image:
+        """Return the input image as an adapter holds it: decoded from its latents.
+
+        Args:
+            adapter: The fit of the image.
+
+        Raises:
+            AdapterMismatchError: When the adapter was fitted on another kind of model.
+        """
+        self.check(adapter)
+        return to_images(self.model.decode(adapter.latents.float()))[0]

@@ -1,0 +1,87 @@
+"""What the prompts of a batch of edits come to: found once, whatever the strength or the seed.
+
+It knows adapters and captions; of models only that they encode prompts.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from operator import itemgetter
+
+import torch
+
+from imagic_lora.captions import search
+from imagic_lora.conditioning import Conditioning, concatenate
+from imagic_lora.editing.request import EditRequest
+from imagic_lora.models import LatentModel
+from imagic_lora.progress import OnProgress
+from imagic_lora.settings import EditSettings
+
+
+@dataclass(frozen=True, eq=False)
+class Prompts:
+    """The conditionings between which a batch of edits moves, one row for each edit.
+
+    Attributes:
+        model: The model, with no adapter in it where a caption has to be found.
+        requests: One for each row.
+        settings: How to denoise.
+        on_progress: Called after each prompt that is tried where a caption is searched.
+    """
+
+    model: LatentModel
+    requests: Sequence[EditRequest]
+    settings: EditSettings
+    on_progress: OnProgress
+
+    @cached_property
+    def own(self) -> Conditioning:
+        """The optimised conditionings, which reconstruct the inputs."""
+        fitted = concatenate([request.adapter.conditioning for request in self.requests])
+        return fitted.to(self.model.plan.device, torch.float32)
+
+    @cached_property
+    def shared(self) -> tuple[str | None, ...]:
+        """What each target shares with its input; None where the fit's caption is that."""
+        if self.settings.direction == "interpolate" or self.settings.negative:
+            return (None,) * len(self.requests)
+        found: dict[tuple[str, str], str | None] = {}
+        for request in self.requests:
+            key = (request.adapter.sha256, request.target)
+            if key not in found:
+                found[key] = self._shared(request)
+        return tuple(found[request.adapter.sha256, request.target] for request in self.requests)
+
+    def _shared(self, request: EditRequest) -> str | None:
+        """Return what one target shares with its input, or None where the caption is that."""
+        source = request.adapter.record.source
+        if not search.says_more(source, request.target):
+            return None
+        latents = request.adapter.latents.to(self.model.plan.device, torch.float32)
+        return search.find(self.model, latents, request.target, source, 0, self.on_progress)
+
+    @cached_property
+    def origin(self) -> Conditioning:
+        """Where the differences to the targets start."""
+        parts = [part for part in self.shared if part is not None]
+        if not parts:
+            return self.own
+        encoded = iter(self.model.encode_prompt(*parts).rows())
+        rows = zip(self.own.rows(), self.shared, strict=True)
+        return concatenate([row if part is None else next(encoded) for row, part in rows])
+
+    @cached_property
+    def away(self) -> Conditioning:
+        """What predictions are pushed away from: the negative prompt, where there is one."""
+        settings = self.settings
+        if settings.negative or settings.direction == "interpolate":
+            return self.model.encode_prompt(settings.negative)
+        return self.origin
+
+    @cached_property
+    def target(self) -> Conditioning:
+        """The targets' conditionings; the same prompt is encoded once."""
+        targets = [request.target for request in self.requests]
+        once = list(dict.fromkeys(targets))
+        rows = [once.index(target) for target in targets]
+        return self.model.encode_prompt(*once).map(itemgetter(rows))

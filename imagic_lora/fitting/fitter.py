@@ -1,0 +1,155 @@
+"""The verbs that make adapters of pictures."""
+
+from os import PathLike
+
+from imagic_lora.adapters import adopting
+from imagic_lora.adapters.adapter import Adapter
+from imagic_lora.captions import search
+from imagic_lora.errors import PromptError
+from imagic_lora.fitting.adapters import make_adapter
+from imagic_lora.fitting.fit import fit
+from imagic_lora.memory.relief import lever_names
+from imagic_lora.models import LatentModel
+from imagic_lora.models.encoding import ImageSource, encode
+from imagic_lora.models.turns import taking_turns
+from imagic_lora.progress import OnProgress, StopFit, ignore
+from imagic_lora.settings import FitSettings
+
+
+class Fitter:
+    """Fits pictures; the base model is as it was afterwards.
+
+    Args:
+        model: The base model.
+    """
+
+    def __init__(self, model: LatentModel) -> None:
+        self.model = model
+
+    @taking_turns
+    def fit(
+        self,
+        image: ImageSource,
+        *,
+        target: str = "",
+        source: str | None = None,
+        settings: FitSettings = FitSettings(),
+        thumbnail: bool = True,
+        on_progress: OnProgress = ignore,
+    ) -> Adapter:
+        """Fit one image.
+
+        Args:
+            image: The image: a path or a PIL image.
+            target: Prompt of the edited image; may be left out when a source caption is given.
+            source: Caption of the input image, where the fit starts; "" for the empty prompt. By
+                default it is the part of the target that the base model finds in the image, see
+                `caption`. Any target can be edited later.
+            settings: How to fit.
+            thumbnail: Keep a small copy of the image, for other tools to show.
+            on_progress: Called after every step; a StopFit raised in it ends the fit early and
+                keeps what was learned. In the search for a caption it ends that search alone.
+
+        Returns:
+            The adapter: the same one for the same inputs, plan and machine.
+
+        Raises:
+            ImageError: When the image cannot be used.
+            PromptError: When neither a target nor a source is given.
+            FitError: When the fit diverges.
+        """
+        target, source = target.strip(), None if source is None else source.strip()
+        if not (target or source):
+            raise PromptError("A fit needs a target prompt, or a source caption; both were empty.")
+        before = self.model.plan
+        encoded = encode(self.model, image, settings.width, settings.height)
+        if source is None:
+            try:
+                latents = encoded.latents
+                source = search.find(self.model, latents, target, "", settings.seed, on_progress)
+            except StopFit:
+                source = ""
+        anchor = self.model.encode_prompt(source)
+        fitted = fit(self.model, encoded.latents, anchor, settings, on_progress)
+        return make_adapter(
+            self.model,
+            encoded,
+            fitted.lora,
+            fitted.conditioning,
+            thumbnail=thumbnail,
+            target=target,
+            source=source,
+            settings=settings,
+            losses=fitted.losses,
+            gap=fitted.gap,
+            **lever_names(self.model.plan, before),
+        )
+
+    @taking_turns
+    def caption(
+        self, image: ImageSource, target: str, *, seed: int = 0, on_progress: OnProgress = ignore
+    ) -> str:
+        """Return the part of a target prompt that is true of an image before it is edited.
+
+        Words are left out of the target until the base model finds the image as likely as it can:
+        of "a girl with a flower" remains "a girl" where there is no flower. It may be empty.
+
+        Args:
+            image: The image: a path or a PIL image.
+            target: Prompt of the edited image.
+            seed: Seed of the noises under which the model looks at the image.
+            on_progress: Called after each prompt that was tried.
+
+        Raises:
+            ImageError: When the image cannot be used.
+            PromptError: When the target is empty.
+        """
+        if not target.strip():
+            raise PromptError("A caption is taken from a target prompt; it was empty.")
+        latents = encode(self.model, image).latents
+        return search.find(self.model, latents, target.strip(), "", seed, on_progress)
+
+    @taking_turns
+    def adopt(
+        self,
+        file: str | PathLike[str],
+        image: ImageSource,
+        *,
+        source: str,
+        target: str = "",
+        thumbnail: bool = True,
+    ) -> Adapter:
+        """Make an adapter of a LoRA file of another tool, for one image; nothing is fitted.
+
+        Such a file has no embedding and no image, so the adapter's conditioning is that of the
+        source caption as it is: it works with plain prompts, and reconstructs the image only as far
+        as the LoRA knows it.
+
+        Args:
+            file: A safetensors file of kohya's scripts, diffusers or PEFT, whatever its alpha.
+            image: The image to edit: a path or a PIL image.
+            source: Caption of the image, as the LoRA was trained with.
+            target: Prompt of the edited image.
+            thumbnail: Keep a small copy of the image, for other tools to show.
+
+        Raises:
+            AdapterFileError: When the file is damaged, or no plain LoRA (e.g. LyCORIS or DoRA).
+            AdapterMismatchError: When it was made for another kind of model.
+            ImageError: When the image cannot be used.
+            PromptError: When the caption is empty.
+        """
+        if not source.strip():
+            raise PromptError("Adopting a LoRA needs a source caption; it was empty.")
+        weights = adopting.load_lora(file, self.model.denoiser)
+        return make_adapter(
+            self.model,
+            encode(self.model, image),
+            weights,
+            self.model.encode_prompt(source.strip()),
+            thumbnail=thumbnail,
+            target=target.strip(),
+            source=source.strip(),
+            settings=None,
+            losses=(),
+            gap=None,
+        )
