@@ -23,16 +23,10 @@ from imagic_lora.editing.request import EditRequest
 from imagic_lora.editing.slots import Slots
 from imagic_lora.errors import AdapterMismatchError, PromptError, SettingsError, warn
 from imagic_lora.fitting import fit as fitting
-from imagic_lora.images.reading import (
-    canvas,
-    difference,
-    image_hash,
-    open_image,
-    to_images,
-    to_mask,
-    to_pixels,
-    to_thumbnail,
-)
+from imagic_lora.images.canvas import canvas
+from imagic_lora.images.pixels import difference, to_images, to_mask, to_pixels
+from imagic_lora.images.png import image_hash, to_thumbnail
+from imagic_lora.images.reading import open_image
 from imagic_lora.memory import MemoryPlan, relieved
 from imagic_lora.models import LatentModel, load_model
 from imagic_lora.planning import choose as planning

@@ -18,7 +18,7 @@ from PIL import Image
 from imagic_lora.conditioning import Conditioning
 from imagic_lora.errors import FitError
 from imagic_lora.fitting import lora
-from imagic_lora.images.reading import to_images
+from imagic_lora.images.pixels import to_images
 from imagic_lora.memory import MemoryPlan, peak_bytes, relieved
 from imagic_lora.models import LatentModel
 from imagic_lora.progress import OnProgress, StopFit, Ticker, ignore
