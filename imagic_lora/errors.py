@@ -26,7 +26,9 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from difflib import get_close_matches
+from reprlib import Repr
 
+_QUOTED = 80
 _LISTENER: ContextVar[Callable[[str], None] | None] = ContextVar("listener", default=None)
 
 
@@ -154,3 +156,18 @@ def near_match(word: str, allowed: Iterable[str]) -> str:
     """
     matches = get_close_matches(word, list(allowed), n=1)
     return f" Did you mean '{matches[0]}'?" if matches else ""
+
+
+def quoted(value: object) -> str:
+    """Return a value as Python writes it, for a sentence: one line of at most 80 characters.
+
+    A text from a file or a prompt may be megabytes long and hold what no terminal can print; of a
+    long one the beginning and the end are kept.
+
+    Args:
+        value: What was found.
+    """
+    short = Repr()
+    short.maxstring = short.maxother = short.maxlong = _QUOTED
+    text = short.repr(value)
+    return text if len(text) <= _QUOTED else f"{text[: _QUOTED - 3]}..."

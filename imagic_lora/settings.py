@@ -6,16 +6,52 @@ when a settings object is made; there is no way to hold an invalid one.
 """
 
 import math
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, get_args
 
-from imagic_lora.errors import SettingsError, near_match
+from imagic_lora.errors import PromptError, SettingsError, near_match
 
 FitMode = Literal["joint", "two-stage"]
 Direction = Literal["guided", "interpolate"]
 Attention = Literal["auto", "sdpa", "xformers"]
 SchedulerName = Literal["ddim", "dpm++", "euler", "heun", "unipc", "model"]
+
+MAX_PROMPT = 10_000
+"""Most characters of a prompt; encoders read some hundred, and what compares prompts is slow."""
+
+_BLANK = {"Cc", "Cf", "Zl", "Zp", "Zs"}  # controls, formats such as zero width, and spaces
+
+
+def prompt(text: Any, what: str = "target", *, required: bool = True) -> str:
+    """Return a prompt as everything else may rely on it: a text without space around it.
+
+    A text that shows nothing, such as one of zero-width characters, is empty.
+
+    Args:
+        text: What was given.
+        what: What it is, for the message, e.g. "target" or "negative prompt".
+        required: Whether it must not be empty.
+
+    Raises:
+        PromptError: It is no text, cannot be written to a file, is too long, or is empty though it
+            is required.
+    """
+    if not isinstance(text, str):
+        raise PromptError(f"The {what} was of type {type(text).__name__}, allowed is text.")
+    if len(text) > MAX_PROMPT:
+        raise PromptError(
+            f"The {what} has {len(text)} characters, allowed are {MAX_PROMPT}; shorten it."
+        )
+    if "\0" in text or any(unicodedata.category(character) == "Cs" for character in text):
+        raise PromptError(
+            f"The {what} holds a character that is none, such as NUL or half of one; type it anew."
+        )
+    blank = all(unicodedata.category(character) in _BLANK for character in text)
+    if required and blank:
+        raise PromptError(f"The {what} is empty; say in words what the picture should show.")
+    return "" if blank else text.strip()
 
 
 @dataclass(frozen=True)
@@ -54,18 +90,23 @@ class Option:
         return "any number" if self.low is None else f"{self.low:g} or more{unit}"
 
     def check(self, name: str, value: Any) -> None:
-        """Raise a SettingsError unless the value is allowed.
+        """Raise unless the value is allowed.
 
         Args:
             name: Name of the setting, for the message.
             value: The value to check.
+
+        Raises:
+            SettingsError: It is out of the range, or of another kind.
+            PromptError: It should be a text, and is none that a prompt may be.
         """
         if value is None and self.optional:
             return
         if self.choices:
             allowed = value in self.choices
         elif self.kind is str:
-            allowed = isinstance(value, str)
+            prompt(value, name, required=False)
+            allowed = True
         else:
             allowed = self._is_number(name, value) and self._in_range(value)
         if not allowed:

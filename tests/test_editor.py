@@ -20,7 +20,8 @@ from imagic_lora import (
     SamplingSettings,
     SettingsError,
 )
-from imagic_lora.images.reading import image_hash, read_record, to_images
+from imagic_lora.images.pixels import to_images
+from imagic_lora.images.png import image_hash, read_record
 from tests.support.tiny import Kind, build
 
 Editor = Callable[[Kind], ImagicEditor]

@@ -69,3 +69,33 @@ def test_a_warning_is_no_error() -> None:
 def test_a_near_match_is_suggested_and_nothing_else(word: str, expected: str) -> None:
     """A mistyped word gets the nearest allowed one; a word far from all gets none."""
     assert expected == errors.near_match(word, ["guided", "interpolate"])
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("a girl", "'a girl'"),
+        ("a\n\0\ud800", r"'a\n\x00\ud800'"),
+        (None, "None"),
+        (2.5, "2.5"),
+    ],
+)
+def test_a_quoted_value_is_readable_in_one_line(value: object, expected: str) -> None:
+    """What a terminal cannot show is written as Python would."""
+    assert expected == errors.quoted(value)
+
+
+@pytest.mark.parametrize(
+    "value", ["x" * 10**6, ["y" * 10**6] * 1000, {"z" * 99: b"0" * 10**6}, 10**4000]
+)
+def test_a_long_value_is_quoted_in_80_characters(value: object) -> None:
+    """A sentence stays a sentence whatever a file holds."""
+    assert 80 >= len(errors.quoted(value)) > 70
+
+
+def test_of_a_long_text_the_ends_are_quoted() -> None:
+    """A path's last part says more than its middle."""
+    text = errors.quoted("/start/" + "long/" * 100 + "end.png")
+
+    assert text.startswith("'/start/")
+    assert text.endswith("end.png'")

@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from imagic_lora.errors import SettingsError
+from imagic_lora.errors import PromptError, SettingsError
 from imagic_lora.settings import (
     ALPHA,
+    MAX_PROMPT,
     NOISE,
     STRENGTH,
     EditSettings,
@@ -14,6 +15,7 @@ from imagic_lora.settings import (
     Option,
     SamplingSettings,
     options,
+    prompt,
 )
 
 SETTINGS = (FitSettings, SamplingSettings, EditSettings)
@@ -150,3 +152,50 @@ def test_what_is_usual_is_allowed() -> None:
                 described.check(name, described.kind(low))
                 described.check(name, described.kind(high))
                 assert low <= getattr(kind(), name) <= high
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (" a girl \n", "a girl"),
+        ("花を持つ少女", "花を持つ少女"),
+        ("\N{FLAG IN HOLE}\N{ZERO WIDTH JOINER}", "\N{FLAG IN HOLE}\N{ZERO WIDTH JOINER}"),
+        ("x" * MAX_PROMPT, "x" * MAX_PROMPT),
+    ],
+)
+def test_a_prompt_is_a_text_without_space_around_it(text: str, expected: str) -> None:
+    """What is inside stays as it was typed, in any script, up to the longest."""
+    assert expected == prompt(text)
+
+
+@pytest.mark.parametrize("text", ["", "  \t\n", "\u200b\u200d", "\ufeff", "\u2028\u00a0", "\x1b"])
+def test_a_text_that_shows_nothing_is_empty(text: str) -> None:
+    """Spaces, controls and zero-width characters describe no picture."""
+    assert not prompt(text, required=False)
+    with pytest.raises(PromptError, match=r"^The target is empty; say in words"):
+        prompt(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (5, r"^The source was of type int, allowed is text\.$"),
+        (None, "of type NoneType, allowed is text"),
+        (b"a girl", "of type bytes, allowed is text"),
+        ("a\0b", "holds a character that is none"),
+        ("a \ud800", "holds a character that is none"),
+        ("x" * (MAX_PROMPT + 1), r"has 10001 characters, allowed are 10000; shorten it\.$"),
+    ],
+    ids=["number", "nothing", "bytes", "NUL", "half", "long"],
+)
+def test_what_is_no_prompt_is_refused(text: Any, message: str) -> None:
+    """The sentence says which prompt it was, whether or not it is needed."""
+    with pytest.raises(PromptError, match=message):
+        prompt(text, "source", required=False)
+
+
+@pytest.mark.parametrize("negative", [5, None, "a\0b", "x" * (MAX_PROMPT + 1)])
+def test_a_negative_prompt_is_a_prompt(negative: Any) -> None:
+    """What no encoder or file could take is refused when the settings are made."""
+    with pytest.raises(PromptError, match=r"^The negative "):
+        EditSettings(negative=negative)

@@ -21,7 +21,7 @@ from imagic_lora.adapters.weights import ranks
 from imagic_lora.conditioning import Conditioning
 from imagic_lora.errors import AdapterFileError, SettingsError
 from imagic_lora.files import write_atomic
-from imagic_lora.images.reading import to_png
+from imagic_lora.images.png import to_png
 from imagic_lora.settings import FitSettings
 
 HUB_FILE = "adapter.safetensors"

@@ -12,7 +12,7 @@ from imagic_lora.cli.terminal import Terminal
 from imagic_lora.editing.picture import Picture
 from imagic_lora.errors import OutputError
 from imagic_lora.files import check_writable
-from imagic_lora.images.reading import save_png
+from imagic_lora.images.png import save_png
 from imagic_lora.images.sheet import Cell, sheet
 
 SHEET = "sheet.png"

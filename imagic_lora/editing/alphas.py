@@ -11,7 +11,7 @@ from PIL import Image
 from imagic_lora.captions import likelihood
 from imagic_lora.editing.edits import Edits
 from imagic_lora.editing.picture import Edit
-from imagic_lora.images.reading import difference, to_images
+from imagic_lora.images.pixels import difference, to_images
 from imagic_lora.memory import denoising
 from imagic_lora.models import LatentModel
 from imagic_lora.models.encoding import encode

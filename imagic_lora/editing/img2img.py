@@ -3,7 +3,7 @@
 from imagic_lora.editing import sampling
 from imagic_lora.editing.picture import Variation
 from imagic_lora.errors import PromptError
-from imagic_lora.images.reading import image_hash
+from imagic_lora.images.png import image_hash
 from imagic_lora.memory.relief import lever_names
 from imagic_lora.models import LatentModel
 from imagic_lora.models.encoding import ImageSource, encode

@@ -8,7 +8,7 @@ from typing import Any
 
 from PIL import Image
 
-from imagic_lora.images.reading import save_png
+from imagic_lora.images.png import save_png
 from imagic_lora.settings import SamplingSettings
 
 

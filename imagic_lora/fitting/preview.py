@@ -4,7 +4,7 @@ import torch
 from PIL import Image
 
 from imagic_lora.fitting.loss import Loss
-from imagic_lora.images.reading import to_images
+from imagic_lora.images.pixels import to_images
 from imagic_lora.memory import unrelieved
 from imagic_lora.seeding import generator, randn
 

@@ -6,7 +6,9 @@ from os import PathLike
 import torch
 from PIL import Image
 
-from imagic_lora.images.reading import canvas, open_image, to_pixels
+from imagic_lora.images.canvas import canvas
+from imagic_lora.images.pixels import to_pixels
+from imagic_lora.images.reading import open_image
 from imagic_lora.models.base import LatentModel
 
 ImageSource = str | PathLike[str] | Image.Image

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from imagic_lora.errors import ImageError, SettingsError
-from imagic_lora.images.reading import read_record
+from imagic_lora.images.png import read_record
 from imagic_lora.settings import (
     ALPHA,
     NOISE,

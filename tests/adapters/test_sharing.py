@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from imagic_lora import Adapter
-from imagic_lora.images.reading import to_png
+from imagic_lora.images.png import to_png
 from tests.support.handmade import made
 from tests.support.standin import READER, WRITER, Hub, ask, serving
 from tests.support.tiny import Kind

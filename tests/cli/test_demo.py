@@ -11,7 +11,8 @@ import imagic_lora
 from imagic_lora import Adapter
 from imagic_lora.cli import main
 from imagic_lora.cli.commands import demo
-from imagic_lora.images.reading import open_image, read_record
+from imagic_lora.images.png import read_record
+from imagic_lora.images.reading import open_image
 from tests.support.command import Command, runner
 
 

@@ -5,7 +5,7 @@ from PIL import Image
 
 from imagic_lora import Adapter, Edit, EditSettings, ImagicEditor, SettingsError
 from imagic_lora.editing.alphas import AUTO_ALPHAS, AlphaSearch
-from imagic_lora.images.reading import to_images
+from imagic_lora.images.pixels import to_images
 from tests.support.tiny import Kind
 
 Editor = Callable[[Kind], ImagicEditor]

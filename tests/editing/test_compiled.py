@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from imagic_lora import Adapter, EditSettings, FitSettings, ImagicEditor
-from imagic_lora.images.reading import difference
+from imagic_lora.images.pixels import difference
 from tests.support.tiny import Kind
 
 QUICK = EditSettings(steps=3)

@@ -22,7 +22,7 @@ from imagic_lora import (
 from imagic_lora.conditioning import interpolate
 from imagic_lora.editing import sampling
 from imagic_lora.editing import trajectory as trail
-from imagic_lora.images.reading import to_images, to_pixels
+from imagic_lora.images.pixels import to_images, to_pixels
 from imagic_lora.progress import Progress, ignore
 from imagic_lora.seeding import generator, randn
 from imagic_lora.settings import Direction, SchedulerName

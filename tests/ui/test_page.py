@@ -13,7 +13,7 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from imagic_lora import Adapter, ImagicEditor
-from imagic_lora.images.reading import read_record
+from imagic_lora.images.png import read_record
 from imagic_lora.ui.page import Page
 from imagic_lora.ui.serving import guard
 from imagic_lora.ui.serving.server import LOCAL, build_app, opened_studio

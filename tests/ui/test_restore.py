@@ -16,7 +16,7 @@ from imagic_lora import (
     ImagicEditor,
     SamplingSettings,
 )
-from imagic_lora.images.reading import save_png
+from imagic_lora.images.png import save_png
 from imagic_lora.ui.jobs.pictures import Prints
 from imagic_lora.ui.restore import read_recipe
 from tests.support.tiny import Kind

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from imagic_lora import Adapter
-from imagic_lora.images.reading import read_record
+from imagic_lora.images.png import read_record
 from tests.support.browser import PHONE, browser, chromium, fill, opened, says, served, turn_to
 
 pytestmark = pytest.mark.skipif(

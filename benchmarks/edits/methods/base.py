@@ -12,7 +12,7 @@ from benchmarks.world.judge import load_judge
 from benchmarks.world.pipeline import load_pipeline
 from imagic_lora import ImagicEditor, MemoryPlan
 from imagic_lora.editing import sampling
-from imagic_lora.images.reading import to_images, to_pixels
+from imagic_lora.images.pixels import to_images, to_pixels
 from imagic_lora.models.stable_diffusion import StableDiffusion
 from imagic_lora.progress import ignore
 

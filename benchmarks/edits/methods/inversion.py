@@ -11,7 +11,7 @@ from diffusers.schedulers.scheduling_ddim_inverse import DDIMInverseScheduler
 from benchmarks.edits.methods.base import STEPS
 from benchmarks.world.drawing import draw
 from imagic_lora.editing import sampling
-from imagic_lora.images.reading import to_images
+from imagic_lora.images.pixels import to_images
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -10,7 +10,7 @@ from typing import Any
 from imagic_lora.adapters.adapter import Adapter
 from imagic_lora.cli.terminal import Terminal
 from imagic_lora.errors import ImageError
-from imagic_lora.images.reading import read_record
+from imagic_lora.images.png import read_record
 from imagic_lora.units import bytes_text
 
 _CHECKED = "names, shapes and finite values of every tensor, and the hash of all"

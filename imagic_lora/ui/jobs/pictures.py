@@ -15,7 +15,7 @@ from PIL import Image
 
 from imagic_lora.editing.picture import Picture
 from imagic_lora.files import write_atomic
-from imagic_lora.images.reading import save_png
+from imagic_lora.images.png import save_png
 from imagic_lora.images.sheet import Cell, sheet
 
 

@@ -8,7 +8,8 @@ import gradio
 from PIL import Image, ImageEnhance
 
 from imagic_lora.errors import ImageError, ImagicError, PromptError
-from imagic_lora.images.reading import crop_box, open_image
+from imagic_lora.images.canvas import crop_box
+from imagic_lora.images.reading import open_image
 from imagic_lora.settings import FitSettings, Option
 from imagic_lora.ui import markup, widgets
 from imagic_lora.ui.jobs.fit import Fitting, make_adapter

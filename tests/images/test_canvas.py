@@ -1,0 +1,107 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from imagic_lora.errors import ImagicWarning
+from imagic_lora.images.canvas import canvas, crop_box
+from imagic_lora.images.pixels import to_pixels
+
+
+@pytest.mark.parametrize(
+    ("image_size", "native", "multiple", "expected"),
+    [
+        ((64, 64), 64, 8, (64, 64)),
+        ((1000, 1000), 512, 8, (512, 512)),
+        ((1920, 1080), 512, 8, (680, 384)),
+        ((1080, 1920), 512, 8, (384, 680)),
+        ((3000, 2000), 512, 64, (640, 448)),
+        ((1600, 1200), 1024, 8, (1184, 888)),
+    ],
+)
+def test_a_canvas_keeps_the_shape_at_the_native_area(
+    image_size: tuple[int, int], native: int, multiple: int, expected: tuple[int, int]
+) -> None:
+    """The area is what the model was trained on, the shape is the image's."""
+    assert expected == canvas(image_size, native=native, multiple=multiple)
+
+
+@given(
+    image_size=st.tuples(st.integers(400, 1000), st.integers(400, 1000)),
+    native=st.sampled_from([64, 256, 512, 768, 1024]),
+    multiple=st.sampled_from([8, 16]),
+)
+def test_any_canvas_is_near_the_area_and_the_shape(
+    image_size: tuple[int, int], native: int, multiple: int
+) -> None:
+    """Both sides are multiples, each within half a multiple of the exact one."""
+    exact_width = native * (image_size[0] / image_size[1]) ** 0.5
+
+    chosen = canvas(image_size, native=native, multiple=multiple)
+
+    for side, exact in zip(chosen, (exact_width, native**2 / exact_width), strict=True):
+        assert 0 == side % multiple
+        assert abs(side - exact) <= multiple / 2 + 1e-6
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "expected"),
+    [(320, None, (320, 240)), (None, 320, (424, 320)), (320, 320, (320, 320))],
+)
+def test_a_side_that_is_given_is_kept(
+    width: int | None, height: int | None, expected: tuple[int, int]
+) -> None:
+    """One side given: the other follows the shape; both given: both are taken as they are."""
+    asked = canvas((1600, 1200), native=512, multiple=8, width=width, height=height)
+
+    assert expected == asked
+
+
+@pytest.mark.parametrize(("asked", "used"), [(500, 504), (3, 8), (515, 512)])
+def test_a_side_that_is_no_multiple_is_rounded_and_this_is_said(asked: int, used: int) -> None:
+    """The warning holds both the size asked for and the one used."""
+    with pytest.warns(ImagicWarning, match=f"^width {asked} is no multiple of 8; {used} is used"):
+        size = canvas((100, 100), native=512, multiple=8, width=asked, height=512)
+
+    assert (used, 512) == size
+
+
+@pytest.mark.parametrize("image_size", [(4000, 400), (400, 4000)])
+def test_a_very_long_image_is_limited_and_this_is_said(image_size: tuple[int, int]) -> None:
+    """Beyond the longest allowed shape the ends are cropped, with a warning."""
+    with pytest.warns(ImagicWarning, match=r"longer than 2\.5 to 1; its ends are cropped"):
+        width, height = canvas(image_size, native=512, multiple=8)
+
+    assert 2.4 < max(width, height) / min(width, height) < 2.6
+
+
+def test_a_long_canvas_can_be_asked_for() -> None:
+    """The limit is a default: sizes that the user gives are taken, without a warning."""
+    assert (1280, 128) == canvas((4000, 400), native=512, multiple=8, width=1280, height=128)
+
+
+@pytest.mark.parametrize(
+    ("centre", "zoom", "expected"),
+    [
+        ((0.5, 0.5), 1, (30, 0, 70, 40)),
+        ((0, 0), 1, (0, 0, 40, 40)),
+        ((1, 1), 1, (60, 0, 100, 40)),
+        ((1, 1), 2, (80, 20, 100, 40)),
+        ((0.5, 0.5), 1000, (50, 20, 51, 21)),
+    ],
+)
+def test_a_part_of_an_image_has_the_shape_of_the_canvas(
+    centre: tuple[float, float], zoom: float, expected: tuple[int, int, int, int]
+) -> None:
+    """The largest part is taken, or a smaller one, from where it is asked for."""
+    assert expected == crop_box((100, 40), (64, 64), centre=centre, zoom=zoom)
+
+
+@pytest.mark.parametrize("size", [(64, 64), (96, 40), (40, 96)])
+def test_the_middle_part_is_what_a_canvas_shows_by_itself(size: tuple[int, int]) -> None:
+    """Cutting the largest middle part first changes nothing about what is fitted."""
+    image = Image.radial_gradient("L").resize((200, 120)).convert("RGB")
+
+    cut = to_pixels(image.crop(crop_box(image.size, size)), size)
+
+    assert (cut - to_pixels(image, size)).abs().mean() < 0.01
