@@ -34,7 +34,8 @@ from imagic_lora.images.reading import (
     to_thumbnail,
 )
 from imagic_lora.memory import MemoryPlan, relieved
-from imagic_lora.models import LatentModel, load_model
+from imagic_lora.models.base import LatentModel
+from imagic_lora.models.loading import load_model
 from imagic_lora.planning import choose as planning
 from imagic_lora.progress import OnProgress, StopFit, ignore
 from imagic_lora.seeding import generator, randn
@@ -498,7 +499,7 @@ class ImagicEditor:
                 f"{traits.family}, embedding width {traits.token_width}); load a base model like "
                 "the adapter's."
             )
-        if record.fingerprint != traits.fingerprint:
+        if record.fingerprint not in traits.fingerprints:
             warn(
                 f"The adapter{place} was fitted on {record.base_model!r}, this is another checkpoint, "
                 f"{traits.name!r}: the picture may differ from the input even at alpha 0."

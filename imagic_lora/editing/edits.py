@@ -14,7 +14,7 @@ from imagic_lora.adapters.adapter import Adapter
 from imagic_lora.conditioning import Conditioning, concatenate
 from imagic_lora.editing import focus, sampling
 from imagic_lora.editing import trajectory as trail
-from imagic_lora.models import LatentModel
+from imagic_lora.models.base import LatentModel
 from imagic_lora.settings import EditSettings
 
 

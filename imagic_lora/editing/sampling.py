@@ -17,7 +17,7 @@ import torch
 from imagic_lora.conditioning import Conditioning, concatenate, interpolate
 from imagic_lora.errors import SamplingError
 from imagic_lora.memory import MemoryPlan, peak_bytes, relieved
-from imagic_lora.models import LatentModel
+from imagic_lora.models.base import LatentModel
 from imagic_lora.progress import OnProgress, Ticker
 from imagic_lora.seeding import generator, randn
 

@@ -20,7 +20,7 @@ from imagic_lora.errors import FitError
 from imagic_lora.fitting import lora
 from imagic_lora.images.reading import to_images
 from imagic_lora.memory import MemoryPlan, peak_bytes, relieved
-from imagic_lora.models import LatentModel
+from imagic_lora.models.base import LatentModel
 from imagic_lora.progress import OnProgress, StopFit, Ticker, ignore
 from imagic_lora.seeding import generator, randn
 from imagic_lora.settings import FitSettings
