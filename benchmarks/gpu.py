@@ -28,7 +28,7 @@ from imagic_lora.fitting import fit as fitting
 from imagic_lora.memory import MemoryPlan, footprints
 from imagic_lora.memory.device import peak_bytes
 from imagic_lora.memory.ladder import LADDER
-from imagic_lora.models import LatentModel
+from imagic_lora.models.base import LatentModel
 from imagic_lora.models.blueprint import Blueprint, find_blueprint
 from imagic_lora.progress import ignore
 from imagic_lora.settings import EditSettings, FitSettings

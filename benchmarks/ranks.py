@@ -183,7 +183,7 @@ def sizes() -> dict[str, dict[str, int]]:
     found = {}
     for name, most in COMPACT.items():
         with torch.device("meta"):
-            unet: Any = UNet2DConditionModel.from_config(dict(BLUEPRINTS[name].unet))
+            unet: Any = UNet2DConditionModel.from_config(dict(BLUEPRINTS[name].networks["unet"]))
         adapter = wrap(draw_weights(unet, 0), unet)
         whole, small = (len(each.to_bytes()) for each in (adapter, adapter.compact(most)))
         found[name] = {"default": whole, "compact": small}

@@ -21,7 +21,7 @@ from imagic_lora.conditioning import Conditioning
 from imagic_lora.fitting import fit as fitting
 from imagic_lora.memory import MemoryPlan
 from imagic_lora.memory.ladder import LADDER, Phase
-from imagic_lora.models import LatentModel
+from imagic_lora.models.base import LatentModel
 from imagic_lora.models.blueprint import Blueprint, find_blueprint
 from imagic_lora.settings import FitSettings
 

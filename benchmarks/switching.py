@@ -49,7 +49,7 @@ EDIT = EditSettings(steps=10)
 def build(name: str) -> Any:
     """Return a UNet of the true size, in bfloat16, each weight a small constant."""
     with torch.device("meta"):
-        unet = UNet2DConditionModel.from_config(dict(BLUEPRINTS[name].unet)).bfloat16()
+        unet = UNet2DConditionModel.from_config(dict(BLUEPRINTS[name].networks["unet"])).bfloat16()
     unet.to_empty(device=CPU).requires_grad_(requires_grad=False).eval()
     for parameter in unet.parameters():
         parameter.fill_(0.01)

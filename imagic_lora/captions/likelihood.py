@@ -3,7 +3,7 @@
 import torch
 
 from imagic_lora.conditioning import Conditioning
-from imagic_lora.models import LatentModel
+from imagic_lora.models.base import LatentModel
 from imagic_lora.seeding import generator, randn
 
 _LOOKS = 10

@@ -16,7 +16,7 @@ from imagic_lora.captions.likelihood import surprise
 from imagic_lora.conditioning import Conditioning
 from imagic_lora.errors import heard_by
 from imagic_lora.memory import denoising, peak_bytes
-from imagic_lora.models import LatentModel
+from imagic_lora.models.base import LatentModel
 from imagic_lora.progress import OnProgress, Ticker
 
 _RUN = 4

@@ -13,7 +13,7 @@ from imagic_lora.editing.edits import Edits
 from imagic_lora.editing.picture import Edit
 from imagic_lora.images.pixels import difference, to_images
 from imagic_lora.memory import denoising
-from imagic_lora.models import LatentModel
+from imagic_lora.models.base import LatentModel
 from imagic_lora.models.encoding import encode
 
 AUTO_ALPHAS = (0.5, 0.75, 1.0, 1.5, 2.0, 3.0)

@@ -17,7 +17,7 @@ from imagic_lora.editing.slots import Slots
 from imagic_lora.errors import SettingsError
 from imagic_lora.images.pixels import to_mask
 from imagic_lora.memory.relief import lever_names, relieved
-from imagic_lora.models import LatentModel
+from imagic_lora.models.base import LatentModel
 from imagic_lora.models.encoding import canvas_of
 from imagic_lora.progress import OnProgress
 from imagic_lora.settings import ALPHA, EditSettings

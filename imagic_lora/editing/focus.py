@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 
 from imagic_lora.conditioning import Conditioning, concatenate
-from imagic_lora.models import LatentModel
+from imagic_lora.models.base import LatentModel
 from imagic_lora.seeding import generator, randn
 
 _LOOKS = 12

@@ -5,7 +5,7 @@ from imagic_lora.editing.picture import Variation
 from imagic_lora.errors import PromptError
 from imagic_lora.images.png import image_hash
 from imagic_lora.memory.relief import lever_names
-from imagic_lora.models import LatentModel
+from imagic_lora.models.base import LatentModel
 from imagic_lora.models.encoding import ImageSource, encode
 from imagic_lora.progress import OnProgress
 from imagic_lora.seeding import generator, randn

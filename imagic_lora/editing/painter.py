@@ -17,7 +17,7 @@ from imagic_lora.editing.slots import Slots
 from imagic_lora.errors import AdapterMismatchError, SettingsError, warn
 from imagic_lora.images.pixels import to_images
 from imagic_lora.images.reading import open_image
-from imagic_lora.models import LatentModel
+from imagic_lora.models.base import LatentModel
 from imagic_lora.models.encoding import ImageSource
 from imagic_lora.models.turns import taking_turns
 from imagic_lora.progress import OnProgress, ignore

@@ -13,7 +13,7 @@ import torch
 from imagic_lora.captions import search
 from imagic_lora.conditioning import Conditioning, concatenate
 from imagic_lora.editing.request import EditRequest
-from imagic_lora.models import LatentModel
+from imagic_lora.models.base import LatentModel
 from imagic_lora.progress import OnProgress
 from imagic_lora.settings import EditSettings
 

@@ -18,7 +18,7 @@ from imagic_lora.conditioning import Conditioning, concatenate, interpolate
 from imagic_lora.errors import SamplingError
 from imagic_lora.images.pixels import to_images
 from imagic_lora.memory import denoising, peak_bytes
-from imagic_lora.models import LatentModel
+from imagic_lora.models.base import LatentModel
 from imagic_lora.progress import OnProgress, Ticker
 from imagic_lora.seeding import generator, randn
 from imagic_lora.settings import SamplingSettings

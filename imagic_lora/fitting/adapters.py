@@ -9,7 +9,7 @@ import torch
 from imagic_lora.adapters.adapter import Adapter, FitRecord
 from imagic_lora.conditioning import Conditioning
 from imagic_lora.images.png import image_hash, to_thumbnail
-from imagic_lora.models import LatentModel
+from imagic_lora.models.base import LatentModel
 from imagic_lora.models.encoding import Encoded
 
 _PACKAGES = ("imagic-lora", "torch", "diffusers", "transformers", "peft")

@@ -18,7 +18,7 @@ from imagic_lora.fitting.loop import Loop, Optimisation
 from imagic_lora.fitting.loss import Loss
 from imagic_lora.memory import denoising
 from imagic_lora.memory.relief import Relieved
-from imagic_lora.models import LatentModel
+from imagic_lora.models.base import LatentModel
 from imagic_lora.progress import OnProgress
 from imagic_lora.seeding import generator
 from imagic_lora.settings import FitSettings

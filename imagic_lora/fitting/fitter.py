@@ -9,7 +9,7 @@ from imagic_lora.errors import PromptError
 from imagic_lora.fitting.adapters import make_adapter
 from imagic_lora.fitting.fit import fit
 from imagic_lora.memory.relief import lever_names
-from imagic_lora.models import LatentModel
+from imagic_lora.models.base import LatentModel
 from imagic_lora.models.encoding import ImageSource, encode
 from imagic_lora.models.turns import taking_turns
 from imagic_lora.progress import OnProgress, StopFit, ignore

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 
 from imagic_lora.conditioning import Conditioning
-from imagic_lora.models import LatentModel
+from imagic_lora.models.base import LatentModel
 from imagic_lora.seeding import generator, randn
 
 _BANK = 8

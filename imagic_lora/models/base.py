@@ -23,7 +23,8 @@ class Traits:
     Attributes:
         family: Kind of model, e.g. "sd".
         name: Where it was loaded from: a Hub name, or the name of a folder or file.
-        fingerprint: Short hash of some of the denoiser's weights: tells checkpoints apart.
+        fingerprints: Short hashes of the denoiser's weights, which tell checkpoints apart: the
+            one that new adapters carry, then those that former ones may carry.
         native_size: Side of the square canvas that it was trained on, in pixels.
         multiple: Canvas sides are multiples of this, in pixels.
         width: Channels of the denoiser's first level.
@@ -34,13 +35,18 @@ class Traits:
 
     family: str
     name: str
-    fingerprint: str
+    fingerprints: tuple[str, ...]
     native_size: int
     multiple: int
     width: int
     token_width: int
     pooled_width: int | None
     lora_targets: tuple[str, ...]
+
+    @property
+    def fingerprint(self) -> str:
+        """The hash that new adapters carry."""
+        return self.fingerprints[0]
 
 
 class LatentModel(Protocol):

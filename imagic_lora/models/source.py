@@ -22,27 +22,9 @@ from huggingface_hub.errors import (
 from safetensors import SafetensorError, safe_open
 
 from imagic_lora.errors import ModelError, near_match
+from imagic_lora.models.families import FAMILIES, Family
 from imagic_lora.models.parts.quiet import quiet
 
-_PIPELINES = {
-    "StableDiffusionPipeline": "sd",
-    "StableDiffusionImg2ImgPipeline": "sd",
-    "StableDiffusionXLPipeline": "sdxl",
-    "StableDiffusionXLImg2ImgPipeline": "sdxl",
-}
-_PARTS = {
-    "sd": ("unet", "vae", "text_encoder"),
-    "sdxl": ("unet", "vae", "text_encoder", "text_encoder_2"),
-}
-_PLAIN_PARTS = {
-    "sd": ("tokenizer", "scheduler"),
-    "sdxl": ("tokenizer", "tokenizer_2", "scheduler"),
-}
-_CLASSES = {"sd": "StableDiffusionPipeline", "sdxl": "StableDiffusionXLPipeline"}
-_UNUSED: dict[str, dict[str, Any]] = {
-    "sd": {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False},
-    "sdxl": {},
-}
 _LOAD_ERRORS = (  # what the loaders raise on damaged folders, found by damaging them
     ImportError,
     KeyError,
@@ -67,7 +49,7 @@ class Source:
     """
 
     name: str
-    family: str
+    family: Family
     path: Path
     config: Path | None = None
 
@@ -80,20 +62,13 @@ class Source:
         Raises:
             ModelError: When a part cannot be read.
         """
-        # SDXL's autoencoder overflows in half precision; SD's does not.
-        vae_dtype = torch.float32 if self.family == "sdxl" else dtype
-        settings = {"dtype": {"default": dtype, "vae": vae_dtype}, "local_files_only": True}
-        settings.update(_UNUSED[self.family])
+        exact = dict.fromkeys(self.family.float32, torch.float32)
         try:
             with quiet():
-                pipeline_class = getattr(diffusers, _CLASSES[self.family])
                 if self.path.is_file():
-                    pipeline = self._load_file(pipeline_class, dtype)
-                    pipeline.vae.to(vae_dtype)
+                    pipeline = self._load_file(dtype)
                 else:
-                    pipeline = pipeline_class.from_pretrained(
-                        self.path, use_safetensors=True, variant=self._variant(), **settings
-                    )
+                    pipeline = self._load_folder({"default": dtype, **exact})
         except _LOAD_ERRORS as error:
             if self.path.is_file() and self.config is None:
                 raise ModelError(
@@ -103,23 +78,45 @@ class Source:
                 ) from error
             reason = str(error).strip().partition("\n")[0]
             raise ModelError(f"The model {self.name!r} cannot be read: {reason}") from error
-        for part in _PARTS[self.family]:
-            getattr(pipeline, part).requires_grad_(requires_grad=False).eval()
+        for name in self.family.networks:
+            network = getattr(pipeline, name)
+            network.to(exact.get(name, dtype)).requires_grad_(requires_grad=False).eval()
         return pipeline
 
-    def _load_file(self, pipeline_class: Any, dtype: torch.dtype) -> Any:
+    @property
+    def _pipeline_class(self) -> Any:
+        return getattr(diffusers, self.family.pipelines[0])
+
+    @property
+    def _extra(self) -> dict[str, Any]:
+        """What a pipeline is made with besides its own parts."""
+        unused = dict.fromkeys(self.family.unused)
+        return {**unused, **self.family.settings}
+
+    def _load_file(self, dtype: torch.dtype) -> Any:
         """Return the pipeline of a single checkpoint."""
-        return pipeline_class.from_single_file(
+        return self._pipeline_class.from_single_file(
             str(self.path),
             config=None if self.config is None else str(self.config),
             dtype=dtype,
             local_files_only=self.config is not None,
-            **_UNUSED[self.family],
+            **self._extra,
+        )
+
+    def _load_folder(self, dtypes: dict[str, torch.dtype]) -> Any:
+        """Return the pipeline of a folder."""
+        return self._pipeline_class.from_pretrained(
+            self.path,
+            use_safetensors=True,
+            variant=self._variant(),
+            dtype=dtypes,
+            local_files_only=True,
+            **self._extra,
         )
 
     def _variant(self) -> str | None:
         """Return "fp16" when that is the only form the weights come in."""
-        names = [path.name for path in (self.path / "unet").glob("*.safetensors")]
+        names = [path.name for path in (self.path / self.family.denoiser).glob("*.safetensors")]
         return "fp16" if all(".fp16" in name for name in names) else None
 
 
@@ -158,19 +155,25 @@ def _from_folder(folder: Path, name: str) -> Source:
             f"The folder of the model {name!r} has no readable model_index.json; a pipeline folder "
             "as diffusers' save_pretrained writes it is needed."
         ) from error
-    family = _PIPELINES.get(str(class_name))
-    if family is None:
-        raise ModelError(
-            f"The model {name!r} is a {class_name}; supported are {', '.join(_PIPELINES)}."
-        )
+    family = _family(str(class_name), name)
     _check_parts(folder, name, family)
     return Source(name, family, folder)
 
 
-def _check_parts(folder: Path, name: str, family: str) -> None:
+def _family(class_name: str, name: str) -> Family:
+    """Return the family that a pipeline class belongs to."""
+    by_class = {each: family for family in FAMILIES.values() for each in family.pipelines}
+    if class_name not in by_class:
+        raise ModelError(
+            f"The model {name!r} is a {class_name}; supported are {', '.join(by_class)}."
+        )
+    return by_class[class_name]
+
+
+def _check_parts(folder: Path, name: str, family: Family) -> None:
     """Raise a ModelError that names every part missing from a pipeline folder."""
-    missing = [part for part in _PARTS[family] if not any((folder / part).glob("*.safetensors"))]
-    missing += [part for part in _PLAIN_PARTS[family] if not any((folder / part).glob("*.json"))]
+    missing = [part for part in family.networks if not any((folder / part).glob("*.safetensors"))]
+    missing += [part for part in family.plain if not any((folder / part).glob("*.json"))]
     if missing:
         raise ModelError(
             f"The model {name!r} lacks {', '.join(missing)}; weights must be .safetensors files "
@@ -188,15 +191,26 @@ def _from_file(path: Path, config: Path | None) -> Source:
             f"The file {path.name!r} is not a readable .safetensors checkpoint ({error}); other "
             "formats can run code and are never loaded."
         ) from error
-    if not any(key.startswith("model.diffusion_model.") for key in keys):
+    family = _family_of_checkpoint(keys)
+    if family is None:
         raise ModelError(
-            f"The file {path.name!r} holds no Stable Diffusion checkpoint: no tensor's name begins "
-            "with 'model.diffusion_model.'."
+            f"The file {path.name!r} is no checkpoint of a model that is supported: its tensors are "
+            f"those of none of {', '.join(FAMILIES)}."
         )
-    family = "sdxl" if any(key.startswith("conditioner.embedders.1") for key in keys) else "sd"
     if config is not None:
         _from_folder_config(config)
     return Source(path.name, family, path, config)
+
+
+def _family_of_checkpoint(keys: list[str]) -> Family | None:
+    """Return the family whose marks a checkpoint has; the one with the most, where several fit."""
+    marked = [
+        family
+        for family in FAMILIES.values()
+        if family.checkpoint_keys
+        and all(any(key.startswith(mark) for key in keys) for mark in family.checkpoint_keys)
+    ]
+    return max(marked, key=lambda family: len(family.checkpoint_keys), default=None)
 
 
 def _from_folder_config(config: Path) -> None:

@@ -9,9 +9,10 @@ from imagic_lora.conditioning import Conditioning
 from imagic_lora.memory import MemoryPlan
 from imagic_lora.models.base import Traits
 from imagic_lora.models.parts.autoencoder import Autoencoder
+from imagic_lora.models.parts.fingerprint import fingerprints
 from imagic_lora.models.parts.samplers import make_scheduler, read_objective
 from imagic_lora.models.parts.text import TextEncoder
-from imagic_lora.models.parts.unet import UNET_LORA_TARGETS, fingerprint
+from imagic_lora.models.parts.unet import UNET_LORA_TARGETS
 from imagic_lora.settings import SchedulerName
 
 
@@ -35,7 +36,7 @@ class StableDiffusion:
         self.traits = Traits(
             family="sd",
             name=name,
-            fingerprint=fingerprint(pipeline.unet),
+            fingerprints=fingerprints(pipeline.unet),
             native_size=config.sample_size * self._autoencoder.factor,
             multiple=max(8, self._autoencoder.factor),
             width=config.block_out_channels[0],

@@ -10,9 +10,10 @@ from imagic_lora.errors import AdapterMismatchError
 from imagic_lora.memory import MemoryPlan
 from imagic_lora.models.base import Traits
 from imagic_lora.models.parts.autoencoder import Autoencoder
+from imagic_lora.models.parts.fingerprint import fingerprints
 from imagic_lora.models.parts.samplers import make_scheduler, read_objective
 from imagic_lora.models.parts.text import TextEncoder
-from imagic_lora.models.parts.unet import UNET_LORA_TARGETS, fingerprint
+from imagic_lora.models.parts.unet import UNET_LORA_TARGETS
 from imagic_lora.settings import SchedulerName
 
 
@@ -35,12 +36,12 @@ class StableDiffusionXL:
             TextEncoder(pipeline.tokenizer, pipeline.text_encoder),
             TextEncoder(pipeline.tokenizer_2, pipeline.text_encoder_2),
         )
-        self._zeros_for_empty = bool(pipeline.config.force_zeros_for_empty_prompt)
+        self._zeros_for_empty = bool(pipeline.config.get("force_zeros_for_empty_prompt", True))
         config = pipeline.unet.config
         self.traits = Traits(
             family="sdxl",
             name=name,
-            fingerprint=fingerprint(pipeline.unet),
+            fingerprints=fingerprints(pipeline.unet),
             native_size=config.sample_size * self._autoencoder.factor,
             multiple=max(8, self._autoencoder.factor),
             width=config.block_out_channels[0],

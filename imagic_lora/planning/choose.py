@@ -16,7 +16,7 @@ from imagic_lora.adapters.weights import Weights
 from imagic_lora.conditioning import Conditioning
 from imagic_lora.editing import sampling
 from imagic_lora.editing.slots import Slots
-from imagic_lora.errors import DeviceError
+from imagic_lora.errors import DeviceError, ModelError, near_match
 from imagic_lora.fitting import fit as fitting
 from imagic_lora.fitting import lora
 from imagic_lora.memory import (
@@ -31,7 +31,7 @@ from imagic_lora.memory.device import free_bytes, total_bytes
 from imagic_lora.memory.ladder import LADDER, PHASES, Phase
 from imagic_lora.memory.levers.attention import check_attention
 from imagic_lora.memory.levers.host import host_memory
-from imagic_lora.models import LatentModel
+from imagic_lora.models.base import LatentModel
 from imagic_lora.models.blueprint import BLUEPRINTS, Blueprint, find_blueprint
 from imagic_lora.progress import OnProgress, Ticker, ignore
 from imagic_lora.settings import Attention, FitSettings
@@ -106,7 +106,7 @@ def forecast(
         SettingsError: When the budget is no size.
         DeviceError: When the budget is below what any plan needs.
     """
-    blueprint = find_blueprint(model)
+    blueprint = _named_or_found(model)
     budget = parse_size(memory)
     known = _known(blueprint)
     found = known or count_ladder(blueprint, budget, on_progress)
@@ -119,6 +119,16 @@ def forecast(
             for row, found in zip(rows, counted.values(), strict=True)
         ]
     return Forecast(blueprint.name, budget, plan, rows)
+
+
+def _named_or_found(model: str | Path) -> Blueprint:
+    """Return a model's blueprint; where there is none, say which names need no download."""
+    try:
+        return find_blueprint(model)
+    except ModelError as error:
+        names = ", ".join(repr(name) for name in BLUEPRINTS)
+        hint = near_match(str(model), BLUEPRINTS)
+        raise ModelError(f"{error} Known without a download are {names}.{hint}") from error
 
 
 def outlook(model: str | Path, plan: MemoryPlan) -> Forecast | None:

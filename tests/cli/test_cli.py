@@ -20,7 +20,7 @@ from imagic_lora import Adapter, FitError
 from imagic_lora.adapters import file as adapter_format
 from imagic_lora.cli.outputs import SHEET
 from imagic_lora.images.reading import open_image
-from imagic_lora.models import families
+from imagic_lora.models.families import families
 from imagic_lora.models.source import Source
 from tests.support.command import Command, runner
 from tests.support.tiny import Kind

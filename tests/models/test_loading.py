@@ -1,6 +1,8 @@
+import hashlib
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +13,18 @@ from diffusers.utils import logging
 from PIL import Image
 
 from benchmarks.checkpoint import save_checkpoint
-from imagic_lora import EditSettings, FitSettings, ImagicEditor, ImagicWarning, ModelError
+from imagic_lora import (
+    Adapter,
+    EditSettings,
+    FitSettings,
+    ImagicEditor,
+    ImagicWarning,
+    ModelError,
+)
 from imagic_lora.memory import MemoryPlan
-from imagic_lora.models import load_model
+from imagic_lora.models.loading import load_model
 from imagic_lora.models.parts.samplers import make_scheduler
+from imagic_lora.seeding import generator, randn
 from imagic_lora.settings import SchedulerName
 from tests.support.tiny import KINDS, Kind, build
 
@@ -119,6 +129,44 @@ def test_checkpoints_have_fingerprints_of_their_own(tmp_path: Path, folder: Fold
     other = load_model(tmp_path, PLAN).traits.fingerprint
 
     assert other != load_model(folder("sd1"), PLAN).traits.fingerprint
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_the_precision_of_a_load_is_no_other_checkpoint(dtype: torch.dtype, folder: Folder) -> None:
+    """A model is the same one on a GPU, which takes half precision, and on a CPU."""
+    exact, half = (
+        load_model(folder("sd1"), replace(PLAN, dtype=d)) for d in (torch.float32, dtype)
+    )
+
+    assert exact.traits.fingerprint == half.traits.fingerprint
+
+
+@pytest.mark.parametrize("layers", ["attn2", "ff.net"])
+def test_a_merged_lora_makes_another_checkpoint(
+    layers: str, tmp_path: Path, folder: Folder
+) -> None:
+    """A few percent of change in one kind of layer alone is noticed."""
+    pipeline = build("sd1")
+    for name, weight in pipeline.unet.named_parameters():
+        if layers in name and weight.dim() == 2:
+            down, up = (randn((4, side), generator(0, name)) for side in weight.shape[::-1])
+            weight.data += 0.02 * weight.std() * up.T @ down
+    pipeline.save_pretrained(tmp_path)
+
+    merged = load_model(tmp_path, PLAN).traits.fingerprint
+
+    assert merged != load_model(folder("sd1"), PLAN).traits.fingerprint
+
+
+def test_an_adapter_of_a_former_version_knows_its_checkpoint(
+    editor: Callable[[Kind], ImagicEditor], adapter: Callable[[Kind], Adapter]
+) -> None:
+    """The fingerprint was the last layer's hash; it still counts, so there is no false warning."""
+    last = editor("sd1").model.denoiser.get_parameter("conv_out.weight").detach().half()
+    former = hashlib.sha256(last.numpy().tobytes()).hexdigest()[:16]
+    record = replace(adapter("sd1").record, fingerprint=former)
+
+    editor("sd1").check(replace(adapter("sd1"), record=record))  # warnings are errors
 
 
 @pytest.mark.parametrize(

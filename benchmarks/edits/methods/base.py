@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from benchmarks.edits.cases import Case
     from benchmarks.world.judge import Judge
-    from imagic_lora.models import LatentModel
+    from imagic_lora.models.base import LatentModel
 
 STEPS = 30
 """Denoising steps of every method, as many as the product's default."""

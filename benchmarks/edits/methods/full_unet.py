@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from benchmarks.edits.cases import Case
     from benchmarks.edits.methods.base import Bench
     from imagic_lora.conditioning import Conditioning
-    from imagic_lora.models import LatentModel
+    from imagic_lora.models.base import LatentModel
 
 BATCH = 4
 

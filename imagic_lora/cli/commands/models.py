@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Mapping
 
 from imagic_lora.cli.terminal import Terminal
-from imagic_lora.models import families
+from imagic_lora.models.families import families
 
 _SOURCES = {
     "demo": "the bundled demo model: small cartoon portraits, for trying things out",

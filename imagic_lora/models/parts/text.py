@@ -25,6 +25,12 @@ class TextEncoder:
         """Width of the hidden states."""
         return int(self.module.config.hidden_size)
 
+    @property
+    def length(self) -> int:
+        """Tokens of the longest prompt; a tokenizer that states none has a huge number."""
+        most = int(self.module.config.max_position_embeddings)
+        return min(int(self.tokenizer.model_max_length), most)
+
     def encode(self, prompt: str, device: torch.device) -> Any:
         """Return the encoder's output for a prompt, with all hidden states, batch 1."""
         ids = self._token_ids(prompt).to(device)
@@ -32,7 +38,7 @@ class TextEncoder:
 
     def _token_ids(self, prompt: str) -> torch.Tensor:
         """Return padded token ids, shape (1, tokens); warn about what does not fit."""
-        length = self.tokenizer.model_max_length
+        length = self.length
         whole = self.tokenizer(prompt, truncation=False, verbose=False).input_ids
         if len(whole) > length:
             # Two places are taken by the start and end tokens.
