@@ -99,10 +99,14 @@ class MissingExtraError(ImagicError, ImportError):
     """
 
     def __init__(self, package: str, extra: str, purpose: str) -> None:
+        self._about = (package, extra, purpose)
         super().__init__(
             f"{purpose} needs the package '{package}', which is not installed; "
             f"install it with: pip install 'imagic-lora[{extra}]'."
         )
+
+    def __reduce__(self) -> tuple[type["MissingExtraError"], tuple[str, str, str]]:
+        return type(self), self._about
 
 
 class ImagicWarning(UserWarning):
@@ -154,3 +158,16 @@ def near_match(word: str, allowed: Iterable[str]) -> str:
     """
     matches = get_close_matches(word, list(allowed), n=1)
     return f" Did you mean '{matches[0]}'?" if matches else ""
+
+
+def quoted(value: object) -> str:
+    """Return a value as a message shows it: in quotes if it is text, and never at length.
+
+    Args:
+        value: What was given; it may come from a file that nobody has checked.
+    """
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes out no whole number of thousands of digits
+        return "a number of thousands of digits"
+    return text if len(text) <= 80 else f"{text[:77]}..."

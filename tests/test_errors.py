@@ -1,5 +1,8 @@
+import copy
 import inspect
+import pickle
 import re
+from collections.abc import Callable
 
 import pytest
 
@@ -51,6 +54,17 @@ def test_a_missing_extra_is_an_import_error_that_names_its_remedy() -> None:
     ) == str(error)
 
 
+@pytest.mark.parametrize("travel", [copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))])
+def test_a_missing_extra_travels(travel: Callable[[object], object]) -> None:
+    """It comes back from another process, or as a copy, with the sentence that it had."""
+    error = errors.MissingExtraError("gradio", "ui", "the web form")
+
+    found = travel(error)
+
+    assert isinstance(found, errors.MissingExtraError)
+    assert str(error) == str(found)
+
+
 def test_a_warning_is_no_error() -> None:
     """ImagicWarning can be silenced as a UserWarning and is never caught as an error."""
     assert issubclass(errors.ImagicWarning, UserWarning)
@@ -69,3 +83,18 @@ def test_a_warning_is_no_error() -> None:
 def test_a_near_match_is_suggested_and_nothing_else(word: str, expected: str) -> None:
     """A mistyped word gets the nearest allowed one; a word far from all gets none."""
     assert expected == errors.near_match(word, ["guided", "interpolate"])
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("a cat", "'a cat'"),
+        (2.5, "2.5"),
+        ("x" * 200, f"'{'x' * 76}..."),
+        (10**6000, "a number of thousands of digits"),
+    ],
+    ids=["text", "number", "long", "huge"],
+)
+def test_what_was_given_is_shown_in_short(value: object, expected: str) -> None:
+    """A message holds at most 80 characters of what somebody gave."""
+    assert expected == errors.quoted(value)
