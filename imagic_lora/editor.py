@@ -7,9 +7,9 @@ from imagic_lora.editing.painter import Painter
 from imagic_lora.fitting.fitter import Fitter
 from imagic_lora.images.reading import open_image
 from imagic_lora.memory import MemoryPlan
-from imagic_lora.models import load_model
 from imagic_lora.models.base import LatentModel
 from imagic_lora.models.encoding import ImageSource, canvas_of
+from imagic_lora.models.loading import load_model
 from imagic_lora.models.turns import taking_turns
 from imagic_lora.planning.choose import choose
 from imagic_lora.settings import Attention

@@ -101,10 +101,14 @@ class MissingExtraError(ImagicError, ImportError):
     """
 
     def __init__(self, package: str, extra: str, purpose: str) -> None:
+        self._about = (package, extra, purpose)
         super().__init__(
             f"{purpose} needs the package '{package}', which is not installed; "
             f"install it with: pip install 'imagic-lora[{extra}]'."
         )
+
+    def __reduce__(self) -> tuple[type["MissingExtraError"], tuple[str, str, str]]:
+        return type(self), self._about
 
 
 class ImagicWarning(UserWarning):
@@ -169,5 +173,8 @@ def quoted(value: object) -> str:
     """
     short = Repr()
     short.maxstring = short.maxother = short.maxlong = _QUOTED
-    text = short.repr(value)
+    try:
+        text = short.repr(value)
+    except ValueError:  # Python writes out no whole number of many thousand digits
+        return "a number of thousands of digits"
     return text if len(text) <= _QUOTED else f"{text[: _QUOTED - 3]}..."

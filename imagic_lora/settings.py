@@ -9,9 +9,9 @@ import math
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeGuard, get_args
 
-from imagic_lora.errors import PromptError, SettingsError, near_match
+from imagic_lora.errors import PromptError, SettingsError, near_match, quoted
 
 FitMode = Literal["joint", "two-stage"]
 Direction = Literal["guided", "interpolate"]
@@ -52,6 +52,16 @@ def prompt(text: Any, what: str = "target", *, required: bool = True) -> str:
     if required and blank:
         raise PromptError(f"The {what} is empty; say in words what the picture should show.")
     return "" if blank else text.strip()
+
+
+def is_number(value: object) -> TypeGuard[float]:
+    """Return whether a value is a finite number that a float can hold; truth values are none."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
 
 
 @dataclass(frozen=True)
@@ -110,16 +120,15 @@ class Option:
         else:
             allowed = self._is_number(name, value) and self._in_range(value)
         if not allowed:
-            hint = near_match(str(value), self.choices)
-            raise SettingsError(f"{name} was {value!r}, allowed is {self.range_text()}.{hint}")
+            hint = near_match(value, self.choices) if isinstance(value, str) else ""
+            found = quoted(value)
+            raise SettingsError(f"{name} was {found}, allowed is {self.range_text()}.{hint}")
 
     def _is_number(self, name: str, value: Any) -> bool:
         """Return whether a value is a number; raise if it is one, but no whole one as it should."""
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            return False
-        if self.kind is int and not isinstance(value, int):
+        if self.kind is int and isinstance(value, float):
             raise SettingsError(f"{name} was {value!r}, allowed is a whole number.")
-        return math.isfinite(value)
+        return is_number(value)
 
     def _in_range(self, value: float) -> bool:
         above = self.low is None or value >= self.low

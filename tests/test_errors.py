@@ -1,5 +1,8 @@
+import copy
 import inspect
+import pickle
 import re
+from collections.abc import Callable
 
 import pytest
 
@@ -49,6 +52,17 @@ def test_a_missing_extra_is_an_import_error_that_names_its_remedy() -> None:
         "the web form needs the package 'gradio', which is not installed; "
         "install it with: pip install 'imagic-lora[ui]'."
     ) == str(error)
+
+
+@pytest.mark.parametrize("travel", [copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))])
+def test_a_missing_extra_travels(travel: Callable[[object], object]) -> None:
+    """It comes back from another process, or as a copy, with the sentence that it had."""
+    error = errors.MissingExtraError("gradio", "ui", "the web form")
+
+    found = travel(error)
+
+    assert isinstance(found, errors.MissingExtraError)
+    assert str(error) == str(found)
 
 
 def test_a_warning_is_no_error() -> None:

@@ -69,6 +69,16 @@ def test_what_is_no_finite_number_is_refused(kind: type, name: str, value: objec
         _made(kind, **{name: value})
 
 
+@pytest.mark.parametrize("digits", [401, 6000])
+@pytest.mark.parametrize(("kind", "name"), [item[:2] for item in NUMBERS], ids=_name)
+def test_a_number_beyond_all_floats_is_refused(kind: type, name: str, digits: int) -> None:
+    """However long a whole number is, it is refused in a sentence that stays short."""
+    with pytest.raises(SettingsError, match=rf"^{name} was .*, allowed is .*\.$") as caught:
+        _made(kind, **{name: 10**digits})
+
+    assert len(str(caught.value)) < 200
+
+
 @pytest.mark.parametrize(("kind", "name", "described"), NUMBERS, ids=_name)
 def test_values_beyond_a_range_are_refused(kind: type, name: str, described: Option) -> None:
     """The message names the setting, what was given and what is allowed."""
@@ -128,7 +138,7 @@ def test_alpha_is_any_real_number(value: float) -> None:
     ALPHA.check("alpha", value)
 
 
-@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 10**400])
 def test_alpha_is_finite(value: float) -> None:
     """Alpha is refused before any work where it is not a real number."""
     with pytest.raises(SettingsError, match=r"^alpha was .*, allowed is any number"):
