@@ -2,18 +2,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
 from imagic_lora.cli.terminal import Terminal
 from imagic_lora.editing.picture import Picture
+from imagic_lora.editing.sheets import Labelled, save_sheet
 from imagic_lora.errors import OutputError
 from imagic_lora.files import check_writable
-from imagic_lora.images.png import save_png
-from imagic_lora.images.sheet import Cell, sheet
 
 SHEET = "sheet.png"
 """Name of the sheet in a folder of pictures."""
@@ -92,40 +88,15 @@ class Gallery:
             make: Makes a picture from a spot's values and an `on_progress`.
             terminal: Where to show progress and say what was made.
         """
-        made: list[tuple[Spot, Picture]] = []
+        made: list[Labelled] = []
         for number, spot in enumerate(self.spots, start=1):
             count = f"[{number}/{len(self.spots)}] " if self._has_sheet else ""
             show = terminal.progress(f"{count}{spot.label}, {spot.row}")
             picture = make(**spot.values, on_progress=show)
             picture.save(self._path(spot.name), force=self.force)
-            made.append((spot, picture))
+            made.append(Labelled(picture, spot.label, spot.row))
         if not self._has_sheet:
             terminal.tell(f"Wrote {self._path(self.spots[0].name)}.")
             return
-        save_grid(made, self._path(SHEET), force=self.force)
+        save_sheet(self._path(SHEET), made, force=self.force)
         terminal.tell(f"Wrote {len(made)} pictures to {self.out}, side by side in {SHEET}.")
-
-
-def save_grid(
-    made: Sequence[tuple[Spot, Picture]],
-    path: Path,
-    *,
-    first: Image.Image | None = None,
-    force: bool,
-) -> None:
-    """Write a sheet with one row of pictures for each title, and what made them.
-
-    Args:
-        made: The pictures, row by row.
-        path: The PNG to write.
-        first: The input, to show at the start of every row.
-        force: Whether a file that exists already may be replaced.
-    """
-    beginning = [] if first is None else [Cell(first, "input")]
-    rows, titles = [], []
-    for title, row in groupby(made, key=lambda item: item[0].row):
-        rows.append([*beginning, *(Cell(picture.image, spot.label) for spot, picture in row)])
-        titles.append(title)
-    records = [picture.record() for _, picture in made]
-    record = {"kind": "Sheet", "version": records[0]["version"], "pictures": records}
-    save_png(sheet(rows, titles=titles), path, record, force=force)

@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from imagic_lora.adapters.adapter import Adapter
-from imagic_lora.cli.outputs import Spot, save_grid
 from imagic_lora.cli.terminal import Terminal
-from imagic_lora.editing.picture import Picture
+from imagic_lora.editing.sheets import Labelled, save_sheet
 from imagic_lora.editor import ImagicEditor
 from imagic_lora.errors import OutputError
 from imagic_lora.files import check_writable, write_atomic
@@ -56,7 +55,7 @@ def run(args: argparse.Namespace, terminal: Terminal) -> None:
             edits = list(_edits(editor, adapter, terminal))
         with _timed(seconds, "img2img"):
             baseline = list(_baseline(editor, source, terminal))
-        save_grid([*edits, *baseline], out / _SWEEP, first=open_image(source), force=force)
+        save_sheet(out / _SWEEP, [*edits, *baseline], first=open_image(source), force=force)
     report = _report(editor, adapter, seconds)
     write_atomic(out / _REPORT, json.dumps(report, indent=2).encode() + b"\n", force=force)
     terminal.tell(_closing_words(out, report))
@@ -81,20 +80,16 @@ def _timed(seconds: dict[str, float], name: str) -> Iterator[None]:
     seconds[name] = round(time.monotonic() - began, 2)
 
 
-def _edits(
-    editor: ImagicEditor, adapter: Adapter, terminal: Terminal
-) -> Iterator[tuple[Spot, Picture]]:
+def _edits(editor: ImagicEditor, adapter: Adapter, terminal: Terminal) -> Iterator[Labelled]:
     """Yield the picture at each alpha, with its place in the sweep."""
     for alpha in ALPHAS:
         label = f"alpha {alpha:g}"
         show = terminal.progress(label)
         picture = editor.edit(adapter, alpha=alpha, settings=EDIT, on_progress=show)
-        yield Spot("", f'imagic-lora: "{TARGET}"', label, {}), picture
+        yield Labelled(picture, label, f'imagic-lora: "{TARGET}"')
 
 
-def _baseline(
-    editor: ImagicEditor, image: Path, terminal: Terminal
-) -> Iterator[tuple[Spot, Picture]]:
+def _baseline(editor: ImagicEditor, image: Path, terminal: Terminal) -> Iterator[Labelled]:
     """Yield what plain img2img makes of the same picture and prompt, with its place."""
     for strength in STRENGTHS:
         label = f"strength {strength:g}"
@@ -102,7 +97,7 @@ def _baseline(
         picture = editor.img2img(
             image, TARGET, strength=strength, settings=IMG2IMG, on_progress=show
         )
-        yield Spot("", "img2img with the same prompt", label, {}), picture
+        yield Labelled(picture, label, "img2img with the same prompt")
 
 
 def _report(editor: ImagicEditor, adapter: Adapter, seconds: dict[str, float]) -> dict[str, Any]:
