@@ -1,20 +1,31 @@
-"""From a grid of values to PNG files: names, checks, and the labelled sheet of all of them."""
+"""Where results go: names, checks before the work, and the sheet of all pictures."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from imagic_lora.cli.terminal import Terminal
 from imagic_lora.editing.picture import Picture
 from imagic_lora.editing.sheets import Labelled, save_sheet
 from imagic_lora.errors import OutputError
 from imagic_lora.files import check_writable
+from imagic_lora.progress import OnProgress, Progress
 
 SHEET = "sheet.png"
 """Name of the sheet in a folder of pictures."""
 
+_SUFFIX = ".safetensors"
 _OTHER_FORMATS = (".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif")
+
+
+def check_adapter(path: Path, *, force: bool) -> None:
+    """Raise an OutputError unless an adapter, or another safetensors file, can be written here."""
+    if path.suffix != _SUFFIX:
+        raise OutputError(
+            f"'{path}' does not end in {_SUFFIX}, which is how such files are known; "
+            f"choose a name like '{path.stem or 'adapter'}{_SUFFIX}'."
+        )
+    check_writable(path, force=force)
 
 
 @dataclass(frozen=True)
@@ -25,13 +36,11 @@ class Spot:
         name: Its file name in a folder.
         row: Title of its row of the sheet.
         label: What tells it apart from the others of its row.
-        values: What to make it with, as keywords.
     """
 
     name: str
     row: str
     label: str
-    values: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -81,18 +90,21 @@ class Gallery:
         """Return where the picture of that name goes."""
         return self.out if self._is_file else self.out / name
 
-    def fill(self, make: Callable[..., Picture], terminal: Terminal) -> None:
-        """Make and save one picture after another, and the sheet once all are there.
+    def fill(self, make: Callable[[OnProgress], Iterable[Picture]], terminal: Terminal) -> None:
+        """Save one picture after another as they are made, and the sheet once all are there.
 
         Args:
-            make: Makes a picture from a spot's values and an `on_progress`.
+            make: Yields a picture for each spot, in their order; given where to report progress.
             terminal: Where to show progress and say what was made.
         """
         made: list[Labelled] = []
-        for number, spot in enumerate(self.spots, start=1):
-            count = f"[{number}/{len(self.spots)}] " if self._has_sheet else ""
-            show = terminal.progress(f"{count}{spot.label}, {spot.row}")
-            picture = make(**spot.values, on_progress=show)
+
+        def show(progress: Progress) -> None:
+            count = f"[{len(made) + 1}/{len(self.spots)}] " if self._has_sheet else ""
+            spot = self.spots[len(made)]
+            terminal.progress(f"{count}{spot.label}, {spot.row}")(progress)
+
+        for spot, picture in zip(self.spots, make(show), strict=True):
             picture.save(self._path(spot.name), force=self.force)
             made.append(Labelled(picture, spot.label, spot.row))
         if not self._has_sheet:
