@@ -6,19 +6,20 @@
 A part stands between `<!-- generated: NAME -->` and `<!-- /generated -->`; NAME is a key of PARTS.
 """
 
-import argparse
 import json
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
+
+import click
 
 from benchmarks import figures as tables
 from benchmarks.edits.figures import RESULT, brief, captions, figures, reuse, search, tuning
 from benchmarks.environment import RESULTS
 from benchmarks.world import report
-from imagic_lora.cli import build_parser
+from imagic_lora.cli.main import program
 from imagic_lora.errors import DeviceError
 from imagic_lora.memory import MemoryPlan
 from imagic_lora.memory.footprint import Footprint, footprints
@@ -103,54 +104,29 @@ def _value(value: object) -> str:
 
 def _commands() -> str:
     """Return a section for each command of the command line."""
-    return "\n\n".join(_command(name, parser) for name, parser in _parsers(build_parser()))
+    return "\n\n".join(map(_command, program.commands.values()))
 
 
-def _parsers(parser: argparse.ArgumentParser) -> Iterator[tuple[str, argparse.ArgumentParser]]:
-    """Yield the name and parser of each command."""
-    for action in parser._actions:
-        if isinstance(action, argparse._SubParsersAction):
-            yield from action.choices.items()
-
-
-def _command(name: str, parser: argparse.ArgumentParser) -> str:
+def _command(command: click.Command) -> str:
     """Return the section of one command."""
-    actions = [action for action in parser._actions if action.help != argparse.SUPPRESS]
-    places = [action for action in actions if not action.option_strings]
-    flags = [action for action in actions if action.option_strings and action.dest != "help"]
-    words = " ".join(["imagic-lora", name, *(_metavar(action) for action in places)])
-    sections = [f"## {name}", parser.description or "", f"```sh\n{words} [options]\n```"]
+    params = [param for param in command.params if param.expose_value]
+    places = [param for param in params if isinstance(param, click.Argument)]
+    flags = [param for param in params if isinstance(param, click.Option)]
+    words = " ".join(["imagic-lora", str(command.name), *(str(param.metavar) for param in places)])
+    sections = [f"## {command.name}", command.help or "", f"```sh\n{words} [options]\n```"]
     if places:
-        sections.append(_table(("argument", "meaning"), map(_place_row, places)))
+        rows = ((f"`{param.metavar}`", param.help or "") for param in places)
+        sections.append(_table(("argument", "meaning"), rows))
     if flags:
         sections.append(_table(("option", "meaning"), map(_flag_row, flags)))
-    return "\n\n".join(section for section in sections if section)
+    return "\n\n".join(sections)
 
 
-def _place_row(action: argparse.Action) -> tuple[str, str]:
-    """Return the table row of a positional argument."""
-    return f"`{_metavar(action)}`", _help(action)
-
-
-def _flag_row(action: argparse.Action) -> tuple[str, str]:
+def _flag_row(flag: click.Option) -> tuple[str, str]:
     """Return the table row of an option."""
-    value = "" if action.nargs == 0 else f" {_metavar(action)}"
-    choices = f"; one of {', '.join(action.choices)}" if action.choices else ""
-    required = "; required" if action.required else ""
-    return f"`{', '.join(action.option_strings)}{value}`", _help(action) + choices + required
-
-
-def _metavar(action: argparse.Action) -> str:
-    """Return what stands for an argument's value."""
-    if isinstance(action.metavar, str):
-        return action.metavar
-    return action.dest.replace("_", "-").upper()
-
-
-def _help(action: argparse.Action) -> str:
-    """Return an argument's help, with its placeholders filled."""
-    values: dict[str, Any] = {**vars(action), "prog": "imagic-lora"}
-    return (action.help or "") % values
+    value = "" if flag.is_flag else f" {flag.metavar}"
+    required = "; required" if flag.required else ""
+    return f"`{', '.join(flag.opts)}{value}`", f"{flag.help}{required}"
 
 
 def _world() -> str:

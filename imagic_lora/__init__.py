@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from imagic_lora.adapters.adapter import Adapter
     from imagic_lora.adapters.exporting import export_lora
-    from imagic_lora.contact import contact_sheet
     from imagic_lora.editing.alphas import AlphaSearch
     from imagic_lora.editing.edits import Edits
     from imagic_lora.editing.picture import Edit, Variation
     from imagic_lora.editing.request import EditRequest
+    from imagic_lora.editing.sheets import Labelled, save_sheet
     from imagic_lora.editor import ImagicEditor
     from imagic_lora.errors import (
         AdapterError,
@@ -59,6 +59,7 @@ __all__ = [
     "ImagicError",
     "ImagicWarning",
     "InputError",
+    "Labelled",
     "MemoryPlan",
     "MissingExtraError",
     "ModelError",
@@ -71,9 +72,9 @@ __all__ = [
     "StopFit",
     "Variation",
     "__version__",
-    "contact_sheet",
     "describe_image",
     "export_lora",
+    "save_sheet",
 ]
 
 __version__: str
@@ -87,14 +88,15 @@ _HOMES = {
     "Edits": "editing.edits",
     "FitSettings": "settings",
     "ImagicEditor": "editor",
+    "Labelled": "editing.sheets",
     "MemoryPlan": "memory",
     "Progress": "progress",
     "SamplingSettings": "settings",
     "StopFit": "progress",
     "Variation": "editing.picture",
-    "contact_sheet": "contact",
     "describe_image": "models.captioner",
     "export_lora": "adapters.exporting",
+    "save_sheet": "editing.sheets",
 }
 
 

@@ -2,7 +2,7 @@
 
 import sys
 
-from imagic_lora.cli import main
+from imagic_lora.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

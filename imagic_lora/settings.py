@@ -289,3 +289,7 @@ class EditSettings(SamplingSettings):
         high=1,
         usual=(0, 0.5),
     )
+
+
+SEED = dict(options(SamplingSettings))["seed"]
+"""The seed of one picture, where several are asked for."""

@@ -24,6 +24,7 @@ NAMES = [
     "ImagicError",
     "ImagicWarning",
     "InputError",
+    "Labelled",
     "MemoryPlan",
     "MissingExtraError",
     "ModelError",
@@ -36,9 +37,9 @@ NAMES = [
     "StopFit",
     "Variation",
     "__version__",
-    "contact_sheet",
     "describe_image",
     "export_lora",
+    "save_sheet",
 ]
 NAMED = [name for name in NAMES if name != "__version__"]
 

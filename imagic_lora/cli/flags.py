@@ -1,89 +1,220 @@
-"""From the settings to flags and back: help, ranges, choices and defaults are those of the fields.
+"""Flags: how they are declared, how their values are read and checked, and how help shows them.
 
-A value that is not allowed is refused while the command line is read, before anything is loaded.
+For settings, help, ranges, choices and defaults are those of the fields. A value that is not allowed
+is refused while the command line is read, before anything is loaded.
 """
 
-import argparse
-import dataclasses
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable
+from functools import partial, wraps
+from pathlib import Path
+from typing import Any
 
-from imagic_lora.errors import SettingsError
+import click
+
+from imagic_lora.errors import InputError, SettingsError, quoted
 from imagic_lora.settings import Option, options
+from imagic_lora.settings import prompt as checked_prompt
 
-Settings = TypeVar("Settings")
+Run = Callable[..., None]
+Declare = Callable[[Run], Run]
 
 _METAVARS: dict[type, str] = {int: "N", float: "X", str: "TEXT"}
 
 
-def add_settings(
-    parser: argparse.ArgumentParser, kind: type, title: str, *, skip: tuple[str, ...] = ()
-) -> None:
-    """Add one flag for each field of a settings class.
+class Flag(click.Option):
+    """A flag, which stands under a heading of the help."""
+
+    def __init__(self, *args: Any, section: str = "Options", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.section = section
+
+
+class Value(click.ParamType[Any]):
+    """A value that a function reads from a word, or refuses with a sentence."""
+
+    name = "value"
+
+    def __init__(self, read: Callable[[str], Any]) -> None:
+        self._read = read
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return what a word means; a default is what it is already."""
+        if not isinstance(value, str):
+            return value
+        if ctx is not None and any(value in each.opts for each in ctx.command.params):
+            self.fail(f"a value is missing, since {value} is a flag itself.", param, ctx)
+        try:
+            return self._read(value)
+        except InputError as error:
+            self.fail(str(error), param, ctx)
+
+
+class Command(click.Command):
+    """A command whose help has the flags under their headings."""
+
+    def __init__(self, name: str | None, **kwargs: Any) -> None:
+        super().__init__(name, add_help_option=False, **kwargs)
+        self.params.append(answer("--help", "show this help", click.Context.get_help))
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the words; whatever is wrong with them, it is known with which command's."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            error.ctx = error.ctx or ctx
+            raise
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write each heading with its flags; a group goes on with its commands."""
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for param in self.params:
+            record = param.get_help_record(ctx)
+            if isinstance(param, Flag) and record is not None:
+                sections.setdefault(param.section, []).append(record)
+        for title, records in sections.items():
+            with formatter.section(title):
+                formatter.write_dl(records)
+        if isinstance(self, click.Group):
+            self.format_commands(ctx, formatter)
+
+
+def command(name: str, help: str) -> Callable[[Run], Command]:
+    """Make a command of a function; its help is one sentence without full stop."""
+    text = f"{help[:1].upper()}{help[1:]}."
+    return click.command(name, cls=Command, help=text, short_help=help)
+
+
+def answer(name: str, help: str, text: Callable[[click.Context], str]) -> Flag:
+    """Return a flag that has something said, in place of any work."""
+
+    def say(context: click.Context, _: click.Parameter, asked: bool) -> None:  # noqa: FBT001
+        if asked:
+            context.find_root().obj.tell(text(context))
+            context.exit()
+
+    return Flag([name], is_flag=True, is_eager=True, expose_value=False, callback=say, help=help)
+
+
+def place(name: str, metavar: str, help: str, *, many: bool = False) -> Declare:
+    """Declare a positional argument, or several: paths."""
+    return click.argument(
+        name, type=Value(path), metavar=metavar, help=help, nargs=-1 if many else 1, required=True
+    )
+
+
+def flag(*names: str, read: Callable[[str], Any], **kwargs: Any) -> Declare:
+    """Declare a flag that takes a value.
 
     Args:
-        parser: What to add to.
+        names: Its names.
+        read: Reads the value from a word, or raises an InputError.
+        kwargs: What else click's options and `Flag` take.
+    """
+    return click.option(*names, cls=Flag, type=Value(read), **kwargs)
+
+
+def switch(name: str, help: str) -> Declare:
+    """Declare a flag without a value."""
+    return click.option(name, cls=Flag, is_flag=True, help=help)
+
+
+def together(declared: Iterable[Declare]) -> Declare:
+    """Declare several flags, in their order."""
+
+    def declare(run: Run) -> Run:
+        for each in reversed(list(declared)):
+            run = each(run)
+        return run
+
+    return declare
+
+
+def settings_flags(kind: type, title: str, *, skip: tuple[str, ...] = ()) -> Declare:
+    """Declare a flag for each field of a settings class; the run gets them as `settings`.
+
+    Args:
         kind: A settings class.
         title: Heading of the flags in the help.
         skip: Fields that get no flag here.
     """
-    group = parser.add_argument_group(title)
-    for name, described in options(kind):
-        if name not in skip:
-            default = kind.__dataclass_fields__[name].default  # type: ignore[attr-defined]
-            _add_setting(group, name, described, default)
+    described = {name: each for name, each in options(kind) if name not in skip}
+    defaults = kind()
+
+    def declare(run: Run) -> Run:
+        @wraps(run)
+        def with_settings(*args: Any, **values: Any) -> None:
+            chosen = {name: values.pop(name) for name in described}
+            run(*args, settings=kind(**chosen), **values)
+
+        return together(
+            _setting(name, each, getattr(defaults, name), title) for name, each in described.items()
+        )(with_settings)
+
+    return declare
 
 
-def _add_setting(group: Any, name: str, described: Option, default: object) -> None:
-    """Add the flag of one setting."""
-    flag = "--" + name.replace("_", "-")
-    if described.choices:
-        text = f"{described.help} (default: {default})"
-        group.add_argument(flag, choices=described.choices, default=default, help=text)
-        return
-    facts = [] if described.kind is str else [described.range_text()]
+def _setting(name: str, described: Option, default: object, title: str) -> Declare:
+    """Declare the flag of one setting."""
+    facts = [] if described.kind is str and not described.choices else [described.range_text()]
     facts += [] if default in (None, "") else [f"default: {default}"]
-    group.add_argument(
-        flag,
-        type=one(described),
+    return flag(
+        "--" + name.replace("_", "-"),
+        read=one(described),
         default=default,
-        metavar=_METAVARS[described.kind],
+        metavar=name.upper() if described.choices else _METAVARS[described.kind],
         help=described.help + (f" ({'; '.join(facts)})" if facts else ""),
+        section=title,
     )
 
 
-def read_settings(args: argparse.Namespace, kind: type[Settings], **others: Any) -> Settings:
-    """Return the settings that were given as flags.
+def several_of(
+    name: str, described: Option, default: object = None, words: tuple[str, ...] = ()
+) -> Declare:
+    """Declare a flag of several values with commas between them, required if it has no default."""
+    ending = "" if default is None else f"; default: {default}"
+    return flag(
+        name,
+        read=several(described, words),
+        required=default is None,
+        default=None if default is None else (default,),
+        metavar=f"{_METAVARS[described.kind]},...",
+        help=f"{described.help}; several with commas between them "
+        f"({_allowed(described, words)}{ending})",
+    )
 
-    Args:
-        args: The parsed command line.
-        kind: A settings class.
-        others: Values of the fields that have no flag.
-    """
-    names = {item.name for item in dataclasses.fields(kind)} - others.keys()  # type: ignore[arg-type]
-    return kind(**{name: getattr(args, name) for name in names}, **others)
+
+def output(metavar: str, help: str) -> Declare:
+    """Declare where to write, and whether what is there may be replaced."""
+    out = flag("-o", "--out", read=path, required=True, metavar=metavar, help=help)
+    return together([out, force])
+
+
+prompt = partial(checked_prompt, what="prompt")
+"""Reads a prompt; an empty one is refused."""
+
+text = partial(checked_prompt, what="value", required=False)
+"""Reads any other text."""
+
+force = switch("--force", "replace files that exist already")
 
 
 def one(described: Option, words: tuple[str, ...] = ()) -> Callable[[str], Any]:
-    """Return a function from a word to a checked value, for argparse; some words stay as they are."""
+    """Return a function from a word to a checked value; some words stay as they are."""
 
-    def parse(text: str) -> Any:
-        if text in words:
-            return text
+    def read(word: str) -> Any:
+        if word in words:
+            return word
         try:
-            value = described.kind(text)
+            value = described.kind(word)
         except ValueError as error:
             whole = "a whole number, " if described.kind is int else ""
-            raise argparse.ArgumentTypeError(
-                f"the value was {text!r}, allowed is {whole}{_allowed(described, words)}."
+            raise SettingsError(
+                f"the value was {quoted(word)}, allowed is {whole}{_allowed(described, words)}."
             ) from error
-        try:
-            described.check("the value", value)
-        except SettingsError as error:
-            raise argparse.ArgumentTypeError(str(error)) from error
+        described.check("the value", value)
         return value
 
-    return parse
+    return read
 
 
 def _allowed(described: Option, words: tuple[str, ...]) -> str:
@@ -93,33 +224,12 @@ def _allowed(described: Option, words: tuple[str, ...]) -> str:
 
 def several(described: Option, words: tuple[str, ...] = ()) -> Callable[[str], tuple[Any, ...]]:
     """Return a function from words with commas between them to checked values, each once."""
-    parse = one(described, words)
-    return lambda text: tuple(dict.fromkeys(parse(word.strip()) for word in text.split(",")))
+    read = one(described, words)
+    return lambda word: tuple(dict.fromkeys(read(each.strip()) for each in word.split(",")))
 
 
-def add_several(
-    parser: Any,
-    flag: str,
-    described: Option,
-    default: object = None,
-    words: tuple[str, ...] = (),
-) -> None:
-    """Add a flag of several values with commas between them, required if it has no default."""
-    metavar = _METAVARS[described.kind]
-    ending = "" if default is None else f"; default: {default}"
-    parser.add_argument(
-        flag,
-        type=several(described, words),
-        required=default is None,
-        default=None if default is None else (default,),
-        metavar=f"{metavar},...",
-        help=f"{described.help}; several with commas between them "
-        f"({_allowed(described, words)}{ending})",
-    )
-
-
-def prompt(text: str) -> str:
-    """Return a prompt without the blanks around it, for argparse; an empty one is refused."""
-    if not text.strip():
-        raise argparse.ArgumentTypeError("the prompt is empty.")
-    return text.strip()
+def path(word: str) -> Path:
+    """Return a path; its bytes may be any but NUL."""
+    if "\0" in word:
+        raise InputError(f"the value was {quoted(word)}, and no path holds the byte 0.")
+    return Path(word)

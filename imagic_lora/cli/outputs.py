@@ -1,24 +1,31 @@
-"""From a grid of values to PNG files: names, checks, and the labelled sheet of all of them."""
+"""Where results go: names, checks before the work, and the sheet of all pictures."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
-from typing import Any
-
-from PIL import Image
 
 from imagic_lora.cli.terminal import Terminal
 from imagic_lora.editing.picture import Picture
+from imagic_lora.editing.sheets import Labelled, save_sheet
 from imagic_lora.errors import OutputError
 from imagic_lora.files import check_writable
-from imagic_lora.images.png import save_png
-from imagic_lora.images.sheet import Cell, sheet
+from imagic_lora.progress import OnProgress, Progress
 
 SHEET = "sheet.png"
 """Name of the sheet in a folder of pictures."""
 
+_SUFFIX = ".safetensors"
 _OTHER_FORMATS = (".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif")
+
+
+def check_adapter(path: Path, *, force: bool) -> None:
+    """Raise an OutputError unless an adapter, or another safetensors file, can be written here."""
+    if path.suffix != _SUFFIX:
+        raise OutputError(
+            f"'{path}' does not end in {_SUFFIX}, which is how such files are known; "
+            f"choose a name like '{path.stem or 'adapter'}{_SUFFIX}'."
+        )
+    check_writable(path, force=force)
 
 
 @dataclass(frozen=True)
@@ -29,13 +36,11 @@ class Spot:
         name: Its file name in a folder.
         row: Title of its row of the sheet.
         label: What tells it apart from the others of its row.
-        values: What to make it with, as keywords.
     """
 
     name: str
     row: str
     label: str
-    values: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -85,47 +90,25 @@ class Gallery:
         """Return where the picture of that name goes."""
         return self.out if self._is_file else self.out / name
 
-    def fill(self, make: Callable[..., Picture], terminal: Terminal) -> None:
-        """Make and save one picture after another, and the sheet once all are there.
+    def fill(self, make: Callable[[OnProgress], Iterable[Picture]], terminal: Terminal) -> None:
+        """Save one picture after another as they are made, and the sheet once all are there.
 
         Args:
-            make: Makes a picture from a spot's values and an `on_progress`.
+            make: Yields a picture for each spot, in their order; given where to report progress.
             terminal: Where to show progress and say what was made.
         """
-        made: list[tuple[Spot, Picture]] = []
-        for number, spot in enumerate(self.spots, start=1):
-            count = f"[{number}/{len(self.spots)}] " if self._has_sheet else ""
-            show = terminal.progress(f"{count}{spot.label}, {spot.row}")
-            picture = make(**spot.values, on_progress=show)
+        made: list[Labelled] = []
+
+        def show(progress: Progress) -> None:
+            count = f"[{len(made) + 1}/{len(self.spots)}] " if self._has_sheet else ""
+            spot = self.spots[len(made)]
+            terminal.progress(f"{count}{spot.label}, {spot.row}")(progress)
+
+        for spot, picture in zip(self.spots, make(show), strict=True):
             picture.save(self._path(spot.name), force=self.force)
-            made.append((spot, picture))
+            made.append(Labelled(picture, spot.label, spot.row))
         if not self._has_sheet:
             terminal.tell(f"Wrote {self._path(self.spots[0].name)}.")
             return
-        save_grid(made, self._path(SHEET), force=self.force)
+        save_sheet(self._path(SHEET), made, force=self.force)
         terminal.tell(f"Wrote {len(made)} pictures to {self.out}, side by side in {SHEET}.")
-
-
-def save_grid(
-    made: Sequence[tuple[Spot, Picture]],
-    path: Path,
-    *,
-    first: Image.Image | None = None,
-    force: bool,
-) -> None:
-    """Write a sheet with one row of pictures for each title, and what made them.
-
-    Args:
-        made: The pictures, row by row.
-        path: The PNG to write.
-        first: The input, to show at the start of every row.
-        force: Whether a file that exists already may be replaced.
-    """
-    beginning = [] if first is None else [Cell(first, "input")]
-    rows, titles = [], []
-    for title, row in groupby(made, key=lambda item: item[0].row):
-        rows.append([*beginning, *(Cell(picture.image, spot.label) for spot, picture in row)])
-        titles.append(title)
-    records = [picture.record() for _, picture in made]
-    record = {"kind": "Sheet", "version": records[0]["version"], "pictures": records}
-    save_png(sheet(rows, titles=titles), path, record, force=force)

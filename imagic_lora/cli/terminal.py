@@ -4,19 +4,24 @@ Outcomes go to standard output; progress, notes and errors go to standard error.
 progress is one line that is written over; elsewhere it is a few plain lines.
 """
 
+import os
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
+from pathlib import Path
 from typing import TextIO
 
-from imagic_lora.errors import heard_by
+from imagic_lora.errors import OutputError, heard_by
 from imagic_lora.progress import OnProgress, Progress
 from imagic_lora.units import bytes_text, seconds_text
 
 QUIET_SECONDS = 10
 """Time between two lines of progress where they are not written over."""
+
+_LONGEST_LINE = 2000
+"""Most characters of a note or an error: a file's text may be quoted in it."""
 
 
 class Terminal:
@@ -35,24 +40,41 @@ class Terminal:
         self._said = time.monotonic()
 
     def tell(self, text: str) -> None:
-        """Write an outcome."""
+        """Write an outcome.
+
+        Raises:
+            OutputError: When it cannot be written.
+        """
         self.finish_line()
-        self._out.write(f"{text}\n")
-        self._out.flush()
+        try:
+            _write(self._out, f"{text}\n")
+        except OSError as error:
+            _drop(self._out)
+            raise OutputError(
+                f"the outcome cannot be written to standard output: {error.strerror}."
+            ) from error
 
     def say(self, text: str) -> None:
-        """Write a note or an error, as one line."""
+        """Write a note or an error, as one line; its middle is left out where it has no end."""
         self.finish_line()
-        self._err.write(" ".join(text.split()) + "\n")
-        self._err.flush()
+        line = " ".join(text.split())
+        if len(line) > _LONGEST_LINE:
+            line = f"{line[: _LONGEST_LINE // 2]} ... {line[-_LONGEST_LINE // 2 :]}"
+        self._note(f"{line}\n")
         self._said = time.monotonic()
 
     def finish_line(self) -> None:
         """Move on to a fresh line where the progress has not."""
         if self._unfinished:
-            self._err.write("\n")
-            self._err.flush()
+            self._note("\n")
             self._unfinished = 0
+
+    def _note(self, text: str) -> None:
+        """Write what no work is stopped for, even where nobody can read it any more."""
+        try:
+            _write(self._err, text)
+        except OSError:
+            _drop(self._err)
 
     def progress(self, label: str = "") -> OnProgress:
         """Return a callback that shows progress.
@@ -89,9 +111,21 @@ class Terminal:
     def _rewrite(self, text: str) -> None:
         """Write over the unfinished line."""
         text = text[: shutil.get_terminal_size().columns - 1]
-        self._err.write("\r" + text.ljust(self._unfinished))
-        self._err.flush()
+        self._note("\r" + text.ljust(self._unfinished))
         self._unfinished = len(text)
+
+
+def _write(stream: TextIO, text: str) -> None:
+    """Write a text at once; characters that the stream's encoding lacks are written as escapes."""
+    encoding = stream.encoding or "utf-8"
+    stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+    stream.flush()
+
+
+def _drop(stream: TextIO) -> None:
+    """Let what a stream could not write go nowhere, so that it does not fail once more at exit."""
+    with suppress(OSError, ValueError), Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), stream.fileno())
 
 
 def progress_text(progress: Progress) -> str:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from importlib.resources import files
 from itertools import groupby
 
 import numpy as np
@@ -26,7 +25,7 @@ from imagic_lora import (
     StopFit,
 )
 from imagic_lora.captions.search import longest_of_the_likely, says_more, shared_parts
-from imagic_lora.cli.commands.demo import PICTURE
+from imagic_lora.demo import PICTURE
 from tests.support.tiny import Kind
 
 Editor = Callable[[Kind], ImagicEditor]
@@ -89,7 +88,7 @@ def test_of_likely_captions_the_longest_is_taken() -> None:
 def test_the_demo_model_tells_what_is_there_from_what_is_not(target: str, gone: str) -> None:
     """What is to be added does not stay in the caption, and what is there does."""
     editor = ImagicEditor.from_pretrained("demo")
-    found = editor.caption(str(files("imagic_lora") / "demo" / PICTURE), target)
+    found = editor.caption(PICTURE, target)
 
     assert gone not in found
     assert found.startswith(

@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 
 import imagic_lora
-from imagic_lora import Adapter
-from imagic_lora.cli import main
-from imagic_lora.cli.commands import demo
+from imagic_lora import Adapter, FitSettings, demo
+from imagic_lora.cli.main import main
 from imagic_lora.images.png import read_record
 from imagic_lora.images.reading import open_image
 from tests.support.command import Command, runner
@@ -92,8 +91,8 @@ def test_the_demos_report_agrees_with_its_files(made: Made) -> None:
     assert list(adapter.record.losses) == report["losses"]
     assert (made.out / "adapter.safetensors").stat().st_size == report["adapter_bytes"]
     assert adapter.sha256 == report["adapter_sha256"]
-    assert (demo.FIT.seed, asdict(demo.FIT)) == (report["seed"], report["fit"])
-    assert adapter.record.settings == demo.FIT
+    assert (FitSettings().seed, asdict(FitSettings())) == (report["seed"], report["fit"])
+    assert adapter.record.settings == FitSettings()
     assert imagic_lora.__version__ == report["versions"]["imagic-lora"]
     parts = [report["seconds"][name] for name in ("load", "fit", "edit", "img2img")]
     assert 0 < sum(parts) <= report["seconds"]["all"] + 0.1

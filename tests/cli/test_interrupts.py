@@ -21,7 +21,7 @@ LONG = ("--steps", 100_000, "--stop-at", 0)
 PROGRAM = """
 import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
-from imagic_lora.cli import main
+from imagic_lora.cli.main import main
 sys.exit(main())
 """
 """The command line, also where the tests run in the background and Ctrl-C is ignored."""

@@ -15,7 +15,7 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
     def never(*_: Any, **__: Any) -> None:
         pytest.fail("heavy work began")
 
-    monkeypatch.setattr("imagic_lora.cli.commands.ui.load_editor", never)
+    monkeypatch.setattr("imagic_lora.cli.model.BaseModel.load", never)
     return runner(capsys)
 
 

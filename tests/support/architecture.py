@@ -22,7 +22,7 @@ ROWS: tuple[frozenset[str], ...] = (
     frozenset({"editing"}),
     frozenset({"planning"}),
     frozenset({"editor"}),
-    frozenset({"contact", "runs"}),
+    frozenset({"runs"}),
     frozenset({"ui"}),
     frozenset({"cli"}),
     frozenset({"__main__"}),

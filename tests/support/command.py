@@ -1,12 +1,13 @@
 """Running the command line inside a test, and the flags that it has."""
 
-import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
+import click
 import pytest
 
-from imagic_lora.cli import build_parser, main
+from imagic_lora.cli.main import main, program
 
 
 @dataclass(frozen=True)
@@ -39,15 +40,15 @@ def runner(capsys: pytest.CaptureFixture[str]) -> Command:
     return run
 
 
-def actions(command: str) -> dict[str, argparse.Action]:
+def flags(command: str) -> dict[str, click.Option]:
     """Return the flags of a command by their longest name."""
-    (commands,) = (
-        action.choices
-        for action in build_parser()._actions
-        if isinstance(action, argparse._SubParsersAction)
-    )
     return {
-        max(action.option_strings, key=len): action
-        for action in commands[command]._actions
-        if action.option_strings
+        max(param.opts, key=len): param
+        for param in program.commands[command].params
+        if isinstance(param, click.Option)
     }
+
+
+def parsed(command: str, *words: str) -> dict[str, Any]:
+    """Return what a command makes of its words, without running it."""
+    return program.commands[command].make_context(command, list(words)).params

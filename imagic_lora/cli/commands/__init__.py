@@ -1,4 +1,4 @@
-"""The commands, one file each.
+"""The commands, one file each: its flags and its run.
 
-Knows the library's public names and how a terminal is spoken to.
+A run imports what it needs when it begins, so that help, which needs none of it, is quick.
 """

@@ -1,64 +1,75 @@
 """`imagic-lora demo`: the whole way from a picture to its edits, offline, on the bundled model."""
 
-import argparse
-import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from importlib.resources import files
+from json import dumps
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from imagic_lora.adapters.adapter import Adapter
-from imagic_lora.cli.outputs import Spot, save_grid
+import click
+
+from imagic_lora.cli.flags import command, flag, force, path
 from imagic_lora.cli.terminal import Terminal
-from imagic_lora.editing.picture import Picture
-from imagic_lora.editor import ImagicEditor
+from imagic_lora.demo import (
+    ALPHAS,
+    MODEL,
+    NEXT_TARGET,
+    PICTURE,
+    SOURCE,
+    STRENGTHS,
+    TARGET,
+)
 from imagic_lora.errors import OutputError
 from imagic_lora.files import check_writable, write_atomic
-from imagic_lora.images.reading import open_image
-from imagic_lora.memory import peak_bytes
 from imagic_lora.settings import EditSettings, FitSettings, SamplingSettings
 from imagic_lora.units import bytes_text, seconds_text
 
-MODEL = "demo"
-PICTURE = "girl.png"
-SOURCE = "a girl"
-TARGET = "a girl with a flower"
-NEXT_TARGET = "a girl wearing glasses"
-ALPHAS = (0.0, 0.4, 0.7, 1.0, 1.3, 1.6)
-STRENGTHS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
-FIT = FitSettings()
-EDIT = EditSettings()
-IMG2IMG = SamplingSettings()
+if TYPE_CHECKING:
+    from imagic_lora.adapters.adapter import Adapter
+    from imagic_lora.editing.sheets import Labelled
+    from imagic_lora.editor import ImagicEditor
 
 _INPUT, _ADAPTER, _SWEEP, _REPORT = "input.png", "adapter.safetensors", "sweep.png", "report.json"
 
 
-def run(args: argparse.Namespace, terminal: Terminal) -> None:
+@command("demo", "fit and edit a bundled picture with a bundled model, within a minute")
+@flag(
+    "--out",
+    read=path,
+    default=Path("imagic-demo"),
+    metavar="DIR",
+    help="folder for what is made (default: imagic-demo)",
+)
+@force
+@click.pass_obj
+def demo(terminal: Terminal, *, out: Path, force: bool) -> None:
     """Fit the bundled picture, edit it, make the baseline, and report."""
-    out, force = args.out, args.force
+    from imagic_lora.editing.sheets import save_sheet
+    from imagic_lora.editor import ImagicEditor
+    from imagic_lora.images.reading import open_image
+
     _check_folder(out, force=force)
     seconds: dict[str, float] = {}
-    source = Path(str(files("imagic_lora") / "demo" / PICTURE))
     with _timed(seconds, "all"):
         with _timed(seconds, "load"):
             terminal.say(f"loading the model '{MODEL}'")
             editor = ImagicEditor.from_pretrained(MODEL)
-        write_atomic(out / _INPUT, source.read_bytes(), force=force)
+        write_atomic(out / _INPUT, PICTURE.read_bytes(), force=force)
         with _timed(seconds, "fit"):
             adapter = editor.fit(
-                source, target=TARGET, source=SOURCE, settings=FIT, on_progress=terminal.progress()
+                PICTURE, target=TARGET, source=SOURCE, on_progress=terminal.progress()
             )
         adapter.save(out / _ADAPTER, force=force)
         with _timed(seconds, "edit"):
             edits = list(_edits(editor, adapter, terminal))
         with _timed(seconds, "img2img"):
-            baseline = list(_baseline(editor, source, terminal))
-        save_grid([*edits, *baseline], out / _SWEEP, first=open_image(source), force=force)
+            baseline = list(_baseline(editor, terminal))
+        pictures = [*edits, *baseline]
+        save_sheet(out / _SWEEP, pictures, first=open_image(PICTURE), force=force)
     report = _report(editor, adapter, seconds)
-    write_atomic(out / _REPORT, json.dumps(report, indent=2).encode() + b"\n", force=force)
+    write_atomic(out / _REPORT, dumps(report, indent=2).encode() + b"\n", force=force)
     terminal.tell(_closing_words(out, report))
 
 
@@ -81,32 +92,33 @@ def _timed(seconds: dict[str, float], name: str) -> Iterator[None]:
     seconds[name] = round(time.monotonic() - began, 2)
 
 
-def _edits(
-    editor: ImagicEditor, adapter: Adapter, terminal: Terminal
-) -> Iterator[tuple[Spot, Picture]]:
-    """Yield the picture at each alpha, with its place in the sweep."""
+def _edits(editor: "ImagicEditor", adapter: "Adapter", terminal: Terminal) -> Iterator["Labelled"]:
+    """Yield the picture at each alpha, with its place on the sheet."""
+    from imagic_lora.editing.sheets import Labelled
+
     for alpha in ALPHAS:
         label = f"alpha {alpha:g}"
-        show = terminal.progress(label)
-        picture = editor.edit(adapter, alpha=alpha, settings=EDIT, on_progress=show)
-        yield Spot("", f'imagic-lora: "{TARGET}"', label, {}), picture
+        picture = editor.edit(adapter, alpha=alpha, on_progress=terminal.progress(label))
+        yield Labelled(picture, label, f'imagic-lora: "{TARGET}"')
 
 
-def _baseline(
-    editor: ImagicEditor, image: Path, terminal: Terminal
-) -> Iterator[tuple[Spot, Picture]]:
+def _baseline(editor: "ImagicEditor", terminal: Terminal) -> Iterator["Labelled"]:
     """Yield what plain img2img makes of the same picture and prompt, with its place."""
+    from imagic_lora.editing.sheets import Labelled
+
     for strength in STRENGTHS:
         label = f"strength {strength:g}"
         show = terminal.progress(f"img2img, {label}")
-        picture = editor.img2img(
-            image, TARGET, strength=strength, settings=IMG2IMG, on_progress=show
-        )
-        yield Spot("", "img2img with the same prompt", label, {}), picture
+        picture = editor.img2img(PICTURE, TARGET, strength=strength, on_progress=show)
+        yield Labelled(picture, label, "img2img with the same prompt")
 
 
-def _report(editor: ImagicEditor, adapter: Adapter, seconds: dict[str, float]) -> dict[str, Any]:
+def _report(
+    editor: "ImagicEditor", adapter: "Adapter", seconds: dict[str, float]
+) -> dict[str, Any]:
     """Return what was done and what it took."""
+    from imagic_lora.memory import peak_bytes
+
     record = asdict(adapter.record)
     return {
         "steps": len(adapter.record.losses),
@@ -114,15 +126,15 @@ def _report(editor: ImagicEditor, adapter: Adapter, seconds: dict[str, float]) -
         "peak_bytes": peak_bytes(editor.plan.device),
         "adapter_bytes": len(adapter.to_bytes()),
         "adapter_sha256": adapter.sha256,
-        "seed": FIT.seed,
+        "seed": FitSettings().seed,
         "device": str(editor.plan.device),
         "source": SOURCE,
         "target": TARGET,
         "alphas": ALPHAS,
         "strengths": STRENGTHS,
         "fit": record["settings"],
-        "edit": asdict(EDIT),
-        "img2img": asdict(IMG2IMG),
+        "edit": asdict(EditSettings()),
+        "img2img": asdict(SamplingSettings()),
         "gap": record["gap"],
         "losses": record["losses"],
         "versions": record["versions"],

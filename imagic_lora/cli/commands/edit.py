@@ -1,80 +1,195 @@
 """`imagic-lora edit`: adapters to edited pictures."""
 
-import argparse
-from collections.abc import Mapping
-from dataclasses import replace
-from functools import partial
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
-from imagic_lora.adapters.adapter import Adapter
-from imagic_lora.cli.flags import read_settings
-from imagic_lora.cli.loading import load_editor
-from imagic_lora.cli.outputs import Gallery, Spot
+import click
+
+from imagic_lora.cli.flags import (
+    command,
+    flag,
+    output,
+    path,
+    place,
+    prompt,
+    settings_flags,
+    several_of,
+)
+from imagic_lora.cli.model import BaseModel, base_model
 from imagic_lora.cli.terminal import Terminal
-from imagic_lora.editing.picture import Edit
-from imagic_lora.editor import ImagicEditor
 from imagic_lora.errors import AdapterMismatchError, ModelError, PromptError
-from imagic_lora.images.reading import open_image
-from imagic_lora.settings import EditSettings
+from imagic_lora.progress import OnProgress
+from imagic_lora.settings import ALPHA, SEED, EditSettings
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from imagic_lora.adapters.adapter import Adapter
+    from imagic_lora.cli.outputs import Spot
+    from imagic_lora.editing.picture import Edit
+    from imagic_lora.editor import ImagicEditor
+
+Alpha = float | Literal["auto"]
 
 
-def run(args: argparse.Namespace, terminal: Terminal) -> None:
-    """Make one picture for each adapter, alpha and seed."""
-    adapters = {path: Adapter.load(path) for path in args.adapters}
-    for path, adapter in adapters.items():
-        if not (args.target or adapter.record.target):
-            raise PromptError(f"'{path}' was fitted without a target, so the edit needs --target.")
-    settings = read_settings(args, EditSettings, seed=args.seeds[0])
-    mask = None if args.mask is None else open_image(args.mask)
+@dataclass(frozen=True, kw_only=True)
+class _Asked:
+    """What is to be made of each adapter.
+
+    Attributes:
+        target: Prompt to edit towards, or "" for the fit's own.
+        alphas: Prompt strengths, a column each.
+        seeds: Seeds, a row each.
+        mask: Where the edit may change the input, or None for everywhere.
+        settings: How to denoise.
+    """
+
+    target: str
+    alphas: tuple[Alpha, ...]
+    seeds: tuple[int, ...]
+    mask: "Image.Image | None"
+    settings: EditSettings
+
+
+@command("edit", "make edited pictures from an adapter")
+@place(
+    "adapters",
+    "FILE...",
+    "adapters that fit has saved; the pictures of several stand on one sheet",
+    many=True,
+)
+@flag(
+    "--target",
+    read=prompt,
+    metavar="TEXT",
+    help="prompt to edit towards; default: the one that was given to the fit",
+)
+@several_of("--alpha", ALPHA, words=("auto",))
+@flag(
+    "--mask",
+    read=path,
+    metavar="IMAGE",
+    help="picture of the input's shape: white where the edit may change it, black where the input "
+    "stays",
+)
+@several_of("--seeds", SEED, default=EditSettings.seed)
+@output("PATH", "one .png for one picture, or a folder")
+@base_model("", "default: the one that the adapter was fitted on")
+@settings_flags(EditSettings, "Settings of the pictures", skip=("seed",))
+@click.pass_obj
+def edit(
+    terminal: Terminal,
+    *,
+    adapters: tuple[Path, ...],
+    target: str | None,
+    alpha: tuple[Alpha, ...],
+    mask: Path | None,
+    seeds: tuple[int, ...],
+    out: Path,
+    force: bool,
+    base: BaseModel,
+    settings: EditSettings,
+) -> None:
+    """Make one picture for each adapter, seed and alpha: a row for the former two."""
+    from imagic_lora.cli.outputs import Gallery
+    from imagic_lora.images.reading import open_image
+
+    named = _named(_loaded(adapters, target))
+    asked = _Asked(
+        target=target or "",
+        alphas=alpha,
+        seeds=seeds,
+        mask=None if mask is None else open_image(mask),
+        settings=settings,
+    )
+    gallery = Gallery(_spots(list(named), asked), out, force)
+    editor = _load_editor(base, named.values(), terminal)
+
+    def make(on_progress: OnProgress) -> Iterator["Edit"]:
+        for adapter in named.values():
+            yield from _edits(editor, adapter, asked, terminal, on_progress)
+
+    gallery.fill(make, terminal)
+
+
+def _loaded(paths: Sequence[Path], target: str | None) -> dict[Path, "Adapter"]:
+    """Load the adapters; each needs a target."""
+    from imagic_lora.adapters.adapter import Adapter
+
+    adapters = {file: Adapter.load(file) for file in paths}
+    for file, adapter in adapters.items():
+        if not (target or adapter.record.target):
+            raise PromptError(f"'{file}' was fitted without a target, so the edit needs --target.")
+    return adapters
+
+
+def _named(adapters: Mapping[Path, "Adapter"]) -> dict[str, "Adapter"]:
+    """Return the adapters by the names of their files, numbered where those are not enough."""
     named = {path.stem: adapter for path, adapter in adapters.items()}
-    if len(named) < len(adapters):  # of the same name, from several folders
-        named = {f"{n}-{path.stem}": adapters[path] for n, path in enumerate(adapters, start=1)}
-    gallery = Gallery(_spots(args, named, settings), args.out, args.force)
-    editor = _load_editor(args, named, terminal)
-    gallery.fill(partial(_edit, editor, terminal, target=args.target or "", mask=mask), terminal)
+    if len(named) == len(adapters):
+        return named
+    return {f"{n}-{path.stem}": adapters[path] for n, path in enumerate(adapters, start=1)}
 
 
-def _edit(editor: ImagicEditor, terminal: Terminal, *, alpha: float | str, **values: Any) -> Edit:
-    """Make one picture; say which strength was found if none was given."""
-    if not isinstance(alpha, str):
-        return editor.edit(alpha=alpha, **values)
-    strength = editor.find_alpha(**values)
-    terminal.tell(f"Took {strength.explain()}")
-    return strength.best
-
-
-def _spots(
-    args: argparse.Namespace, adapters: Mapping[str, Adapter], settings: EditSettings
-) -> list[Spot]:
+def _spots(names: Sequence[str], asked: _Asked) -> list["Spot"]:
     """Return the grid: a row for each adapter and seed, a column for each alpha."""
-    several = len(adapters) > 1
+    from imagic_lora.cli.outputs import Spot
+
+    several = len(names) > 1
     return [
         Spot(
             name=(f"{name}_" if several else "") + f"alpha_{alpha}_seed_{seed}.png",
             row=(f"{name}, " if several else "") + f"seed {seed}",
             label=f"alpha {alpha}" if isinstance(alpha, str) else f"alpha {alpha:g}",
-            values={"adapter": adapter, "alpha": alpha, "settings": replace(settings, seed=seed)},
         )
-        for name, adapter in adapters.items()
-        for seed in args.seeds
-        for alpha in args.alpha
+        for name in names
+        for seed in asked.seeds
+        for alpha in asked.alphas
     ]
 
 
+def _edits(
+    editor: "ImagicEditor",
+    adapter: "Adapter",
+    asked: _Asked,
+    terminal: Terminal,
+    on_progress: OnProgress,
+) -> Iterator["Edit"]:
+    """Yield the pictures of one adapter; of a strength that was found, say which it is."""
+    numbers = [alpha for alpha in asked.alphas if not isinstance(alpha, str)]
+    for seed in asked.seeds:
+        how: dict[str, Any] = {
+            "target": asked.target,
+            "mask": asked.mask,
+            "on_progress": on_progress,
+        }
+        seeded = replace(asked.settings, seed=seed)
+        swept = editor.sweep(adapter, alphas=numbers, settings=seeded, **how)
+        for alpha in asked.alphas:
+            if not isinstance(alpha, str):
+                yield next(swept)
+                continue
+            found = editor.find_alpha(adapter, settings=seeded, **how)
+            terminal.tell(f"Took {found.explain()}")
+            yield found.best
+
+
 def _load_editor(
-    args: argparse.Namespace, adapters: Mapping[str, Adapter], terminal: Terminal
-) -> ImagicEditor:
+    base: BaseModel, adapters: Iterable["Adapter"], terminal: Terminal
+) -> "ImagicEditor":
     """Load the model that was asked for, else the one that the adapters were fitted on."""
-    if args.model is not None:
-        return load_editor(args, args.model, terminal)
-    models = list(dict.fromkeys(adapter.record.base_model for adapter in adapters.values()))
+    if base.model:
+        return base.load(terminal)
+    models = list(dict.fromkeys(adapter.record.base_model for adapter in adapters))
     if len(models) > 1:
         raise AdapterMismatchError(
             f"The adapters were fitted on several models, {', '.join(map(repr, models))}; edit "
             "those of one model at a time, or say with --model which one to use."
         )
     try:
-        return load_editor(args, models[0], terminal)
+        return replace(base, model=models[0]).load(terminal)
     except ModelError as error:
         raise ModelError(
             f"{error} That is the model which the adapter names; if it is elsewhere, say where "

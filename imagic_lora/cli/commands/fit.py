@@ -1,136 +1,116 @@
 """`imagic-lora fit`: an image to an adapter."""
 
-import argparse
 import shlex
-import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from itertools import chain, count
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from imagic_lora.adapters.adapter import Adapter
-from imagic_lora.cli.flags import read_settings
-from imagic_lora.cli.loading import load_editor
+import click
+
+from imagic_lora.cli.flags import command, flag, output, place, prompt, settings_flags, switch, text
+from imagic_lora.cli.interrupts import Interrupt
+from imagic_lora.cli.model import STABLE_DIFFUSION, BaseModel, base_model
 from imagic_lora.cli.terminal import Terminal
-from imagic_lora.errors import OutputError, PromptError
-from imagic_lora.files import check_writable
-from imagic_lora.images.reading import open_image
-from imagic_lora.models.captioner import describe_image
-from imagic_lora.progress import Progress, StopFit
+from imagic_lora.errors import InputError, PromptError
 from imagic_lora.settings import FitSettings
 from imagic_lora.units import bytes_text, seconds_text
 
-_SUFFIX = ".safetensors"
+if TYPE_CHECKING:
+    from PIL import Image
 
 
-class Interrupt:
-    """Turns the first Ctrl-C of a block into the end of a fit; the second is the usual one.
+@command("fit", "fit one image and save what was learned as a small adapter")
+@place("image", "IMAGE", "the image to edit later")
+@flag(
+    "--target",
+    read=prompt,
+    metavar="TEXT",
+    help="prompt of the edited image; may be left out when --source is given",
+)
+@flag(
+    "--source",
+    read=prompt,
+    metavar="TEXT",
+    help="caption of the image as it is (default: the part of the target that is true of it)",
+)
+@flag(
+    "--captioner",
+    read=text,
+    metavar="MODEL",
+    help="take the caption from a captioning model (BLIP, GIT): a folder, or a Hub name that was "
+    "downloaded before",
+)
+@output("FILE", "the adapter to write, ending in .safetensors")
+@switch("--no-thumbnail", "keep no small copy of the image for other tools to show")
+@base_model(STABLE_DIFFUSION)
+@settings_flags(FitSettings, "Settings of the fit")
+@click.pass_obj
+def fit(
+    terminal: Terminal,
+    *,
+    image: Path,
+    target: str | None,
+    source: str | None,
+    captioner: str | None,
+    out: Path,
+    force: bool,
+    no_thumbnail: bool,
+    base: BaseModel,
+    settings: FitSettings,
+) -> None:
+    """Fit one image and save the adapter; after an interrupt, what was learned so far."""
+    from imagic_lora.cli.keeping import keep, keep_partial, loss_text
+    from imagic_lora.cli.outputs import check_adapter
+    from imagic_lora.images.reading import open_image
 
-    Args:
-        terminal: Where to show progress and say what happens.
-
-    Attributes:
-        stopped: Whether the fit was ended.
-    """
-
-    def __init__(self, terminal: Terminal) -> None:
-        self.stopped = False
-        self._asked = False
-        self._terminal = terminal
-        self._show = terminal.progress()
-
-    @contextmanager
-    def caught(self) -> Iterator[None]:
-        """Take Ctrl-C for the length of a block."""
-        usual = signal.signal(signal.SIGINT, self._ask)
-        try:
-            yield
-        finally:
-            signal.signal(signal.SIGINT, usual)
-
-    def _ask(self, *_: object) -> None:
-        """Note the first Ctrl-C, and let the next one through."""
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        self._asked = True
-        # A stream that is being written to at this very moment takes nothing from a handler.
-        with suppress(RuntimeError):
-            self._terminal.say(
-                "stopping after this step, to save what was learned; Ctrl-C again drops it"
-            )
-
-    def on_progress(self, progress: Progress) -> None:
-        """Show a step of the fit, and end the fit if that was asked for."""
-        self._show(progress)
-        if self._asked:
-            self.stopped = True
-            raise StopFit
-
-
-def run(args: argparse.Namespace, terminal: Terminal) -> None:
-    """Fit one image and save the adapter; after Ctrl-C, what was learned so far."""
-    if not (args.target or args.source or args.captioner):
-        raise PromptError("a fit needs --target or --source; neither was given.")
-    check_out(args.out, force=args.force)
-    image = open_image(args.image)
-    settings = read_settings(args, FitSettings)
+    _check_prompts(target, source, captioner)
+    check_adapter(out, force=force)
+    picture = open_image(image)
     # Before the model is there: the captioner is gone again when the fit needs the memory.
-    source = describe_image(image, args.captioner) if args.captioner else args.source
-    editor = load_editor(args, args.model, terminal)
+    caption = source if captioner is None else _described(picture, captioner)
+    editor = base.load(terminal)
     began = time.monotonic()
     interrupt = Interrupt(terminal)
     with interrupt.caught():
         adapter = editor.fit(
-            image,
-            target=args.target or "",
-            source=source,
+            picture,
+            target=target or "",
+            source=caption,
             settings=settings,
-            thumbnail=not args.no_thumbnail,
+            thumbnail=not no_thumbnail,
             on_progress=interrupt.on_progress,
         )
-    if interrupt.stopped:
-        _save_partial(adapter, args.out, terminal)
-        raise KeyboardInterrupt
-    adapter.save(args.out, force=args.force)
+        if interrupt.stopped:
+            keep_partial(adapter, out, terminal)
+            raise KeyboardInterrupt(interrupt.signal)
+        keep(adapter, out, force=force)
     terminal.tell(
-        f"Fitted {args.image} in {len(adapter.record.losses)} steps "
+        f"Fitted {image} in {len(adapter.record.losses)} steps "
         f"({seconds_text(time.monotonic() - began)}); {loss_text(adapter)}."
     )
-    if args.source is None:
+    if source is None:
         terminal.tell(f"Caption that was found: {adapter.record.source!r}.")
-    terminal.tell(f"Wrote {args.out} ({bytes_text(len(adapter.to_bytes()))}).")
-    terminal.tell(f"Edit it: {_next_command(args)}")
+    terminal.tell(f"Wrote {out} ({bytes_text(len(adapter.to_bytes()))}).")
+    terminal.tell(f"Edit it: {_next_command(out, target)}")
 
 
-def check_out(path: Path, *, force: bool) -> None:
-    """Raise an OutputError unless an adapter, or another safetensors file, can be written here."""
-    if path.suffix != _SUFFIX:
-        raise OutputError(
-            f"'{path}' does not end in {_SUFFIX}, which is how such files are known; "
-            f"choose a name like '{path.with_suffix(_SUFFIX)}'."
-        )
-    check_writable(path, force=force)
+def _check_prompts(target: str | None, source: str | None, captioner: str | None) -> None:
+    """Raise unless there is something to fit towards, and one caption at most."""
+    if source and captioner:
+        raise InputError("--captioner is not allowed with --source: each gives the caption.")
+    if not (target or source or captioner):
+        raise PromptError("a fit needs --target or --source; neither was given.")
 
 
-def _save_partial(adapter: Adapter, out: Path, terminal: Terminal) -> None:
-    """Save an unfinished fit beside its output, under a name that is free."""
-    endings = chain([".partial"], (f".partial-{number}" for number in count(2)))
-    paths = (out.with_suffix(ending + _SUFFIX) for ending in endings)
-    path = next(path for path in paths if not path.exists())
-    adapter.save(path)
-    terminal.say(
-        f"stopped after {len(adapter.record.losses)} steps, {loss_text(adapter)}; what was learned "
-        f"is in {path}, and {out} was not touched."
-    )
+def _described(picture: "Image.Image", captioner: str) -> str:
+    """Return the caption that a captioning model gives a picture."""
+    from imagic_lora.models.captioner import describe_image
+
+    return describe_image(picture, captioner)
 
 
-def loss_text(adapter: Adapter) -> str:
-    """Return in words how far the fit brought the loss down."""
-    return f"the loss is {adapter.record.gap:.0%} of what it was before"
-
-
-def _next_command(args: argparse.Namespace) -> str:
+def _next_command(out: Path, target: str | None) -> str:
     """Return the command that would edit the new adapter."""
-    target = "" if args.target else "--target '...' "
-    adapter, out = shlex.quote(str(args.out)), shlex.quote(f"{args.out.with_suffix('')}-edits")
-    return f"imagic-lora edit {adapter} {target}--alpha 0.7,0.9,1.1 -o {out}"
+    other = "" if target else "--target '...' "
+    adapter, pictures = shlex.quote(str(out)), shlex.quote(f"{out.with_suffix('')}-edits")
+    return f"imagic-lora edit {adapter} {other}--alpha 0.7,0.9,1.1 -o {pictures}"

@@ -1,40 +1,72 @@
 """`imagic-lora img2img`: the baseline that edits are compared with."""
 
-import argparse
+from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from imagic_lora.cli.flags import read_settings
-from imagic_lora.cli.loading import load_editor
-from imagic_lora.cli.outputs import Gallery, Spot
+import click
+
+from imagic_lora.cli.flags import command, flag, output, place, prompt, settings_flags, several_of
+from imagic_lora.cli.model import STABLE_DIFFUSION, BaseModel, base_model
 from imagic_lora.cli.terminal import Terminal
-from imagic_lora.images.reading import open_image
-from imagic_lora.settings import SamplingSettings
+from imagic_lora.progress import OnProgress
+from imagic_lora.settings import NOISE, SEED, STRENGTH, SamplingSettings
+
+if TYPE_CHECKING:
+    from imagic_lora.editing.picture import Variation
 
 
-def run(args: argparse.Namespace, terminal: Terminal) -> None:
-    """Make one picture for each strength, noise and seed."""
-    image = open_image(args.image)
-    settings = read_settings(args, SamplingSettings, seed=args.seeds[0])
-    gallery = Gallery(_spots(args, settings), args.out, args.force)
-    editor = load_editor(args, args.model, terminal)
-    gallery.fill(partial(editor.img2img, image, args.target), terminal)
+@command("img2img", "make pictures by plain img2img, to compare edits with")
+@place("image", "IMAGE", "the image to start from")
+@flag("--target", read=prompt, required=True, metavar="TEXT", help="prompt of the new image")
+@several_of("--strength", STRENGTH)
+@several_of("--noise", NOISE, default=0.0)
+@several_of("--seeds", SEED, default=SamplingSettings.seed)
+@output("PATH", "one .png for one picture, or a folder")
+@base_model(STABLE_DIFFUSION)
+@settings_flags(SamplingSettings, "Settings of the pictures", skip=("seed",))
+@click.pass_obj
+def img2img(
+    terminal: Terminal,
+    *,
+    image: Path,
+    target: str,
+    strength: tuple[float, ...],
+    noise: tuple[float, ...],
+    seeds: tuple[int, ...],
+    out: Path,
+    force: bool,
+    base: BaseModel,
+    settings: SamplingSettings,
+) -> None:
+    """Make one picture for each noise, seed and strength: a row for the former two."""
+    from imagic_lora.cli.outputs import Gallery, Spot
+    from imagic_lora.images.reading import open_image
 
-
-def _spots(args: argparse.Namespace, settings: SamplingSettings) -> list[Spot]:
-    """Return the grid: a row for each noise and seed, a column for each strength."""
-    return [
+    picture = open_image(image)
+    grid = list(product(noise, seeds, strength))
+    spots = [
         Spot(
-            name=f"strength_{strength}_noise_{noise}_seed_{seed}.png",
-            row=f"noise {noise:g}, seed {seed}",
-            label=f"strength {strength:g}",
-            values={
-                "strength": strength,
-                "noise": noise,
-                "settings": replace(settings, seed=seed),
-            },
+            name=f"strength_{share}_noise_{extra}_seed_{seed}.png",
+            row=f"noise {extra:g}, seed {seed}",
+            label=f"strength {share:g}",
         )
-        for noise in args.noise
-        for seed in args.seeds
-        for strength in args.strength
+        for extra, seed, share in grid
     ]
+    gallery = Gallery(spots, out, force)
+    editor = base.load(terminal)
+
+    def make(on_progress: OnProgress) -> Iterator["Variation"]:
+        for extra, seed, share in grid:
+            yield editor.img2img(
+                picture,
+                target,
+                strength=share,
+                noise=extra,
+                settings=replace(settings, seed=seed),
+                on_progress=on_progress,
+            )
+
+    gallery.fill(make, terminal)

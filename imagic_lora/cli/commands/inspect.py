@@ -1,26 +1,30 @@
 """`imagic-lora inspect`: what made an adapter or a picture."""
 
-import argparse
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
+from json import dumps
 from pathlib import Path
 from typing import Any
 
-from imagic_lora.adapters.adapter import Adapter
+import click
+
+from imagic_lora.cli.flags import command, place, switch
 from imagic_lora.cli.terminal import Terminal
 from imagic_lora.errors import ImageError
-from imagic_lora.images.png import read_record
 from imagic_lora.units import bytes_text
 
 _CHECKED = "names, shapes and finite values of every tensor, and the hash of all"
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 
-def run(args: argparse.Namespace, terminal: Terminal) -> None:
+@command("inspect", "say what made an adapter or a picture")
+@place("file", "FILE", "an adapter, or a PNG that edit or img2img has made")
+@switch("--json", "write JSON, for programs")
+@click.pass_obj
+def inspect(terminal: Terminal, *, file: Path, json: bool) -> None:
     """Show the record that a file carries."""
-    values = _picture(args.file) if _is_png(args.file) else _adapter(args.file)
-    terminal.tell(json.dumps(values, indent=2) if args.json else "\n".join(_lines(values)))
+    values = _picture(file) if _is_png(file) else _adapter(file)
+    terminal.tell(dumps(values, indent=2) if json else "\n".join(_lines(values)))
 
 
 def _is_png(path: Path) -> bool:
@@ -34,6 +38,8 @@ def _is_png(path: Path) -> bool:
 
 def _picture(path: Path) -> dict[str, Any]:
     """Return the record of a picture that we made."""
+    from imagic_lora.images.png import read_record
+
     record = read_record(path)
     if record is None:
         raise ImageError(
@@ -45,6 +51,8 @@ def _picture(path: Path) -> dict[str, Any]:
 
 def _adapter(path: Path) -> dict[str, Any]:
     """Return the record of an adapter, and what can be read off its weights."""
+    from imagic_lora.adapters.adapter import Adapter
+
     adapter = Adapter.load(path)
     facts = {
         "file": str(path),

@@ -1,10 +1,11 @@
 """`imagic-lora models`: what base models are supported, and where they come from."""
 
-import argparse
 from collections.abc import Mapping
 
+import click
+
+from imagic_lora.cli.flags import command
 from imagic_lora.cli.terminal import Terminal
-from imagic_lora.models.families import families
 
 _SOURCES = {
     "demo": "the bundled demo model: small cartoon portraits, for trying things out",
@@ -14,8 +15,12 @@ _SOURCES = {
 }
 
 
-def run(args: argparse.Namespace, terminal: Terminal) -> None:  # noqa: ARG001  as every command
+@command("models", "list what base models are supported, and where they come from")
+@click.pass_obj
+def models(terminal: Terminal) -> None:
     """List families and sources."""
+    from imagic_lora.models.families import families
+
     terminal.tell("\n".join(["Families:", *_rows(families()), "Sources:", *_rows(_SOURCES)]))
 
 

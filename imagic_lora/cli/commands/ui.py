@@ -1,61 +1,93 @@
 """`imagic-lora ui`: the web page, on this machine alone unless told otherwise."""
 
-import argparse
 import getpass
 import socket
 import sys
 from collections.abc import Sequence
-from importlib.resources import files
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from imagic_lora.cli.commands import demo
-from imagic_lora.cli.loading import load_editor
+import click
+
+from imagic_lora import demo
+from imagic_lora.cli.flags import command, flag, one, path, text
+from imagic_lora.cli.model import BaseModel, base_model
 from imagic_lora.cli.terminal import Terminal
-from imagic_lora.editor import ImagicEditor
 from imagic_lora.errors import InputError, OutputError
 from imagic_lora.files import check_writable
-from imagic_lora.planning.choose import outlook
+from imagic_lora.settings import Option
 from imagic_lora.ui import check_installed
 
+if TYPE_CHECKING:
+    from imagic_lora.editor import ImagicEditor
+    from imagic_lora.ui.studio import Example
+
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_PORT = Option("port to listen at, 0 for any that is free", kind=int, low=0, high=65_535)
 
 
-def run(args: argparse.Namespace, terminal: Terminal) -> None:
+@command("ui", "open a web page to fit, edit, compare and keep adapters")
+@flag(
+    "--adapters",
+    read=path,
+    default=Path("imagic-adapters"),
+    metavar="DIR",
+    help="the folder of the adapters (default: imagic-adapters)",
+)
+@flag(
+    "--host",
+    read=text,
+    default="127.0.0.1",
+    metavar="NAME",
+    help="address to listen at; any but this machine's own needs --auth (default: 127.0.0.1)",
+)
+@flag(
+    "--port",
+    read=one(_PORT),
+    default=7860,
+    metavar="N",
+    help=f"{_PORT.help} ({_PORT.range_text()}; default: 7860)",
+)
+@flag(
+    "--auth",
+    read=text,
+    metavar="NAME",
+    help="let in only who gives this name and a password, which is asked for at the start",
+)
+@base_model(demo.MODEL)
+@click.pass_obj
+def ui(
+    terminal: Terminal,
+    *,
+    adapters: Path,
+    host: str,
+    port: int,
+    auth: str | None,
+    base: BaseModel,
+) -> None:
     """Check what was asked for, load the model, and serve the page until Ctrl-C."""
     check_installed()
-    login = _login(args.host, args.auth)
-    check_writable(args.adapters / "adapter.safetensors", force=True)
-    with _listener(args.host, args.port) as listener:
-        editor = load_editor(args, args.model, terminal)
-        _serve(args, editor, listener, login, terminal)
+    login = _login(host, auth)
+    check_writable(adapters / "adapter.safetensors", force=True)
+    with _listener(host, port) as listener:
+        editor = base.load(terminal)
+        from imagic_lora.ui.serving.server import LOCAL, Door, opened_studio, serve
+
+        door = Door(listener=listener, hosts=LOCAL if host in _LOOPBACK else None, login=login)
+        example = _example() if base.model == demo.MODEL else None
+        with opened_studio(editor, adapters, example, _plan(base.model, editor)) as studio:
+            terminal.tell(f"The page is at http://{_address(listener)} (Ctrl-C ends it).")
+            try:
+                serve(studio, door)
+            except KeyboardInterrupt:
+                terminal.say("closing; a fit that runs is ended, and what it learned is kept")
 
 
-def _serve(
-    args: argparse.Namespace,
-    editor: ImagicEditor,
-    listener: socket.socket,
-    login: tuple[str, str] | None,
-    terminal: Terminal,
-) -> None:
-    """Serve the page; the framework is loaded only now."""
-    from imagic_lora.ui.serving.server import LOCAL, Door, opened_studio, serve  # noqa: PLC0415
-    from imagic_lora.ui.studio import Example  # noqa: PLC0415
+def _example() -> "Example":
+    """Return what the page shows at first on the bundled model."""
+    from imagic_lora.ui.studio import Example
 
-    example = None
-    if args.model == demo.MODEL:
-        example = Example(
-            picture=Path(str(files("imagic_lora") / "demo" / demo.PICTURE)),
-            source=demo.SOURCE,
-            target=demo.TARGET,
-            alphas=demo.ALPHAS,
-        )
-    hosts = LOCAL if args.host in _LOOPBACK else None
-    with opened_studio(editor, args.adapters, example, _plan(args, editor)) as studio:
-        terminal.tell(f"The page is at http://{_address(listener)} (Ctrl-C ends it).")
-        try:
-            serve(studio, Door(listener=listener, hosts=hosts, login=login))
-        except KeyboardInterrupt:
-            terminal.say("closing; a fit that runs is ended, and what it learned is kept")
+    return Example(picture=demo.PICTURE, source=demo.SOURCE, target=demo.TARGET, alphas=demo.ALPHAS)
 
 
 def _login(host: str, name: str | None) -> tuple[str, str] | None:
@@ -94,7 +126,9 @@ def _address(listener: socket.socket) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def _plan(args: argparse.Namespace, editor: ImagicEditor) -> Sequence[Sequence[str]]:
+def _plan(model: str, editor: "ImagicEditor") -> Sequence[Sequence[str]]:
     """Return what the work will need, where that is known without counting it."""
-    found = outlook(args.model, editor.plan)
+    from imagic_lora.planning.choose import outlook
+
+    found = outlook(model, editor.plan)
     return [] if found is None else found.rows()
