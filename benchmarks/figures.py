@@ -1,7 +1,9 @@
 """The figures of the smaller benchmarks' results as tables, for the docs."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
+
+from benchmarks.tables import percent, table, versions
 
 NAMES = {"sd15": "Stable Diffusion 1.5", "sdxl": "Stable Diffusion XL"}
 _RATES = ("edited", "kept", "perfect")
@@ -21,7 +23,7 @@ def switching(result: Mapping[str, Any]) -> str:
     rows = [(way, *(_number(result[n]["milliseconds"][way]) for n in NAMES)) for way in ways]
     return "\n\n".join(
         (
-            _table(header, rows),
+            table(header, rows),
             _ratios(result),
             _flat(result["often"]),
             _batches(result["batches"]),
@@ -44,7 +46,7 @@ def full_size(result: Mapping[str, Any]) -> str:
     ]
     fit, edit = (result["settings"][name]["steps"] for name in ("fit", "edit"))
     return (
-        f"{_table(header, rows)}\n\n"
+        f"{table(header, rows)}\n\n"
         f"{result['folder']['parameters'] / 1e6:.0f} million parameters of the denoiser, "
         f"{fit} fitting steps of one sample, {edit} denoising steps, "
         f"{_environment(result['environment'])}."
@@ -80,7 +82,7 @@ def _batches(batches: Mapping[str, Any]) -> str:
     ]
     return (
         f"Pictures of the demo model, {batches['steps']} steps each, every one with an adapter of "
-        "its own:\n\n" + _table(("pictures at a time", "seconds each", "times as fast"), rows)
+        "its own:\n\n" + table(("pictures at a time", "seconds each", "times as fast"), rows)
     )
 
 
@@ -99,7 +101,7 @@ def ranks(result: Mapping[str, Any]) -> str:
     parts = [_size(result["cases"], result["split"])]
     for group, members in result["groups"].items():
         by_size = sorted(members.items(), key=lambda pair: pair[1]["bytes"])
-        parts += [_GROUPS[group], _table(header, (_row(*member) for member in by_size))]
+        parts += [_GROUPS[group], table(header, (_row(*member) for member in by_size))]
     sizes = ", ".join(
         f"{NAMES[name]} {found['default'] / 1e6:.1f} MB ({found['compact'] / 1e6:.1f} MB compact)"
         for name, found in result["full_size_bytes"].items()
@@ -112,13 +114,13 @@ def strength(result: Mapping[str, Any]) -> str:
     """Return how an edit grows with its strength, in Markdown."""
     zero = result["alpha_zero"]
     growing = [
-        (f"{point['strength']:g}", f"{100 * point['change']:.0f} %", *_shares(point))
+        (f"{point['strength']:g}", percent(point["change"]), *_shares(point))
         for point in result["alpha"]["all"]
     ]
     header = ("change, of the ideal edit's", "edited", "others kept", "perfect")
     locks = zip(result["structure_lock"], result["structure_lock_layout"], strict=True)
     locked = [
-        (f"{point['strength']:g}", *_shares(point), f"{100 * layout['perfect']:.0f} %")
+        (f"{point['strength']:g}", *_shares(point), percent(layout["perfect"]))
         for point, layout in locks
     ]
     return "\n\n".join(
@@ -127,20 +129,20 @@ def strength(result: Mapping[str, Any]) -> str:
                 f"{result['cases']} cases of the `{result['split']}` split, every kind of edit equally "
                 "often."
             ),
-            _table(("alpha", *header), growing),
+            table(("alpha", *header), growing),
             (
                 f"At `alpha` 0 the picture is within {zero['psnr']:.1f} dB of the input; the "
                 f"autoencoder alone is within {zero['psnr_autoencoder']:.1f} dB."
             ),
             "At `alpha` 1 under a structure lock:",
-            _table(("structure lock", *header[1:], "perfect, layout moves"), locked),
+            table(("structure lock", *header[1:], "perfect, layout moves"), locked),
             f"{_environment(result['environment'])}.",
         )
     )
 
 
 def _shares(point: Mapping[str, float]) -> Iterable[str]:
-    return (f"{100 * point[rate]:.0f} %" for rate in _RATES)
+    return (percent(point[rate]) for rate in _RATES)
 
 
 def lever_quality(result: Mapping[str, Any]) -> str:
@@ -166,7 +168,7 @@ def lever_quality(result: Mapping[str, Any]) -> str:
         )
         for name, row in result["variants"].items()
     ]
-    return f"{_table(header, rows)}\n\n{_environment(result['environment'])}."
+    return f"{table(header, rows)}\n\n{_environment(result['environment'])}."
 
 
 def slowdown(result: Mapping[str, Any]) -> str:
@@ -179,7 +181,7 @@ def slowdown(result: Mapping[str, Any]) -> str:
     ]
     return "\n\n".join(
         (
-            _table(("lever", *slower), rows),
+            table(("lever", *slower), rows),
             (
                 f"{NAMES[settings['model']]} at {settings['side']} pixels, each against the rung below "
                 f"it (another layout of the weights against no lever), the fastest of "
@@ -203,17 +205,8 @@ def _row(name: str, row: Mapping[str, float]) -> tuple[str, ...]:
 
 
 def _environment(found: Mapping[str, Any]) -> str:
-    versions = ", ".join(
-        f"{name} {found['versions'][name]}" for name in ("torch", "diffusers", "peft")
-    )
-    return f"{found['device']}, {versions}"
+    return f"{found['device']}, {versions(found, 'torch', 'diffusers', 'peft')}"
 
 
 def _number(milliseconds: float) -> str:
     return f"{milliseconds:.1f}" if milliseconds < 100 else f"{milliseconds:.0f}"
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a Markdown table with numbers to the right."""
-    lines = [header, ["---", *["--:"] * (len(header) - 1)], *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

@@ -10,13 +10,14 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from benchmarks import figures as tables
-from benchmarks.edits.figures import RESULT, brief, captions, figures, reuse, search, tuning
+from benchmarks.edits.figures import brief, captions, figures, reuse, search, tuning
 from benchmarks.environment import RESULTS
+from benchmarks.tables import table
 from benchmarks.world import report
 from imagic_lora.cli import build_parser
 from imagic_lora.errors import DeviceError
@@ -63,20 +64,13 @@ def render(text: str) -> str:
     return _PART.sub(replaced, text)
 
 
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a Markdown table."""
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(
-        "| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines
-    )
-
-
 def _settings_table(kind: type) -> str:
     """Return the table of a settings class."""
     defaults = kind()
-    return _table(
+    return table(
         ("setting", "default", "allowed", "meaning"),
         (_setting_row(name, getattr(defaults, name), each) for name, each in options(kind)),
+        "l",
     )
 
 
@@ -90,9 +84,10 @@ def _setting_row(name: str, default: object, described: Option) -> tuple[str, st
 def _strengths_table() -> str:
     """Return the table of the numbers that belong to one picture."""
     named = (("alpha", ALPHA), ("strength", STRENGTH), ("noise", NOISE))
-    return _table(
+    return table(
         ("argument", "allowed", "meaning"),
         ((f"`{name}`", described.range_text(), described.help) for name, described in named),
+        "l",
     )
 
 
@@ -121,9 +116,9 @@ def _command(name: str, parser: argparse.ArgumentParser) -> str:
     words = " ".join(["imagic-lora", name, *(_metavar(action) for action in places)])
     sections = [f"## {name}", parser.description or "", f"```sh\n{words} [options]\n```"]
     if places:
-        sections.append(_table(("argument", "meaning"), map(_place_row, places)))
+        sections.append(table(("argument", "meaning"), map(_place_row, places), "l"))
     if flags:
-        sections.append(_table(("option", "meaning"), map(_flag_row, flags)))
+        sections.append(table(("option", "meaning"), map(_flag_row, flags), "l"))
     return "\n\n".join(section for section in sections if section)
 
 
@@ -153,24 +148,10 @@ def _help(action: argparse.Action) -> str:
     return (action.help or "") % values
 
 
-def _world() -> str:
-    """Return the figures of the demo model."""
-    if not report.RESULT.exists():
-        return "Not measured yet."
-    return report.figures(json.loads(report.RESULT.read_text("utf-8")))
-
-
-def _edits() -> str:
-    """Return the figures of the edits."""
-    if not RESULT.exists():
-        return "Not measured yet."
-    return figures(json.loads(RESULT.read_text("utf-8")))
-
-
-def _result(name: str, table: Callable[[Any], str]) -> str:
+def _result(name: str, written: Callable[[Any], str]) -> str:
     """Return the figures of a benchmark that has a table of its own."""
     path = RESULTS / f"{name}.json"
-    return table(json.loads(path.read_text("utf-8"))) if path.exists() else "Not measured yet."
+    return written(json.loads(path.read_text("utf-8"))) if path.exists() else "Not measured yet."
 
 
 def _levers() -> str:
@@ -183,7 +164,7 @@ def _levers() -> str:
         )
         for lever in LADDER
     )
-    return _table(("Lever", "What it does", "Expected time of the phases it acts on"), rows)
+    return table(("Lever", "What it does", "Expected time of the phases it acts on"), rows, "l")
 
 
 def _memory() -> str:
@@ -199,7 +180,7 @@ def _memory() -> str:
         for model, found in footprints().items()
         for rung, name in enumerate(names)
     )
-    return _table(("Model", "Lever", *(f"{phase}, GiB" for phase in PHASES), "Budget"), rows)
+    return table(("Model", "Lever", *(f"{phase}, GiB" for phase in PHASES), "Budget"), rows, "l")
 
 
 def _cards() -> str:
@@ -208,7 +189,7 @@ def _cards() -> str:
     rows = (
         (model, *(_on_card(found, size) for size in CARDS)) for model, found in footprints().items()
     )
-    return _table(header, rows)
+    return table(header, rows, "l")
 
 
 def _on_card(found: Footprint, size: int) -> str:
@@ -226,8 +207,8 @@ PARTS: dict[str, Callable[[], str]] = {
     "SamplingSettings": lambda: _settings_table(SamplingSettings),
     "strengths": _strengths_table,
     "cli": _commands,
-    "world": _world,
-    "edits": _edits,
+    "world": lambda: _result("world", report.figures),
+    "edits": lambda: _result("edits", figures),
     "edits in brief": lambda: _result("edits", brief),
     "captions": lambda: _result("captions", captions),
     "reuse": lambda: _result("reuse", reuse),

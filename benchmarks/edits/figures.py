@@ -1,13 +1,10 @@
 """The figures of benchmarks/results/edits.json as tables, for the docs."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from benchmarks.environment import RESULTS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+from benchmarks.tables import percent, table, versions
 
 RESULT = RESULTS / "edits.json"
 
@@ -21,14 +18,14 @@ def figures(result: Mapping[str, Any]) -> str:
     return "\n\n".join(
         (
             _size(result),
-            _table(_RATE_HEADER, _rate_rows(result["methods"])),
+            table(_RATE_HEADER, _rate_rows(result["methods"])),
             *_alike(result),
             "What an edit takes, the fit included:",
-            _table(("method", *_COSTS), _cost_rows(result["methods"])),
+            table(("method", *_COSTS), _cost_rows(result["methods"])),
             "Perfect edits at the automatic strength, by kind of edit:",
-            _table(("method", *result["by_kind"]), _kind_rows(result, "perfect_auto")),
+            table(("method", *result["by_kind"]), _kind_rows(result, "perfect_auto")),
             "The same at the best strength of each case:",
-            _table(("method", *result["by_kind"]), _kind_rows(result, "perfect_best")),
+            table(("method", *result["by_kind"]), _kind_rows(result, "perfect_best")),
             _ceiling(result["ceiling"]),
             _environment(result["environment"]),
         )
@@ -48,22 +45,22 @@ def brief(result: Mapping[str, Any]) -> str:
         (
             f"`{name}`",
             str(found["cases"]),
-            *(_percent(found[key]) for key in _BRIEF.values()),
+            *(percent(found[key]) for key in _BRIEF.values()),
             f"{found['passes_fwd_bwd']:.0f}",
         )
         for name, found in order
     )
-    table = _table(("method", "cases", *_BRIEF, "samples to fit"), rows)
+    best_first = table(("method", "cases", *_BRIEF, "samples to fit"), rows)
     names = ("imagic_lora", "full_unet")
     if len({result["methods"][name]["cases"] for name in names}) == 1:
-        return table
+        return best_first
     ours, paper = (result["shared"][name] for name in names)
     return (
-        f"{table}\n\n"
+        f"{best_first}\n\n"
         f"On the {_shared(result)} cases that every method edited, `imagic_lora` is at "
-        f"{_percent(ours['perfect_auto'])} at the automatic and "
-        f"{_percent(ours['perfect_best'])} at the best strength, the paper's procedure (`full_unet`) "
-        f"at {_percent(paper['perfect_auto'])} and {_percent(paper['perfect_best'])}."
+        f"{percent(ours['perfect_auto'])} at the automatic and "
+        f"{percent(ours['perfect_best'])} at the best strength, the paper's procedure (`full_unet`) "
+        f"at {percent(paper['perfect_auto'])} and {percent(paper['perfect_best'])}."
     )
 
 
@@ -78,7 +75,7 @@ def tuning(result: Mapping[str, Any]) -> str:
         for name, candidates in result["methods"].items()
         for one in candidates
     )
-    return _table(("method", "settings", *_RATED), rows)
+    return table(("method", "settings", *_RATED), rows)
 
 
 def search(result: Mapping[str, Any]) -> str:
@@ -88,7 +85,7 @@ def search(result: Mapping[str, Any]) -> str:
         result: The content of the result file of `benchmarks.edits.search`.
     """
     rows = ((one["variant"], *_rated(one)) for one in result["variants"])
-    return "\n\n".join((_table(("", *_RATED), rows), _environment(result["environment"])))
+    return "\n\n".join((table(("", *_RATED), rows), _environment(result["environment"])))
 
 
 def captions(result: Mapping[str, Any]) -> str:
@@ -102,9 +99,9 @@ def captions(result: Mapping[str, Any]) -> str:
     found = ((one["written"], one["target"], one["found"]) for one in shortest)
     return "\n\n".join(
         (
-            _table(("caption", *_RATED), rows),
+            table(("caption", *_RATED), rows),
             "What was found where the target is short:",
-            _table(("written for the picture", "target", "found in the target"), found, ":--"),
+            table(("written for the picture", "target", "found in the target"), found, "l"),
             (
                 f"One case is {100 / len(result['found']):.0f} points. "
                 f"{_environment(result['environment'])}"
@@ -121,14 +118,14 @@ def reuse(result: Mapping[str, Any]) -> str:
     """
     rows = ((one["fits"], *_rated(one)) for one in result["fits"])
     portraits = f"{result['portraits']} portraits. {_environment(result['environment'])}"
-    return "\n\n".join((_table(("", *_RATED), rows), portraits))
+    return "\n\n".join((table(("", *_RATED), rows), portraits))
 
 
 def _alike(result: Mapping[str, Any]) -> Iterable[str]:
     """Yield how the methods do on the same cases, where that is not what all of them are."""
     if _shared(result) < result["cases"]:
         yield f"On the {_shared(result)} cases that every method edited:"
-        yield _table(_RATE_HEADER, _rate_rows(result["shared"]))
+        yield table(_RATE_HEADER, _rate_rows(result["shared"]))
 
 
 def _shared(result: Mapping[str, Any]) -> int:
@@ -151,9 +148,9 @@ def _rated(one: Mapping[str, float]) -> tuple[str, ...]:
     """Return the cells of what `benchmarks.edits.tuning.rate` found."""
     return (
         str(one["cases"]),
-        _percent(one["perfect_auto"]),
-        _percent(one["perfect_best"]),
-        f"{_percent(one['perfect_fixed'])} at {one['fixed_strength']:g}",
+        percent(one["perfect_auto"]),
+        percent(one["perfect_best"]),
+        f"{percent(one['perfect_fixed'])} at {one['fixed_strength']:g}",
         f"{one['psnr_ideal']:.1f}",
     )
 
@@ -199,8 +196,8 @@ def _size(result: Mapping[str, Any]) -> str:
 def _ceiling(found: Mapping[str, float]) -> str:
     """Return what a perfect method would score."""
     return (
-        f"The ceiling: the judge reads all attributes of {_percent(found['judge_on_ideal'])} of "
-        f"the ideal drawings, and of {_percent(found['judge_on_reconstructed_ideal'])} of what the "
+        f"The ceiling: the judge reads all attributes of {percent(found['judge_on_ideal'])} of "
+        f"the ideal drawings, and of {percent(found['judge_on_reconstructed_ideal'])} of what the "
         f"autoencoder makes of them ({found['psnr_reconstructed_ideal']:.1f} dB). Left as it is, the "
         f"input is at a distance of {found['distance_unedited_to_ideal']:.3f} from the ideal edit."
     )
@@ -208,15 +205,15 @@ def _ceiling(found: Mapping[str, float]) -> str:
 
 def _environment(found: Mapping[str, Any]) -> str:
     """Return what the figures were measured on."""
-    versions = ", ".join(f"{name} {found['versions'][name]}" for name in ("torch", "diffusers"))
-    return f"Measured on {found['device']}, {found['cores']} cores, {versions}."
+    packages = versions(found, "torch", "diffusers")
+    return f"Measured on {found['device']}, {found['cores']} cores, {packages}."
 
 
 def _rate_rows(methods: Mapping[str, Mapping[str, float | None]]) -> Iterable[Sequence[str]]:
     """Yield success and preservation of each method."""
     for name, found in methods.items():
         outside = found["psnr_outside"] or 0
-        rates = (_percent(found[key]) for key in _RATES.values())
+        rates = (percent(found[key]) for key in _RATES.values())
         yield f"`{name}`", *rates, f"{outside:.1f}", f"{found['distance_ideal']:.3f}"
 
 
@@ -232,17 +229,5 @@ def _kind_rows(result: Mapping[str, Any], rate: str) -> Iterable[Sequence[str]]:
     """Yield one of the rates of each method for each kind of edit."""
     kinds = result["by_kind"].values()
     for name in result["methods"]:
-        rates = (_percent(kind[name][rate]) if name in kind else "-" for kind in kinds)
+        rates = (percent(kind[name][rate]) if name in kind else "-" for kind in kinds)
         yield f"`{name}`", *rates
-
-
-def _table(header: Iterable[str], rows: Iterable[Sequence[str]], side: str = "--:") -> str:
-    """Return a Markdown table, all columns but the first to one side: numbers to the right."""
-    names = list(header)
-    lines = [names, ["---", *[side] * (len(names) - 1)], *map(list, rows)]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
-def _percent(share: float | None) -> str:
-    """Return a rate in words."""
-    return "-" if share is None else f"{100 * share:.0f} %"
