@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from benchmarks.tables import percent, table, versions
+from benchmarks.tables import by_name, number, percent, share, table, versions
 
 NAMES = {"sd15": "Stable Diffusion 1.5", "sdxl": "Stable Diffusion XL"}
-_RATES = ("edited", "kept", "perfect")
+_SHARES = {"edited": share("edited"), "others kept": share("kept"), "perfect": share("perfect")}
 _EQUAL = 60  # the nearness that two equal pictures are given, in dB
 _GROUPS = {
     "ranks": "Rank of every layer:",
@@ -88,20 +88,17 @@ def _batches(batches: Mapping[str, Any]) -> str:
 
 def ranks(result: Mapping[str, Any]) -> str:
     """Return what an adapter's size buys, in Markdown."""
-    header = (
-        "adapter",
-        "kB",
-        "edited",
-        "others kept",
-        "perfect",
-        "dB outside",
-        "dB to ideal",
-        "dB recalled",
-    )
+    columns = {
+        "kB": number("bytes", unit=1000),
+        **_SHARES,
+        "dB outside": number("psnr_outside", 1),
+        "dB to ideal": number("psnr_ideal", 1),
+        "dB recalled": number("recall", 1),
+    }
     parts = [_size(result["cases"], result["split"])]
     for group, members in result["groups"].items():
         by_size = sorted(members.items(), key=lambda pair: pair[1]["bytes"])
-        parts += [_GROUPS[group], table(header, (_row(*member) for member in by_size))]
+        parts += [_GROUPS[group], by_name("adapter", dict(by_size), columns)]
     sizes = ", ".join(
         f"{NAMES[name]} {found['default'] / 1e6:.1f} MB ({found['compact'] / 1e6:.1f} MB compact)"
         for name, found in result["full_size_bytes"].items()
@@ -112,63 +109,54 @@ def ranks(result: Mapping[str, Any]) -> str:
 
 def strength(result: Mapping[str, Any]) -> str:
     """Return how an edit grows with its strength, in Markdown."""
-    zero = result["alpha_zero"]
-    growing = [
-        (f"{point['strength']:g}", percent(point["change"]), *_shares(point))
-        for point in result["alpha"]["all"]
-    ]
-    header = ("change, of the ideal edit's", "edited", "others kept", "perfect")
-    locks = zip(result["structure_lock"], result["structure_lock_layout"], strict=True)
-    locked = [
-        (f"{point['strength']:g}", *_shares(point), percent(layout["perfect"]))
-        for point, layout in locks
-    ]
+    zero, layout = result["alpha_zero"], result["structure_lock_layout"]
+    moves = {f"{point['strength']:g}": point["perfect"] for point in layout}
+    locked = {
+        **_SHARES,
+        "perfect, layout moves": lambda point: percent(moves[f"{point['strength']:g}"]),
+    }
     return "\n\n".join(
         (
             (
                 f"{result['cases']} cases of the `{result['split']}` split, every kind of edit equally "
                 "often."
             ),
-            table(("alpha", *header), growing),
+            by_name(
+                "alpha",
+                _by_strength(result["alpha"]["all"]),
+                {"change, of the ideal edit's": share("change"), **_SHARES},
+            ),
             (
                 f"At `alpha` 0 the picture is within {zero['psnr']:.1f} dB of the input; the "
                 f"autoencoder alone is within {zero['psnr_autoencoder']:.1f} dB."
             ),
             "At `alpha` 1 under a structure lock:",
-            table(("structure lock", *header[1:], "perfect, layout moves"), locked),
+            by_name("structure lock", _by_strength(result["structure_lock"]), locked),
             f"{_environment(result['environment'])}.",
         )
     )
 
 
-def _shares(point: Mapping[str, float]) -> Iterable[str]:
-    return (percent(point[rate]) for rate in _RATES)
+def _by_strength(points: Iterable[Mapping[str, float]]) -> dict[str, Mapping[str, float]]:
+    return {f"{point['strength']:g}": point for point in points}
 
 
 def lever_quality(result: Mapping[str, Any]) -> str:
     """Return what each lever costs in quality, in Markdown."""
-    header = (
-        "denoiser",
-        "cases",
-        "edited",
-        "others kept",
-        "perfect",
-        "loss left",
-        "loss, against float32",
-        "picture, dB to float32's",
-    )
-    rows = [
-        (
-            name,
-            str(row["cases"]),
-            *_shares(row),
-            f"{row['gap']:.3f}",
-            f"{row['gap_difference']:.4f}",
-            "equal" if row["psnr_to_float32"] >= _EQUAL else f"{row['psnr_to_float32']:.1f}",
-        )
-        for name, row in result["variants"].items()
-    ]
-    return f"{table(header, rows)}\n\n{_environment(result['environment'])}."
+    columns = {
+        "cases": number("cases"),
+        **_SHARES,
+        "loss left": number("gap", 3),
+        "loss, against float32": number("gap_difference", 4),
+        "picture, dB to float32's": _nearness,
+    }
+    rates = by_name("denoiser", result["variants"], columns)
+    return f"{rates}\n\n{_environment(result['environment'])}."
+
+
+def _nearness(row: Mapping[str, float]) -> str:
+    near = row["psnr_to_float32"]
+    return "equal" if near >= _EQUAL else f"{near:.1f}"
 
 
 def slowdown(result: Mapping[str, Any]) -> str:
@@ -197,11 +185,6 @@ def _size(cases: int, split: str) -> str:
         f"{cases} cases of the `{split}` split at alpha 1, one picture each: one case is "
         f"{100 / cases:.0f} points, so small differences mean nothing."
     )
-
-
-def _row(name: str, row: Mapping[str, float]) -> tuple[str, ...]:
-    nearness = (f"{row[key]:.1f}" for key in ("psnr_outside", "psnr_ideal", "recall"))
-    return name, f"{row['bytes'] / 1000:.0f}", *_shares(row), *nearness
 
 
 def _environment(found: Mapping[str, Any]) -> str:

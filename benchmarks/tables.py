@@ -1,6 +1,6 @@
 """Markdown tables and the few ways in which figures are written, for every page of the docs."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain, islice, repeat
 from typing import Any
 
@@ -25,6 +25,38 @@ def table(header: Iterable[str], rows: Iterable[Sequence[str]], sides: str = "r"
 def _line(cells: Iterable[str]) -> str:
     """Return one row, in which nothing ends a cell too early."""
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+Column = Callable[[Any], str]
+"""From what is known of a row to a cell."""
+
+
+def by_name(first: str, members: Mapping[str, Any], columns: Mapping[str, Column]) -> str:
+    """Return a table with a row for each of some named things.
+
+    Args:
+        first: What the names are.
+        members: What is known of each.
+        columns: What is shown of it.
+    """
+    rows = ((name, *(cell(one) for cell in columns.values())) for name, one in members.items())
+    return table((first, *columns), rows)
+
+
+def share(key: str) -> Column:
+    """Return the column of a share of 0 to 1, written as `percent` does."""
+    return lambda row: percent(row[key])
+
+
+def number(key: str, digits: int = 0, unit: float = 1) -> Column:
+    """Return the column of a number; what is None counts as nothing.
+
+    Args:
+        key: Its name in a row.
+        digits: Digits after the point.
+        unit: What it is given in.
+    """
+    return lambda row: f"{(row[key] or 0) / unit:.{digits}f}"
 
 
 def percent(share: float | None, digits: int = 0) -> str:

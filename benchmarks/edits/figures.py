@@ -1,31 +1,66 @@
-"""The figures of benchmarks/results/edits.json as tables, for the docs."""
+"""The figures of the studies of edits as tables, for the docs.
 
-from collections.abc import Iterable, Mapping, Sequence
+Each function is given the content of a result file, and returns Markdown.
+"""
+
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from benchmarks.environment import RESULTS
-from benchmarks.tables import percent, table, versions
+from benchmarks.tables import by_name, number, percent, share, table, versions
 
-RESULT = RESULTS / "edits.json"
+_AUTO = {"perfect, automatic strength": share("perfect_auto")}
+_BEST = {"perfect, best strength": share("perfect_best")}
+_OMITTING = {"perfect, omitting prompt": share("perfect_omit")}
+_KEPT = {"others kept": share("kept")}
+_RATES = {
+    **_AUTO,
+    **_BEST,
+    "perfect, one strength": share("perfect_fixed"),
+    **_OMITTING,
+    "edited": share("edited"),
+    **_KEPT,
+    "dB outside": number("psnr_outside", 1),
+    "distance": number("distance_ideal", 3),
+}
+_COSTS = {
+    "samples forward": number("passes_fwd"),
+    "forward and backward": number("passes_fwd_bwd"),
+    "seconds": number("seconds"),
+    "kB kept": number("bytes", unit=1000),
+}
+_BRIEF = {
+    "cases": number("cases"),
+    **_AUTO,
+    **_BEST,
+    **_OMITTING,
+    **_KEPT,
+    "samples to fit": number("passes_fwd_bwd"),
+}
+_RATED = {
+    "cases": number("cases"),
+    **_AUTO,
+    "best strength": share("perfect_best"),
+    "one strength": lambda one: f"{percent(one['perfect_fixed'])} at {one['fixed_strength']:g}",
+    "dB to ideal": number("psnr_ideal", 1),
+}
+_SHOWN = 6
+"""Captions that are shown."""
 
 
 def figures(result: Mapping[str, Any]) -> str:
-    """Return the tables of a result, in Markdown.
-
-    Args:
-        result: The content of the result file.
-    """
+    """Return all that is known of the methods."""
+    methods = _quoted(result["methods"])
     return "\n\n".join(
         (
             _size(result),
-            table(_RATE_HEADER, _rate_rows(result["methods"])),
+            by_name("method", methods, _RATES),
             *_alike(result),
             "What an edit takes, the fit included:",
-            table(("method", *_COSTS), _cost_rows(result["methods"])),
+            by_name("method", methods, _COSTS),
             "Perfect edits at the automatic strength, by kind of edit:",
-            table(("method", *result["by_kind"]), _kind_rows(result, "perfect_auto")),
+            _by_kind(result, "perfect_auto"),
             "The same at the best strength of each case:",
-            table(("method", *result["by_kind"]), _kind_rows(result, "perfect_best")),
+            _by_kind(result, "perfect_best"),
             _ceiling(result["ceiling"]),
             _environment(result["environment"]),
         )
@@ -33,26 +68,12 @@ def figures(result: Mapping[str, Any]) -> str:
 
 
 def brief(result: Mapping[str, Any]) -> str:
-    """Return the table for those in a hurry, the best method first, in Markdown.
-
-    Args:
-        result: The content of the result file.
-    """
-    order = sorted(
-        result["methods"].items(), key=lambda pair: pair[1]["perfect_auto"], reverse=True
-    )
-    rows = (
-        (
-            f"`{name}`",
-            str(found["cases"]),
-            *(percent(found[key]) for key in _BRIEF.values()),
-            f"{found['passes_fwd_bwd']:.0f}",
-        )
-        for name, found in order
-    )
-    best_first = table(("method", "cases", *_BRIEF, "samples to fit"), rows)
+    """Return the table for those in a hurry, the best method first."""
+    methods = result["methods"]
+    order = sorted(methods, key=lambda name: methods[name]["perfect_auto"], reverse=True)
+    best_first = by_name("method", _quoted({name: methods[name] for name in order}), _BRIEF)
     names = ("imagic_lora", "full_unet")
-    if len({result["methods"][name]["cases"] for name in names}) == 1:
+    if len({methods[name]["cases"] for name in names}) == 1:
         return best_first
     ours, paper = (result["shared"][name] for name in names)
     return (
@@ -65,13 +86,9 @@ def brief(result: Mapping[str, Any]) -> str:
 
 
 def tuning(result: Mapping[str, Any]) -> str:
-    """Return the table of what was tried on the `tune` split, in Markdown.
-
-    Args:
-        result: The content of the result file of `benchmarks.edits.tuning`.
-    """
+    """Return what was tried on the `tune` split."""
     rows = (
-        (f"`{name}`", one["settings"], *_rated(one))
+        (f"`{name}`", one["settings"], *(cell(one) for cell in _RATED.values()))
         for name, candidates in result["methods"].items()
         for one in candidates
     )
@@ -79,27 +96,19 @@ def tuning(result: Mapping[str, Any]) -> str:
 
 
 def search(result: Mapping[str, Any]) -> str:
-    """Return the table of the recipe with one setting changed at a time, in Markdown.
-
-    Args:
-        result: The content of the result file of `benchmarks.edits.search`.
-    """
-    rows = ((one["variant"], *_rated(one)) for one in result["variants"])
-    return "\n\n".join((table(("", *_RATED), rows), _environment(result["environment"])))
+    """Return the recipe with one setting changed at a time."""
+    rates = by_name("", {one["variant"]: one for one in result["variants"]}, _RATED)
+    return f"{rates}\n\n{_environment(result['environment'])}"
 
 
 def captions(result: Mapping[str, Any]) -> str:
-    """Return the tables of what captions are worth and which ones were found, in Markdown.
-
-    Args:
-        result: The content of the result file of `benchmarks.captions`.
-    """
-    rows = ((one["caption"], *_rated(one)) for one in result["captions"])
+    """Return what captions are worth and which ones were found."""
+    rates = by_name("caption", {one["caption"]: one for one in result["captions"]}, _RATED)
     shortest = sorted(result["found"], key=lambda one: len(one["target"]))[:_SHOWN]
     found = ((one["written"], one["target"], one["found"]) for one in shortest)
     return "\n\n".join(
         (
-            table(("caption", *_RATED), rows),
+            rates,
             "What was found where the target is short:",
             table(("written for the picture", "target", "found in the target"), found, "l"),
             (
@@ -111,21 +120,21 @@ def captions(result: Mapping[str, Any]) -> str:
 
 
 def reuse(result: Mapping[str, Any]) -> str:
-    """Return the table of one fit for all prompts against a fit for each, in Markdown.
+    """Return one fit for all prompts against a fit for each."""
+    rates = by_name("", {one["fits"]: one for one in result["fits"]}, _RATED)
+    return f"{rates}\n\n{result['portraits']} portraits. {_environment(result['environment'])}"
 
-    Args:
-        result: The content of the result file of `benchmarks.reuse`.
-    """
-    rows = ((one["fits"], *_rated(one)) for one in result["fits"])
-    portraits = f"{result['portraits']} portraits. {_environment(result['environment'])}"
-    return "\n\n".join((table(("", *_RATED), rows), portraits))
+
+def _quoted(methods: Mapping[str, Any]) -> dict[str, Any]:
+    """Return methods by their names as code."""
+    return {f"`{name}`": found for name, found in methods.items()}
 
 
 def _alike(result: Mapping[str, Any]) -> Iterable[str]:
     """Yield how the methods do on the same cases, where that is not what all of them are."""
     if _shared(result) < result["cases"]:
         yield f"On the {_shared(result)} cases that every method edited:"
-        yield table(_RATE_HEADER, _rate_rows(result["shared"]))
+        yield by_name("method", _quoted(result["shared"]), _RATES)
 
 
 def _shared(result: Mapping[str, Any]) -> int:
@@ -133,49 +142,14 @@ def _shared(result: Mapping[str, Any]) -> int:
     return min(int(found["cases"]) for found in result["shared"].values())
 
 
-_RATED = (
-    "cases",
-    "perfect, automatic strength",
-    "best strength",
-    "one strength",
-    "dB to ideal",
-)
-_SHOWN = 6
-"""Captions that are shown."""
-
-
-def _rated(one: Mapping[str, float]) -> tuple[str, ...]:
-    """Return the cells of what `benchmarks.edits.tuning.rate` found."""
-    return (
-        str(one["cases"]),
-        percent(one["perfect_auto"]),
-        percent(one["perfect_best"]),
-        f"{percent(one['perfect_fixed'])} at {one['fixed_strength']:g}",
-        f"{one['psnr_ideal']:.1f}",
+def _by_kind(result: Mapping[str, Any], rate: str) -> str:
+    """Return one of the rates of each method for each kind of edit."""
+    kinds = result["by_kind"]
+    rows = (
+        (f"`{name}`", *(percent(own.get(name, {}).get(rate)) for own in kinds.values()))
+        for name in result["methods"]
     )
-
-
-_RATES = {
-    "perfect, automatic strength": "perfect_auto",
-    "perfect, best strength": "perfect_best",
-    "perfect, one strength": "perfect_fixed",
-    "perfect, omitting prompt": "perfect_omit",
-    "edited": "edited",
-    "others kept": "kept",
-}
-_RATE_HEADER = ("method", *_RATES, "dB outside", "distance")
-_BRIEF = {
-    "perfect, automatic strength": "perfect_auto",
-    "perfect, best strength": "perfect_best",
-    "perfect, omitting prompt": "perfect_omit",
-    "others kept": "kept",
-}
-_COSTS = {
-    "samples forward": "passes_fwd",
-    "forward and backward": "passes_fwd_bwd",
-    "seconds": "seconds",
-    "kB kept": "bytes",
-}
+    return table(("method", *kinds), rows)
 
 
 def _size(result: Mapping[str, Any]) -> str:
@@ -207,27 +181,3 @@ def _environment(found: Mapping[str, Any]) -> str:
     """Return what the figures were measured on."""
     packages = versions(found, "torch", "diffusers")
     return f"Measured on {found['device']}, {found['cores']} cores, {packages}."
-
-
-def _rate_rows(methods: Mapping[str, Mapping[str, float | None]]) -> Iterable[Sequence[str]]:
-    """Yield success and preservation of each method."""
-    for name, found in methods.items():
-        outside = found["psnr_outside"] or 0
-        rates = (percent(found[key]) for key in _RATES.values())
-        yield f"`{name}`", *rates, f"{outside:.1f}", f"{found['distance_ideal']:.3f}"
-
-
-def _cost_rows(methods: Mapping[str, Mapping[str, float | None]]) -> Iterable[Sequence[str]]:
-    """Yield what each method takes."""
-    for name, found in methods.items():
-        values = {key: found[key] or 0 for key in _COSTS.values()}
-        values["bytes"] /= 1000
-        yield f"`{name}`", *(f"{value:.0f}" for value in values.values())
-
-
-def _kind_rows(result: Mapping[str, Any], rate: str) -> Iterable[Sequence[str]]:
-    """Yield one of the rates of each method for each kind of edit."""
-    kinds = result["by_kind"].values()
-    for name in result["methods"]:
-        rates = (percent(kind[name][rate]) if name in kind else "-" for kind in kinds)
-        yield f"`{name}`", *rates
