@@ -1,10 +1,12 @@
 """The figures of the smaller benchmarks' results as tables, for the docs."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from benchmarks.tables import by_name, number, percent, share, table, versions
+
 NAMES = {"sd15": "Stable Diffusion 1.5", "sdxl": "Stable Diffusion XL"}
-_RATES = ("edited", "kept", "perfect")
+_SHARES = {"edited": share("edited"), "others kept": share("kept"), "perfect": share("perfect")}
 _EQUAL = 60  # the nearness that two equal pictures are given, in dB
 _GROUPS = {
     "ranks": "Rank of every layer:",
@@ -21,7 +23,7 @@ def switching(result: Mapping[str, Any]) -> str:
     rows = [(way, *(_number(result[n]["milliseconds"][way]) for n in NAMES)) for way in ways]
     return "\n\n".join(
         (
-            _table(header, rows),
+            table(header, rows),
             _ratios(result),
             _flat(result["often"]),
             _batches(result["batches"]),
@@ -44,7 +46,7 @@ def full_size(result: Mapping[str, Any]) -> str:
     ]
     fit, edit = (result["settings"][name]["steps"] for name in ("fit", "edit"))
     return (
-        f"{_table(header, rows)}\n\n"
+        f"{table(header, rows)}\n\n"
         f"{result['folder']['parameters'] / 1e6:.0f} million parameters of the denoiser, "
         f"{fit} fitting steps of one sample, {edit} denoising steps, "
         f"{_environment(result['environment'])}."
@@ -80,26 +82,23 @@ def _batches(batches: Mapping[str, Any]) -> str:
     ]
     return (
         f"Pictures of the demo model, {batches['steps']} steps each, every one with an adapter of "
-        "its own:\n\n" + _table(("pictures at a time", "seconds each", "times as fast"), rows)
+        "its own:\n\n" + table(("pictures at a time", "seconds each", "times as fast"), rows)
     )
 
 
 def ranks(result: Mapping[str, Any]) -> str:
     """Return what an adapter's size buys, in Markdown."""
-    header = (
-        "adapter",
-        "kB",
-        "edited",
-        "others kept",
-        "perfect",
-        "dB outside",
-        "dB to ideal",
-        "dB recalled",
-    )
+    columns = {
+        "kB": number("bytes", unit=1000),
+        **_SHARES,
+        "dB outside": number("psnr_outside", 1),
+        "dB to ideal": number("psnr_ideal", 1),
+        "dB recalled": number("recall", 1),
+    }
     parts = [_size(result["cases"], result["split"])]
     for group, members in result["groups"].items():
         by_size = sorted(members.items(), key=lambda pair: pair[1]["bytes"])
-        parts += [_GROUPS[group], _table(header, (_row(*member) for member in by_size))]
+        parts += [_GROUPS[group], by_name("adapter", dict(by_size), columns)]
     sizes = ", ".join(
         f"{NAMES[name]} {found['default'] / 1e6:.1f} MB ({found['compact'] / 1e6:.1f} MB compact)"
         for name, found in result["full_size_bytes"].items()
@@ -110,63 +109,54 @@ def ranks(result: Mapping[str, Any]) -> str:
 
 def strength(result: Mapping[str, Any]) -> str:
     """Return how an edit grows with its strength, in Markdown."""
-    zero = result["alpha_zero"]
-    growing = [
-        (f"{point['strength']:g}", f"{100 * point['change']:.0f} %", *_shares(point))
-        for point in result["alpha"]["all"]
-    ]
-    header = ("change, of the ideal edit's", "edited", "others kept", "perfect")
-    locks = zip(result["structure_lock"], result["structure_lock_layout"], strict=True)
-    locked = [
-        (f"{point['strength']:g}", *_shares(point), f"{100 * layout['perfect']:.0f} %")
-        for point, layout in locks
-    ]
+    zero, layout = result["alpha_zero"], result["structure_lock_layout"]
+    moves = {f"{point['strength']:g}": point["perfect"] for point in layout}
+    locked = {
+        **_SHARES,
+        "perfect, layout moves": lambda point: percent(moves[f"{point['strength']:g}"]),
+    }
     return "\n\n".join(
         (
             (
                 f"{result['cases']} cases of the `{result['split']}` split, every kind of edit equally "
                 "often."
             ),
-            _table(("alpha", *header), growing),
+            by_name(
+                "alpha",
+                _by_strength(result["alpha"]["all"]),
+                {"change, of the ideal edit's": share("change"), **_SHARES},
+            ),
             (
                 f"At `alpha` 0 the picture is within {zero['psnr']:.1f} dB of the input; the "
                 f"autoencoder alone is within {zero['psnr_autoencoder']:.1f} dB."
             ),
             "At `alpha` 1 under a structure lock:",
-            _table(("structure lock", *header[1:], "perfect, layout moves"), locked),
+            by_name("structure lock", _by_strength(result["structure_lock"]), locked),
             f"{_environment(result['environment'])}.",
         )
     )
 
 
-def _shares(point: Mapping[str, float]) -> Iterable[str]:
-    return (f"{100 * point[rate]:.0f} %" for rate in _RATES)
+def _by_strength(points: Iterable[Mapping[str, float]]) -> dict[str, Mapping[str, float]]:
+    return {f"{point['strength']:g}": point for point in points}
 
 
 def lever_quality(result: Mapping[str, Any]) -> str:
     """Return what each lever costs in quality, in Markdown."""
-    header = (
-        "denoiser",
-        "cases",
-        "edited",
-        "others kept",
-        "perfect",
-        "loss left",
-        "loss, against float32",
-        "picture, dB to float32's",
-    )
-    rows = [
-        (
-            name,
-            str(row["cases"]),
-            *_shares(row),
-            f"{row['gap']:.3f}",
-            f"{row['gap_difference']:.4f}",
-            "equal" if row["psnr_to_float32"] >= _EQUAL else f"{row['psnr_to_float32']:.1f}",
-        )
-        for name, row in result["variants"].items()
-    ]
-    return f"{_table(header, rows)}\n\n{_environment(result['environment'])}."
+    columns = {
+        "cases": number("cases"),
+        **_SHARES,
+        "loss left": number("gap", 3),
+        "loss, against float32": number("gap_difference", 4),
+        "picture, dB to float32's": _nearness,
+    }
+    rates = by_name("denoiser", result["variants"], columns)
+    return f"{rates}\n\n{_environment(result['environment'])}."
+
+
+def _nearness(row: Mapping[str, float]) -> str:
+    near = row["psnr_to_float32"]
+    return "equal" if near >= _EQUAL else f"{near:.1f}"
 
 
 def slowdown(result: Mapping[str, Any]) -> str:
@@ -179,7 +169,7 @@ def slowdown(result: Mapping[str, Any]) -> str:
     ]
     return "\n\n".join(
         (
-            _table(("lever", *slower), rows),
+            table(("lever", *slower), rows),
             (
                 f"{NAMES[settings['model']]} at {settings['side']} pixels, each against the rung below "
                 f"it (another layout of the weights against no lever), the fastest of "
@@ -197,23 +187,9 @@ def _size(cases: int, split: str) -> str:
     )
 
 
-def _row(name: str, row: Mapping[str, float]) -> tuple[str, ...]:
-    nearness = (f"{row[key]:.1f}" for key in ("psnr_outside", "psnr_ideal", "recall"))
-    return name, f"{row['bytes'] / 1000:.0f}", *_shares(row), *nearness
-
-
 def _environment(found: Mapping[str, Any]) -> str:
-    versions = ", ".join(
-        f"{name} {found['versions'][name]}" for name in ("torch", "diffusers", "peft")
-    )
-    return f"{found['device']}, {versions}"
+    return f"{found['device']}, {versions(found, 'torch', 'diffusers', 'peft')}"
 
 
 def _number(milliseconds: float) -> str:
     return f"{milliseconds:.1f}" if milliseconds < 100 else f"{milliseconds:.0f}"
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a Markdown table with numbers to the right."""
-    lines = [header, ["---", *["--:"] * (len(header) - 1)], *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

@@ -19,15 +19,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
+from diffusers import AutoencoderKL, StableDiffusionPipeline, UNet2DConditionModel
 from PIL import Image
 from transformers import CLIPTextConfig, CLIPTextModel
 
 from benchmarks.checkpoint import save_checkpoint
 from benchmarks.environment import describe, write_result
+from benchmarks.world.architecture import make_scheduler
 from benchmarks.world.tokenizer import make_tokenizer
 from imagic_lora import Adapter, EditSettings, FitSettings, ImagicEditor
 from imagic_lora.memory import peak_bytes
+from imagic_lora.models.blueprint import BLUEPRINTS
 
 FIT = FitSettings(steps=2, batch=1, seed=0)
 EDIT = EditSettings(steps=2, focus=0, seed=0)  # finding the focus takes longer than two steps
@@ -38,39 +40,17 @@ def build() -> StableDiffusionPipeline:
 
     The tokenizer is a small one, padded to the true length: it weighs nothing.
     """
-    tokenizer = make_tokenizer()
-    tokenizer.model_max_length = 77
+    tokenizer, networks = make_tokenizer(), BLUEPRINTS["sd15"].networks
     text = CLIPTextConfig(
-        vocab_size=49408,
-        hidden_size=768,
-        intermediate_size=3072,
-        num_hidden_layers=12,
-        num_attention_heads=12,
-        max_position_embeddings=77,
-        bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
+        **networks["text_encoder"], max_position_embeddings=77, eos_token_id=tokenizer.eos_token_id
     )
+    tokenizer.model_max_length = text.max_position_embeddings
     return StableDiffusionPipeline(
-        vae=AutoencoderKL(
-            block_out_channels=(128, 256, 512, 512),
-            down_block_types=("DownEncoderBlock2D",) * 4,
-            up_block_types=("UpDecoderBlock2D",) * 4,
-            layers_per_block=2,
-            latent_channels=4,
-            sample_size=512,
-        ).half(),
+        vae=AutoencoderKL.from_config(dict(networks["vae"])).half(),
         text_encoder=CLIPTextModel(text).half(),
         tokenizer=tokenizer,
-        unet=UNet2DConditionModel(sample_size=64, cross_attention_dim=768).half(),
-        scheduler=DDIMScheduler(
-            beta_start=0.00085,
-            beta_end=0.012,
-            beta_schedule="scaled_linear",
-            clip_sample=False,
-            set_alpha_to_one=False,
-            steps_offset=1,
-        ),
+        unet=UNet2DConditionModel.from_config(dict(networks["unet"])).half(),
+        scheduler=make_scheduler(),
         safety_checker=None,
         feature_extractor=None,
         requires_safety_checker=False,
@@ -117,13 +97,8 @@ def take_through(source: Path, config: Path, work: Path) -> dict[str, Any]:
 
 def in_own_process(source: Path, config: Path, work: Path) -> dict[str, Any]:
     """Return what `take_through` measures in a fresh process."""
-    command = [
-        sys.executable,
-        "-m",
-        "benchmarks.full_size",
-        "--take",
-        *map(str, (source, config, work)),
-    ]
+    paths = map(str, (source, config, work))
+    command = [sys.executable, "-m", "benchmarks.full_size", "--take", *paths]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     measured: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return measured

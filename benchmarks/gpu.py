@@ -11,8 +11,7 @@ import argparse
 import copy
 import gc
 import json
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 from typing import Any
@@ -21,7 +20,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.environment import describe, write_result
-from benchmarks.slowdown import conditioning, fit_step, random_model, synchronise
+from benchmarks.slowdown import conditioning, fit_step, random_model, seconds
 from imagic_lora.editing import sampling
 from imagic_lora.editing.slots import Slots
 from imagic_lora.fitting import fit as fitting
@@ -34,18 +33,6 @@ from imagic_lora.progress import ignore
 from imagic_lora.settings import EditSettings, FitSettings
 
 GUIDANCE = EditSettings().guidance
-
-
-def seconds(device: torch.device, work: Callable[[], object], repeat: int = 1) -> float:
-    """Return the fastest of some runs of a piece of work, in seconds."""
-    found = []
-    for _ in range(repeat):
-        synchronise(device)
-        began = time.perf_counter()
-        work()
-        synchronise(device)
-        found.append(time.perf_counter() - began)
-    return min(found)
 
 
 def ceiling(plan: MemoryPlan, side: int = 4096) -> float:

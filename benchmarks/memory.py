@@ -5,7 +5,7 @@
 Nothing is loaded and no GPU is used: the real code runs at true sizes on tensors without data. The
 figures go to benchmarks/results/memory.json, and to the table that plans are made from. A figure
 that is there already is kept, so a run that was stopped goes on where it was; name a model to count
-it anew.
+it anew. In the end what each lever leaves is drawn: docs/images/memory.png.
 """
 
 import json
@@ -15,16 +15,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 import imagic_lora.memory
 from benchmarks.environment import RESULTS, describe, write_result
-from imagic_lora.memory import MemoryPlan
+from imagic_lora.memory import Footprint, MemoryPlan
 from imagic_lora.memory.ladder import LADDER, PHASES, Phase
 from imagic_lora.models.blueprint import BLUEPRINTS
 from imagic_lora.planning.choose import count
 from imagic_lora.settings import FitSettings
 
 RESULT = RESULTS / "memory.json"
+CHART = RESULTS.parents[1] / "docs" / "images" / "memory.png"
 TABLE = Path(imagic_lora.memory.__file__).parent / "footprints.json"
 
 
@@ -38,7 +41,7 @@ def missing(known: dict[str, Any]) -> list[tuple[Phase, int]]:
     return [(p, rung) for p in PHASES for rung in rungs(p) if str(rung) not in known.get(p, {})]
 
 
-def filled(known: dict[str, Any]) -> dict[str, list[int]]:
+def filled(known: dict[str, Any]) -> dict[Phase, list[int]]:
     """Return a figure for every rung: that of the last rung at which the phase changed."""
     ladder = range(len(LADDER) + 1)
     return {
@@ -48,7 +51,7 @@ def filled(known: dict[str, Any]) -> dict[str, list[int]]:
 
 
 def main(models: Sequence[str]) -> None:
-    """Count what is missing, writing each figure as it lands."""
+    """Count what is missing, writing each figure as it lands; then draw the chart."""
     counted = json.loads(RESULT.read_text("utf-8"))["counted"] if RESULT.exists() else {}
     for name in models:
         counted.pop(name, None)
@@ -60,6 +63,7 @@ def main(models: Sequence[str]) -> None:
             print(f"{name} {phase} {rung}: {found / 2**30:.3f} GiB", flush=True)
             known.setdefault(phase, {})[str(rung)] = found
             write(counted)
+    draw([Footprint(name, filled(known)) for name, known in counted.items()]).savefig(CHART, dpi=80)
 
 
 def write(counted: dict[str, Any]) -> None:
@@ -68,6 +72,33 @@ def write(counted: dict[str, Any]) -> None:
     write_result("memory", {**describe(), "settings": settings, "counted": counted})
     table = {name: filled(known) for name, known in counted.items() if not missing(known)}
     TABLE.write_text(json.dumps(table, indent=1) + "\n", "utf-8")
+
+
+def draw_model(axes: Axes, found: Footprint) -> None:
+    """Draw the bars of one model.
+
+    Args:
+        axes: What to draw on.
+        found: What the model needs.
+    """
+    names = ["no lever", *(f"+ {lever.name}" for lever in LADDER)]
+    needed = [found.peak(rung) / 1e9 for rung in range(len(names))]
+    bars = axes.barh(names, needed, color="#4c72b0")
+    axes.bar_label(bars, labels=[f"{size:.1f}" for size in needed], padding=3)
+    axes.set_title(found.model)
+    axes.set_xlabel("GB for the whole job, predicted")
+    axes.set_xlim(0, 1.15 * max(needed))
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def draw(models: Sequence[Footprint]) -> Figure:
+    """Return the chart: a panel for each model that was counted."""
+    figure = Figure(figsize=(4 * len(models), 3), layout="constrained")
+    panels = figure.subplots(1, len(models), sharey=True, squeeze=False)[0]
+    for axes, found in zip(panels, models, strict=True):
+        draw_model(axes, found)
+    panels[0].invert_yaxis()  # of all panels: they share it
+    return figure
 
 
 def _names() -> list[str]:

@@ -94,18 +94,25 @@ WORK: dict[Phase, Work] = {
 """What is timed; encoding a prompt takes too little to be."""
 
 
-def timed(work: Work, model: LatentModel, side: int) -> float:
-    """Return how many seconds a piece of work takes."""
-    device = model.plan.device
-    with work(model, side) as step:
-        synchronise(device)
+def seconds(device: torch.device, work: Callable[[], object], repeat: int = 1) -> float:
+    """Return the fastest of some runs of a piece of work, in seconds."""
+    found = []
+    for _ in range(repeat):
+        _synchronise(device)
         began = time.perf_counter()
-        step()
-        synchronise(device)
-        return time.perf_counter() - began
+        work()
+        _synchronise(device)
+        found.append(time.perf_counter() - began)
+    return min(found)
 
 
-def synchronise(device: torch.device) -> None:
+def timed(work: Work, model: LatentModel, side: int) -> float:
+    """Return how many seconds a piece of work takes, but for setting it up."""
+    with work(model, side) as step:
+        return seconds(model.plan.device, step)
+
+
+def _synchronise(device: torch.device) -> None:
     """Wait until a device has done all it was given."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
@@ -143,11 +150,11 @@ def measure(
     models[False, False] = plain
     laid_out = copy.deepcopy(plain)
     laid_out.denoiser.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    seconds: dict[Phase, dict[str, list[float]]] = {phase: {} for phase in WORK}
+    taken: dict[Phase, dict[str, list[float]]] = {phase: {} for phase in WORK}
 
     def note(phase: Phase, name: str, found: float) -> None:
         print(f"{phase}, {name}: {found:.2f} s", flush=True)
-        seconds[phase].setdefault(name, []).append(round(found, 3))
+        taken[phase].setdefault(name, []).append(round(found, 3))
 
     for _ in range(rounds):
         for phase, work in WORK.items():
@@ -159,15 +166,15 @@ def measure(
                 note(phase, name, timed(work, model, side))
         for phase in LAID_OUT:
             note(phase, LAYOUT, timed(WORK[phase], laid_out, side))
-    return seconds
+    return taken
 
 
-def ratios(seconds: Mapping[str, list[float]]) -> dict[str, float]:
+def ratios(taken: Mapping[str, list[float]]) -> dict[str, float]:
     """Return how many times longer each rung takes than the one below it, by its lever.
 
     Another layout of the weights is held against no lever.
     """
-    fastest = {name: min(found) for name, found in seconds.items()}
+    fastest = {name: min(found) for name, found in taken.items()}
     names = [name for name in fastest if name != LAYOUT]
     pairs = list(zip(names[1:], names, strict=False))
     pairs += [(LAYOUT, names[0])] if LAYOUT in fastest else []
@@ -182,12 +189,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=2, help="how often each is timed")
     args = parser.parse_args()
     plan = MemoryPlan.automatic()
-    seconds = measure(find_blueprint(args.model), plan, args.side, args.rounds)
+    taken = measure(find_blueprint(args.model), plan, args.side, args.rounds)
     result = {
         "environment": describe(plan.device.type),
         "settings": {"model": args.model, "side": args.side, "rounds": args.rounds},
-        "seconds": seconds,
-        "slower": {phase: ratios(found) for phase, found in seconds.items()},
+        "seconds": taken,
+        "slower": {phase: ratios(found) for phase, found in taken.items()},
     }
     print(f"wrote {write_result('slowdown', result)}")
 

@@ -9,15 +9,16 @@ A part stands between `<!-- generated: NAME -->` and `<!-- /generated -->`; NAME
 import json
 import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
 from benchmarks import figures as tables
-from benchmarks.edits.figures import RESULT, brief, captions, figures, reuse, search, tuning
+from benchmarks.edits.figures import brief, captions, figures, reuse, search, tuning
 from benchmarks.environment import RESULTS
+from benchmarks.tables import table
 from benchmarks.world import report
 from imagic_lora.cli.main import program
 from imagic_lora.errors import DeviceError
@@ -64,20 +65,13 @@ def render(text: str) -> str:
     return _PART.sub(replaced, text)
 
 
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a Markdown table."""
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(
-        "| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines
-    )
-
-
 def _settings_table(kind: type) -> str:
     """Return the table of a settings class."""
     defaults = kind()
-    return _table(
+    return table(
         ("setting", "default", "allowed", "meaning"),
         (_setting_row(name, getattr(defaults, name), each) for name, each in options(kind)),
+        "l",
     )
 
 
@@ -91,9 +85,10 @@ def _setting_row(name: str, default: object, described: Option) -> tuple[str, st
 def _strengths_table() -> str:
     """Return the table of the numbers that belong to one picture."""
     named = (("alpha", ALPHA), ("strength", STRENGTH), ("noise", NOISE))
-    return _table(
+    return table(
         ("argument", "allowed", "meaning"),
         ((f"`{name}`", described.range_text(), described.help) for name, described in named),
+        "l",
     )
 
 
@@ -116,9 +111,9 @@ def _command(command: click.Command) -> str:
     sections = [f"## {command.name}", command.help or "", f"```sh\n{words} [options]\n```"]
     if places:
         rows = ((f"`{param.metavar}`", param.help or "") for param in places)
-        sections.append(_table(("argument", "meaning"), rows))
+        sections.append(table(("argument", "meaning"), rows, "l"))
     if flags:
-        sections.append(_table(("option", "meaning"), map(_flag_row, flags)))
+        sections.append(table(("option", "meaning"), map(_flag_row, flags), "l"))
     return "\n\n".join(sections)
 
 
@@ -129,24 +124,10 @@ def _flag_row(flag: click.Option) -> tuple[str, str]:
     return f"`{', '.join(flag.opts)}{value}`", f"{flag.help}{required}"
 
 
-def _world() -> str:
-    """Return the figures of the demo model."""
-    if not report.RESULT.exists():
-        return "Not measured yet."
-    return report.figures(json.loads(report.RESULT.read_text("utf-8")))
-
-
-def _edits() -> str:
-    """Return the figures of the edits."""
-    if not RESULT.exists():
-        return "Not measured yet."
-    return figures(json.loads(RESULT.read_text("utf-8")))
-
-
-def _result(name: str, table: Callable[[Any], str]) -> str:
+def _result(name: str, written: Callable[[Any], str]) -> str:
     """Return the figures of a benchmark that has a table of its own."""
     path = RESULTS / f"{name}.json"
-    return table(json.loads(path.read_text("utf-8"))) if path.exists() else "Not measured yet."
+    return written(json.loads(path.read_text("utf-8"))) if path.exists() else "Not measured yet."
 
 
 def _levers() -> str:
@@ -159,7 +140,7 @@ def _levers() -> str:
         )
         for lever in LADDER
     )
-    return _table(("Lever", "What it does", "Expected time of the phases it acts on"), rows)
+    return table(("Lever", "What it does", "Expected time of the phases it acts on"), rows, "l")
 
 
 def _memory() -> str:
@@ -175,7 +156,7 @@ def _memory() -> str:
         for model, found in footprints().items()
         for rung, name in enumerate(names)
     )
-    return _table(("Model", "Lever", *(f"{phase}, GiB" for phase in PHASES), "Budget"), rows)
+    return table(("Model", "Lever", *(f"{phase}, GiB" for phase in PHASES), "Budget"), rows, "l")
 
 
 def _cards() -> str:
@@ -184,7 +165,7 @@ def _cards() -> str:
     rows = (
         (model, *(_on_card(found, size) for size in CARDS)) for model, found in footprints().items()
     )
-    return _table(header, rows)
+    return table(header, rows, "l")
 
 
 def _on_card(found: Footprint, size: int) -> str:
@@ -202,8 +183,8 @@ PARTS: dict[str, Callable[[], str]] = {
     "SamplingSettings": lambda: _settings_table(SamplingSettings),
     "strengths": _strengths_table,
     "cli": _commands,
-    "world": _world,
-    "edits": _edits,
+    "world": lambda: _result("world", report.figures),
+    "edits": lambda: _result("edits", figures),
     "edits in brief": lambda: _result("edits", brief),
     "captions": lambda: _result("captions", captions),
     "reuse": lambda: _result("reuse", reuse),

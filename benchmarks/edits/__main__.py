@@ -1,57 +1,93 @@
-"""Measure every method of editing: `python -m benchmarks.edits`.
+"""Carry out a study of edits: `python -m benchmarks.edits [NAME]`.
 
-Given again, the command goes on where it was stopped. With `--small` it takes about ten minutes on
-two cores and shows no more than the direction; the full run has every kind of edit fifteen times.
+Given again, the command goes on where it was stopped. With `--small` the comparison of all methods
+takes about ten minutes on two cores and shows no more than the direction; the full run has every
+kind of edit fifteen times.
 """
-
-from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import get_args
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # one thread in each of the processes
 
-from benchmarks.edits.cases import Split, make_cases
-from benchmarks.edits.methods import METHODS, SLOW, Bench
-from benchmarks.edits.report import find_ceiling, with_distances, write_report
-from benchmarks.edits.runner import BUILD, Run, run
-from benchmarks.edits.sheets import write_curves, write_sheets
-from benchmarks.world.judge import WEIGHTS
-from benchmarks.world.pipeline import MODEL
+from benchmarks.edits.methods import Method
+from benchmarks.edits.studies import (
+    captions,
+    comparison,
+    lever_quality,
+    ranks,
+    reuse,
+    search,
+    strength,
+    tuning,
+)
+from benchmarks.edits.study import Study, carry_out
+from benchmarks.edits.suite import Split
 
-FULL, SMALL = 120, 8
-"""Cases of a run; the small one has every kind of edit once."""
+SMALL = 8
+"""Cases of a small run: every kind of edit once."""
+
+_MODULES = (comparison, tuning, search, captions, reuse, strength, ranks, lever_quality)
+STUDIES: Mapping[str, Study] = {module.STUDY.name: module.STUDY for module in _MODULES}
+"""The studies by name; the first is the default."""
 
 
 def main(arguments: list[str] | None = None) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--small", action="store_true", help=f"{SMALL} cases instead of {FULL}")
-    parser.add_argument("--cases", type=int, help="another number of cases")
+    parser.add_argument("study", nargs="?", choices=STUDIES, default=next(iter(STUDIES)))
+    parser.add_argument("--small", action="store_true", help=f"{SMALL} cases")
+    parser.add_argument("--cases", type=int, help="another number of cases (of portraits: reuse)")
     parser.add_argument(
         "--slow-cases", type=int, help="cases to finish of the methods with a long fit"
     )
-    parser.add_argument("--split", choices=get_args(Split), default="report")
-    parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
+    parser.add_argument("--split", choices=get_args(Split))
+    parser.add_argument("--methods", nargs="+", metavar="NAME", help="some of the methods alone")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     options = parser.parse_args(arguments)
-    cases = make_cases(options.split, options.cases or (SMALL if options.small else FULL))
-    quick, slow = ([n for n in options.methods if (n in SLOW) is s] for s in (False, True))
-    folder, records = BUILD / options.split, []
-    for names, these in ((quick, cases), (slow, cases[: options.slow_cases])):
-        methods = {name: METHODS[name] for name in names}
-        run(Run(folder, methods, tuple(these)), options.processes)
-        # Of more cases than were asked for now, where an earlier run has finished them.
-        records += Run(folder, methods, tuple(cases)).records()
-    records.sort(key=lambda record: list(METHODS).index(record["method"]))
-    bench = Bench.load(MODEL, WEIGHTS)
-    ceiling = find_ceiling(bench, cases)
-    records = with_distances(bench.judge, records, cases, folder)
-    path = write_report(options.split, records, ceiling, cases)
-    write_sheets(records, cases, folder)
-    write_curves(records)
-    print(f"wrote {path}")
+    study = STUDIES[options.study]
+    try:
+        methods = chosen(study, options.methods)
+    except ValueError as error:
+        parser.error(str(error))
+    asked = {
+        "split": options.split,
+        "count": options.cases or (SMALL if options.small else None),
+        "slow_count": options.slow_cases,
+        "methods": methods,
+    }
+    given = {name: value for name, value in asked.items() if value is not None}
+    print(f"wrote {carry_out(replace(study, **given), options.processes)}")
+
+
+def chosen(study: Study, names: list[str] | None) -> Mapping[str, Method]:
+    """Return some of a study's methods, by their names or by what stands before a colon in them.
+
+    Args:
+        study: The study.
+        names: What was asked for; None is all.
+
+    Raises:
+        ValueError: When there is no such method, or the study compares all of its methods.
+    """
+    if names is None:
+        return study.methods
+    if study.whole:
+        raise ValueError(f"{study.name} compares all of its methods; leave --methods out")
+    short = dict.fromkeys(name.split(": ")[0] for name in study.methods)
+    for name in names:
+        if name not in (*study.methods, *short):
+            allowed = ", ".join(short)
+            raise ValueError(f"{study.name} has no method {name!r}; allowed: {allowed}")
+    wanted = {*names}
+    return {
+        name: method
+        for name, method in study.methods.items()
+        if wanted & {name, name.split(": ")[0]}
+    }
 
 
 if __name__ == "__main__":

@@ -1,34 +1,66 @@
-"""The figures of benchmarks/results/edits.json as tables, for the docs."""
+"""The figures of the studies of edits as tables, for the docs.
 
-from __future__ import annotations
+Each function is given the content of a result file, and returns Markdown.
+"""
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping
+from typing import Any
 
-from benchmarks.environment import RESULTS
+from benchmarks.tables import by_name, number, percent, share, table, versions
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-RESULT = RESULTS / "edits.json"
+_AUTO = {"perfect, automatic strength": share("perfect_auto")}
+_BEST = {"perfect, best strength": share("perfect_best")}
+_OMITTING = {"perfect, omitting prompt": share("perfect_omit")}
+_KEPT = {"others kept": share("kept")}
+_RATES = {
+    **_AUTO,
+    **_BEST,
+    "perfect, one strength": share("perfect_fixed"),
+    **_OMITTING,
+    "edited": share("edited"),
+    **_KEPT,
+    "dB outside": number("psnr_outside", 1),
+    "distance": number("distance_ideal", 3),
+}
+_COSTS = {
+    "samples forward": number("passes_fwd"),
+    "forward and backward": number("passes_fwd_bwd"),
+    "seconds": number("seconds"),
+    "kB kept": number("bytes", unit=1000),
+}
+_BRIEF = {
+    "cases": number("cases"),
+    **_AUTO,
+    **_BEST,
+    **_OMITTING,
+    **_KEPT,
+    "samples to fit": number("passes_fwd_bwd"),
+}
+_RATED = {
+    "cases": number("cases"),
+    **_AUTO,
+    "best strength": share("perfect_best"),
+    "one strength": lambda one: f"{percent(one['perfect_fixed'])} at {one['fixed_strength']:g}",
+    "dB to ideal": number("psnr_ideal", 1),
+}
+_SHOWN = 6
+"""Captions that are shown."""
 
 
 def figures(result: Mapping[str, Any]) -> str:
-    """Return the tables of a result, in Markdown.
-
-    Args:
-        result: The content of the result file.
-    """
+    """Return all that is known of the methods."""
+    methods = _quoted(result["methods"])
     return "\n\n".join(
         (
             _size(result),
-            _table(_RATE_HEADER, _rate_rows(result["methods"])),
+            by_name("method", methods, _RATES),
             *_alike(result),
             "What an edit takes, the fit included:",
-            _table(("method", *_COSTS), _cost_rows(result["methods"])),
+            by_name("method", methods, _COSTS),
             "Perfect edits at the automatic strength, by kind of edit:",
-            _table(("method", *result["by_kind"]), _kind_rows(result, "perfect_auto")),
+            _by_kind(result, "perfect_auto"),
             "The same at the best strength of each case:",
-            _table(("method", *result["by_kind"]), _kind_rows(result, "perfect_best")),
+            _by_kind(result, "perfect_best"),
             _ceiling(result["ceiling"]),
             _environment(result["environment"]),
         )
@@ -36,75 +68,49 @@ def figures(result: Mapping[str, Any]) -> str:
 
 
 def brief(result: Mapping[str, Any]) -> str:
-    """Return the table for those in a hurry, the best method first, in Markdown.
-
-    Args:
-        result: The content of the result file.
-    """
-    order = sorted(
-        result["methods"].items(), key=lambda pair: pair[1]["perfect_auto"], reverse=True
-    )
-    rows = (
-        (
-            f"`{name}`",
-            str(found["cases"]),
-            *(_percent(found[key]) for key in _BRIEF.values()),
-            f"{found['passes_fwd_bwd']:.0f}",
-        )
-        for name, found in order
-    )
-    table = _table(("method", "cases", *_BRIEF, "samples to fit"), rows)
+    """Return the table for those in a hurry, the best method first."""
+    methods = result["methods"]
+    order = sorted(methods, key=lambda name: methods[name]["perfect_auto"], reverse=True)
+    best_first = by_name("method", _quoted({name: methods[name] for name in order}), _BRIEF)
     names = ("imagic_lora", "full_unet")
-    if len({result["methods"][name]["cases"] for name in names}) == 1:
-        return table
+    if len({methods[name]["cases"] for name in names}) == 1:
+        return best_first
     ours, paper = (result["shared"][name] for name in names)
     return (
-        f"{table}\n\n"
+        f"{best_first}\n\n"
         f"On the {_shared(result)} cases that every method edited, `imagic_lora` is at "
-        f"{_percent(ours['perfect_auto'])} at the automatic and "
-        f"{_percent(ours['perfect_best'])} at the best strength, the paper's procedure (`full_unet`) "
-        f"at {_percent(paper['perfect_auto'])} and {_percent(paper['perfect_best'])}."
+        f"{percent(ours['perfect_auto'])} at the automatic and "
+        f"{percent(ours['perfect_best'])} at the best strength, the paper's procedure (`full_unet`) "
+        f"at {percent(paper['perfect_auto'])} and {percent(paper['perfect_best'])}."
     )
 
 
 def tuning(result: Mapping[str, Any]) -> str:
-    """Return the table of what was tried on the `tune` split, in Markdown.
-
-    Args:
-        result: The content of the result file of `benchmarks.edits.tuning`.
-    """
+    """Return what was tried on the `tune` split."""
     rows = (
-        (f"`{name}`", one["settings"], *_rated(one))
+        (f"`{name}`", one["settings"], *(cell(one) for cell in _RATED.values()))
         for name, candidates in result["methods"].items()
         for one in candidates
     )
-    return _table(("method", "settings", *_RATED), rows)
+    return table(("method", "settings", *_RATED), rows)
 
 
 def search(result: Mapping[str, Any]) -> str:
-    """Return the table of the recipe with one setting changed at a time, in Markdown.
-
-    Args:
-        result: The content of the result file of `benchmarks.edits.search`.
-    """
-    rows = ((one["variant"], *_rated(one)) for one in result["variants"])
-    return "\n\n".join((_table(("", *_RATED), rows), _environment(result["environment"])))
+    """Return the recipe with one setting changed at a time."""
+    rates = by_name("", {one["variant"]: one for one in result["variants"]}, _RATED)
+    return f"{rates}\n\n{_environment(result['environment'])}"
 
 
 def captions(result: Mapping[str, Any]) -> str:
-    """Return the tables of what captions are worth and which ones were found, in Markdown.
-
-    Args:
-        result: The content of the result file of `benchmarks.captions`.
-    """
-    rows = ((one["caption"], *_rated(one)) for one in result["captions"])
+    """Return what captions are worth and which ones were found."""
+    rates = by_name("caption", {one["caption"]: one for one in result["captions"]}, _RATED)
     shortest = sorted(result["found"], key=lambda one: len(one["target"]))[:_SHOWN]
     found = ((one["written"], one["target"], one["found"]) for one in shortest)
     return "\n\n".join(
         (
-            _table(("caption", *_RATED), rows),
+            rates,
             "What was found where the target is short:",
-            _table(("written for the picture", "target", "found in the target"), found, ":--"),
+            table(("written for the picture", "target", "found in the target"), found, "l"),
             (
                 f"One case is {100 / len(result['found']):.0f} points. "
                 f"{_environment(result['environment'])}"
@@ -114,21 +120,21 @@ def captions(result: Mapping[str, Any]) -> str:
 
 
 def reuse(result: Mapping[str, Any]) -> str:
-    """Return the table of one fit for all prompts against a fit for each, in Markdown.
+    """Return one fit for all prompts against a fit for each."""
+    rates = by_name("", {one["fits"]: one for one in result["fits"]}, _RATED)
+    return f"{rates}\n\n{result['portraits']} portraits. {_environment(result['environment'])}"
 
-    Args:
-        result: The content of the result file of `benchmarks.reuse`.
-    """
-    rows = ((one["fits"], *_rated(one)) for one in result["fits"])
-    portraits = f"{result['portraits']} portraits. {_environment(result['environment'])}"
-    return "\n\n".join((_table(("", *_RATED), rows), portraits))
+
+def _quoted(methods: Mapping[str, Any]) -> dict[str, Any]:
+    """Return methods by their names as code."""
+    return {f"`{name}`": found for name, found in methods.items()}
 
 
 def _alike(result: Mapping[str, Any]) -> Iterable[str]:
     """Yield how the methods do on the same cases, where that is not what all of them are."""
     if _shared(result) < result["cases"]:
         yield f"On the {_shared(result)} cases that every method edited:"
-        yield _table(_RATE_HEADER, _rate_rows(result["shared"]))
+        yield by_name("method", _quoted(result["shared"]), _RATES)
 
 
 def _shared(result: Mapping[str, Any]) -> int:
@@ -136,49 +142,14 @@ def _shared(result: Mapping[str, Any]) -> int:
     return min(int(found["cases"]) for found in result["shared"].values())
 
 
-_RATED = (
-    "cases",
-    "perfect, automatic strength",
-    "best strength",
-    "one strength",
-    "dB to ideal",
-)
-_SHOWN = 6
-"""Captions that are shown."""
-
-
-def _rated(one: Mapping[str, float]) -> tuple[str, ...]:
-    """Return the cells of what `benchmarks.edits.tuning.rate` found."""
-    return (
-        str(one["cases"]),
-        _percent(one["perfect_auto"]),
-        _percent(one["perfect_best"]),
-        f"{_percent(one['perfect_fixed'])} at {one['fixed_strength']:g}",
-        f"{one['psnr_ideal']:.1f}",
+def _by_kind(result: Mapping[str, Any], rate: str) -> str:
+    """Return one of the rates of each method for each kind of edit."""
+    kinds = result["by_kind"]
+    rows = (
+        (f"`{name}`", *(percent(own.get(name, {}).get(rate)) for own in kinds.values()))
+        for name in result["methods"]
     )
-
-
-_RATES = {
-    "perfect, automatic strength": "perfect_auto",
-    "perfect, best strength": "perfect_best",
-    "perfect, one strength": "perfect_fixed",
-    "perfect, omitting prompt": "perfect_omit",
-    "edited": "edited",
-    "others kept": "kept",
-}
-_RATE_HEADER = ("method", *_RATES, "dB outside", "distance")
-_BRIEF = {
-    "perfect, automatic strength": "perfect_auto",
-    "perfect, best strength": "perfect_best",
-    "perfect, omitting prompt": "perfect_omit",
-    "others kept": "kept",
-}
-_COSTS = {
-    "samples forward": "passes_fwd",
-    "forward and backward": "passes_fwd_bwd",
-    "seconds": "seconds",
-    "kB kept": "bytes",
-}
+    return table(("method", *kinds), rows)
 
 
 def _size(result: Mapping[str, Any]) -> str:
@@ -199,8 +170,8 @@ def _size(result: Mapping[str, Any]) -> str:
 def _ceiling(found: Mapping[str, float]) -> str:
     """Return what a perfect method would score."""
     return (
-        f"The ceiling: the judge reads all attributes of {_percent(found['judge_on_ideal'])} of "
-        f"the ideal drawings, and of {_percent(found['judge_on_reconstructed_ideal'])} of what the "
+        f"The ceiling: the judge reads all attributes of {percent(found['judge_on_ideal'])} of "
+        f"the ideal drawings, and of {percent(found['judge_on_reconstructed_ideal'])} of what the "
         f"autoencoder makes of them ({found['psnr_reconstructed_ideal']:.1f} dB). Left as it is, the "
         f"input is at a distance of {found['distance_unedited_to_ideal']:.3f} from the ideal edit."
     )
@@ -208,41 +179,5 @@ def _ceiling(found: Mapping[str, float]) -> str:
 
 def _environment(found: Mapping[str, Any]) -> str:
     """Return what the figures were measured on."""
-    versions = ", ".join(f"{name} {found['versions'][name]}" for name in ("torch", "diffusers"))
-    return f"Measured on {found['device']}, {found['cores']} cores, {versions}."
-
-
-def _rate_rows(methods: Mapping[str, Mapping[str, float | None]]) -> Iterable[Sequence[str]]:
-    """Yield success and preservation of each method."""
-    for name, found in methods.items():
-        outside = found["psnr_outside"] or 0
-        rates = (_percent(found[key]) for key in _RATES.values())
-        yield f"`{name}`", *rates, f"{outside:.1f}", f"{found['distance_ideal']:.3f}"
-
-
-def _cost_rows(methods: Mapping[str, Mapping[str, float | None]]) -> Iterable[Sequence[str]]:
-    """Yield what each method takes."""
-    for name, found in methods.items():
-        values = {key: found[key] or 0 for key in _COSTS.values()}
-        values["bytes"] /= 1000
-        yield f"`{name}`", *(f"{value:.0f}" for value in values.values())
-
-
-def _kind_rows(result: Mapping[str, Any], rate: str) -> Iterable[Sequence[str]]:
-    """Yield one of the rates of each method for each kind of edit."""
-    kinds = result["by_kind"].values()
-    for name in result["methods"]:
-        rates = (_percent(kind[name][rate]) if name in kind else "-" for kind in kinds)
-        yield f"`{name}`", *rates
-
-
-def _table(header: Iterable[str], rows: Iterable[Sequence[str]], side: str = "--:") -> str:
-    """Return a Markdown table, all columns but the first to one side: numbers to the right."""
-    names = list(header)
-    lines = [names, ["---", *[side] * (len(names) - 1)], *map(list, rows)]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
-def _percent(share: float | None) -> str:
-    """Return a rate in words."""
-    return "-" if share is None else f"{100 * share:.0f} %"
+    packages = versions(found, "torch", "diffusers")
+    return f"Measured on {found['device']}, {found['cores']} cores, {packages}."

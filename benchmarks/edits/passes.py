@@ -1,12 +1,9 @@
 """Counts the samples that go through a denoiser, by watching it: no formula can be wrong."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    import torch
+import torch
 
 
 @dataclass
@@ -43,7 +40,7 @@ class Passes:
 
         denoiser.register_forward_hook(count)
 
-    def take(self) -> Passes:
+    def take(self) -> "Passes":
         """Return what was counted since the last call, and begin anew."""
         taken = Passes(self.forward, self.forward_backward)
         self.forward = self.forward_backward = 0

@@ -1,24 +1,17 @@
 """How good an edit is: what the judge reads off it, and how far it is from the ideal drawing."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 import torch
+from PIL import Image
 
+from benchmarks.edits.portraits import PortraitCase
 from benchmarks.world.autoencoder import to_tensor
-from benchmarks.world.drawing import draw
 from benchmarks.world.judge import Judge, read_attributes
 from benchmarks.world.portrait import ATTRIBUTES, Portrait
-
-if TYPE_CHECKING:
-    import numpy.typing as npt
-    from PIL import Image
-
-    from benchmarks.edits.cases import Case
 
 CHANGED = 8
 """Difference of brightness, of 255, from which a pixel of the ideal edit counts as changed."""
@@ -48,7 +41,7 @@ class Score:
     lost: tuple[str, ...]
 
 
-def score(judge: Judge, case: Case, picture: Image.Image) -> Score:
+def score(judge: Judge, case: PortraitCase, picture: Image.Image) -> Score:
     """Score one edited picture.
 
     Args:
@@ -56,9 +49,9 @@ def score(judge: Judge, case: Case, picture: Image.Image) -> Score:
         case: What was asked for.
         picture: What came back, of the size of the drawings.
     """
-    wrong = misread(judge, case.ideal, picture)
+    wrong = misread(judge, case.after, picture)
     lost = tuple(name for name in wrong if name != case.attribute)
-    before, ideal = brightness(draw(case.portrait)), brightness(draw(case.ideal))
+    before, ideal = brightness(case.image), brightness(case.ideal)
     outside = np.abs(ideal - before).max(axis=2) < CHANGED
     edited = brightness(picture)
     return Score(
@@ -113,12 +106,3 @@ def distance(judge: Judge, first: Image.Image, second: Image.Image) -> float:
 def brightness(picture: Image.Image) -> npt.NDArray[np.float64]:
     """Return a picture's brightnesses, 0 to 255, shape (height, width, 3)."""
     return np.asarray(picture.convert("RGB"), np.float64)
-
-
-def read_share(judge: Judge, portraits: list[Portrait], pictures: list[Image.Image]) -> float:
-    """Return the share of pictures on which the judge reads every attribute of the portrait."""
-    right = [
-        not misread(judge, portrait, picture)
-        for portrait, picture in zip(portraits, pictures, strict=True)
-    ]
-    return round(sum(right) / len(right), 4)

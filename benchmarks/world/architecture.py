@@ -1,7 +1,5 @@
 """The parts of the demo model, untrained: a small Stable Diffusion in every respect but size."""
 
-from __future__ import annotations
-
 from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel
 

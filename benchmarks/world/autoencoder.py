@@ -1,23 +1,16 @@
 """Training of the autoencoder, and the latents it gives."""
 
-from __future__ import annotations
-
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
 import torch
+from diffusers import AutoencoderKL
 from torch import Tensor, nn
 
+from benchmarks.world.data import Pixels
 from benchmarks.world.loop import CPU_SHARDS, Stage, Trainer
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from diffusers import AutoencoderKL
-
-    from benchmarks.world.data import Pixels
 
 KL_WEIGHT = 3e-5
 

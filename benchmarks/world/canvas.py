@@ -3,16 +3,11 @@
 It knows shapes and colours, not what they depict.
 """
 
-from __future__ import annotations
-
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image, ImageDraw
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 SIZE = 64
 """Side of a finished picture, in pixels; also the unit of all coordinates."""

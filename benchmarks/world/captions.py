@@ -4,17 +4,12 @@ Every value of every attribute has at least one phrase, the first of which is
 the canonical one; the others are ways people say the same.
 """
 
-from __future__ import annotations
-
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+
+import numpy as np
 
 from benchmarks.world.portrait import ATTRIBUTES, Portrait
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    import numpy as np
 
 EMPTY_SHARE = 0.1
 """Share of empty captions, for classifier-free guidance."""

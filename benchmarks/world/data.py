@@ -1,18 +1,13 @@
 """Drawn pictures and captions as arrays, made once and cached on disk."""
 
-from __future__ import annotations
-
 import multiprocessing
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from benchmarks.world.drawing import draw
 from benchmarks.world.portrait import Portrait, held_out_portrait, sample_portrait
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 Pixels = npt.NDArray[np.uint8]
 

@@ -1,24 +1,17 @@
 """Training of the noise predictor together with its text encoder."""
 
-from __future__ import annotations
-
 import dataclasses
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from diffusers import DDIMScheduler, UNet2DConditionModel
 from torch import Tensor, nn
 from torch.nn import functional
+from transformers import CLIPTextModel, CLIPTokenizer
 
 from benchmarks.world.captions import random_caption
-from benchmarks.world.portrait import ATTRIBUTES
-
-if TYPE_CHECKING:
-    from diffusers import DDIMScheduler, UNet2DConditionModel
-    from transformers import CLIPTextModel, CLIPTokenizer
-
-    from benchmarks.world.loop import Trainer
-    from benchmarks.world.portrait import Portrait
+from benchmarks.world.loop import Trainer
+from benchmarks.world.portrait import ATTRIBUTES, Portrait
 
 WEIGHT_CAP = 8.0
 

@@ -4,20 +4,14 @@ Parts are painted from back to front. Each function reads only the attributes
 that it shows, so changing one attribute leaves the other parts untouched.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from PIL import Image
 
 from benchmarks.world.canvas import Canvas, Color, Point, shade
 from benchmarks.world.faces import draw_expression, draw_eyes, draw_face, eye_centers
 from benchmarks.world.hair import back_hair, front_hair
 from benchmarks.world.palette import CLOTH, FELT, HAIR, STEEL, WHITE, mirror, skin_of
+from benchmarks.world.portrait import Portrait
 from benchmarks.world.scenes import draw_scene
-
-if TYPE_CHECKING:
-    from PIL import Image
-
-    from benchmarks.world.portrait import Portrait
 
 SCALE = {"close": 1.0, "far": 0.82}
 

@@ -1,9 +1,5 @@
 """Faces: their outline, eyes, mouths and what sits on them."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from benchmarks.world.canvas import Canvas, Point, shade
 from benchmarks.world.palette import (
     INK,
@@ -16,9 +12,7 @@ from benchmarks.world.palette import (
     mirror,
     skin_of,
 )
-
-if TYPE_CHECKING:
-    from benchmarks.world.portrait import Portrait
+from benchmarks.world.portrait import Portrait
 
 
 def draw_face(canvas: Canvas, portrait: Portrait) -> None:

@@ -1,14 +1,8 @@
 """Hair, behind the figure and in front of the face; for a robot, its helmet."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from benchmarks.world.canvas import Canvas, Point, shade, smooth_open
 from benchmarks.world.palette import HAIR, TURN, TURN_SHIFT, mirror
-
-if TYPE_CHECKING:
-    from benchmarks.world.portrait import Portrait
+from benchmarks.world.portrait import Portrait
 
 HELMET: list[Point] = [(13.5, 30), (15, 19), (22, 13), (32, 11.5), (42, 13), (49, 19), (50.5, 30)]
 LONG: list[Point] = [

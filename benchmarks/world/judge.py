@@ -4,10 +4,8 @@ Only the benchmarks use it. It is trained on drawings alone, blurred, recoloured
 and roughened a little, never on pictures from the model that it judges.
 """
 
-from __future__ import annotations
-
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -16,14 +14,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from benchmarks.world.autoencoder import to_tensor
-from benchmarks.world.data import draw_all, held_out_portraits
+from benchmarks.world.data import Pixels, draw_all, held_out_portraits
 from benchmarks.world.loop import Stage, Trainer
 from benchmarks.world.portrait import ATTRIBUTES, Portrait
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from benchmarks.world.data import Pixels
 
 WEIGHTS = Path(__file__).with_name("judge.safetensors")
 

@@ -8,21 +8,16 @@ once per step instead of once per operation, which costs far less, above all
 when another program wants a core.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import math
 import time
 import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 StepLoss = Callable[[torch.Generator, int], Tensor]
 """The mean loss of a part of a batch, given its random numbers and its size."""

@@ -1,23 +1,18 @@
 """The figures about the world: what the autoencoder keeps, the judge reads and the text commands."""
 
-from __future__ import annotations
-
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
+from diffusers import StableDiffusionPipeline
 from torch import Tensor
 
 from benchmarks.world.autoencoder import reconstruct, signal_to_noise
 from benchmarks.world.captions import caption_naming, random_caption
+from benchmarks.world.data import Pixels
 from benchmarks.world.judge import Judge, read_attributes, true_attributes
 from benchmarks.world.portrait import ATTRIBUTES, Portrait
-
-if TYPE_CHECKING:
-    from diffusers import StableDiffusionPipeline
-
-    from benchmarks.world.data import Pixels
 
 BATCH = 16
 

@@ -1,14 +1,9 @@
 """The colours of the figures, and the measures that their parts share."""
 
-from __future__ import annotations
+from collections.abc import Sequence
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from benchmarks.world.canvas import Color, Point
-    from benchmarks.world.portrait import Portrait
+from benchmarks.world.canvas import Color, Point
+from benchmarks.world.portrait import Portrait
 
 HAIR: dict[str, Color] = {
     "black": (52, 46, 66),

@@ -1,18 +1,12 @@
 """The demo model as a pipeline folder: how its parts are put together and where they lie."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from diffusers import StableDiffusionPipeline
+from diffusers import AutoencoderKL, StableDiffusionPipeline, UNet2DConditionModel
+from transformers import CLIPTextModel, CLIPTokenizer
 
 from benchmarks.world.architecture import make_scheduler
-
-if TYPE_CHECKING:
-    from diffusers import AutoencoderKL, UNet2DConditionModel
-    from transformers import CLIPTextModel, CLIPTokenizer
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 MODEL = REPOSITORY / "imagic_lora" / "demo" / "model"

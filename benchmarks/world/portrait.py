@@ -4,16 +4,12 @@ This module owns the vocabulary of the drawn world. It knows neither how a
 portrait is drawn nor how it is put into words.
 """
 
-from __future__ import annotations
-
 import dataclasses
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 ATTRIBUTES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -83,7 +79,7 @@ class Portrait:
             if value not in allowed:
                 raise ValueError(f"{name} is {value!r}; allowed: {', '.join(allowed)}")
 
-    def replace(self, **changes: Any) -> Portrait:
+    def replace(self, **changes: Any) -> "Portrait":
         """The same portrait with some attributes changed: the ideal edit."""
         return dataclasses.replace(self, **changes)
 

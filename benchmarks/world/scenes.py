@@ -1,7 +1,5 @@
 """The backgrounds: fixed scenes that do not move with the figure."""
 
-from __future__ import annotations
-
 from benchmarks.world.canvas import SIZE, Canvas, Color
 
 WHITE: Color = (255, 255, 255)

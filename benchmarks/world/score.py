@@ -3,18 +3,18 @@
 Writes `benchmarks/results/world.json` and contact sheets beside it.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import os
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", str(os.cpu_count() or 1))
 
 import torch
+from diffusers import StableDiffusionPipeline
+from PIL import Image
 
 from benchmarks.environment import RESULTS, describe
 from benchmarks.world import sheets
@@ -31,10 +31,6 @@ from benchmarks.world.measures import (
     terse_requests,
 )
 from benchmarks.world.pipeline import MODEL, folder_bytes, load_pipeline
-
-if TYPE_CHECKING:
-    from diffusers import StableDiffusionPipeline
-    from PIL import Image
 
 GUIDANCES = (2.0, 3.0, 4.5, 6.0)
 STEPS = 25
@@ -62,11 +58,7 @@ def text_figures(
     pictures = generate(pipeline, [r.prompt for r in requests], best, STEPS, SEED + REPORTING)
     figures = found_figures(judge, pictures, requests)
     shown = [*range(20), *range(count // 2, count // 2 + 20)]
-    page = sheets.sheet(
-        [sheets.to_image(pictures[i]) for i in shown],
-        [requests[i].prompt for i in shown],
-        columns=8,
-    )
+    page = sheets.prompts_sheet(pictures[shown], [requests[i].prompt for i in shown])
     settings = {"guidance": best, "steps": STEPS, "prompts": count, "tuning_prompts": tuning}
     return {**settings, "guidances": lowest, "found_when_named": figures}, page
 

@@ -1,19 +1,14 @@
 """A real CLIP tokenizer for the words of this world, with bytes for everything else."""
 
-from __future__ import annotations
-
 import itertools
 import re
 from collections import Counter
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 from transformers import CLIPTokenizer
 
 from benchmarks.world.architecture import TEXT_LENGTH
 from benchmarks.world.captions import vocabulary_texts
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 START, END = "<|startoftext|>", "<|endoftext|>"
 WORD_END = "</w>"

@@ -4,20 +4,21 @@ Each stage writes checkpoints and is taken up where it stopped when the command
 is given again. The same recipe runs on a GPU, with larger batches.
 """
 
-from __future__ import annotations
-
 import argparse
 import dataclasses
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 # Operations are small: a thread inside each costs more than it saves (see loop.py).
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import torch
+from diffusers import AutoencoderKL
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+from transformers import CLIPTokenizer
 
 from benchmarks.world import architecture
 from benchmarks.world.autoencoder import encode_all, set_scaling, train_decoder, train_vae
@@ -27,16 +28,8 @@ from benchmarks.world.drawing import draw
 from benchmarks.world.judge import Judge, save_judge, train_judge
 from benchmarks.world.loop import Stage, Trainer
 from benchmarks.world.pipeline import MODEL, REPOSITORY, export_pipeline
-from benchmarks.world.portrait import EXAMPLE, held_out_portrait
+from benchmarks.world.portrait import EXAMPLE, Portrait, held_out_portrait
 from benchmarks.world.tokenizer import make_tokenizer
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from diffusers import AutoencoderKL
-    from transformers import CLIPTokenizer
-
-    from benchmarks.world.portrait import Portrait
 
 Module = TypeVar("Module", bound=nn.Module)
 
@@ -63,7 +56,7 @@ class Recipe:
     denoiser: Stage = DENOISER
     refine: Stage = REFINE
 
-    def scaled(self, *, length: float, batch: int) -> Recipe:
+    def scaled(self, *, length: float, batch: int) -> "Recipe":
         """The same recipe with fewer or more steps and pictures, and larger batches."""
 
         def scale(stage: Stage) -> Stage:

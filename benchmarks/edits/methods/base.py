@@ -1,29 +1,21 @@
 """What every method of the benchmark is: work done once per case, then one picture a strength."""
 
-from __future__ import annotations
-
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from functools import cached_property
+from typing import Any, Protocol
 
 import torch
+from PIL import Image
 
 from benchmarks.edits.passes import Passes
-from benchmarks.world.judge import load_judge
+from benchmarks.edits.suite import Case, Suite
 from benchmarks.world.pipeline import load_pipeline
 from imagic_lora import ImagicEditor, MemoryPlan
 from imagic_lora.editing import sampling
 from imagic_lora.images.pixels import to_images, to_pixels
-from imagic_lora.models.stable_diffusion import StableDiffusion
+from imagic_lora.models.base import LatentModel
 from imagic_lora.progress import ignore
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from PIL import Image
-
-    from benchmarks.edits.cases import Case
-    from benchmarks.world.judge import Judge
-    from imagic_lora.models.base import LatentModel
 
 STEPS = 30
 """Denoising steps of every method, as many as the product's default."""
@@ -36,32 +28,31 @@ class Bench:
     """What the methods share.
 
     Attributes:
-        editor: The product, over the model.
-        pipeline: The same model as a diffusers pipeline; both have the same modules.
-        judge: Reads the results.
+        suite: What is edited, and what judges it.
+        editor: The product, over the suite's model.
         passes: Counts what goes through the model's denoiser and its copies.
     """
 
+    suite: Suite
     editor: ImagicEditor
-    pipeline: Any
-    judge: Judge
     passes: Passes
 
     @classmethod
-    def load(cls, folder: Path, judge: Path) -> Bench:
-        """Load the model and the judge, frozen.
+    def load(cls, suite: Suite) -> "Bench":
+        """Load the model of a suite, frozen."""
+        editor = ImagicEditor.from_pretrained(suite.model, memory=MemoryPlan.automatic())
+        passes = Passes()
+        passes.watch(editor.model.denoiser)
+        return cls(suite, editor, passes)
 
-        Args:
-            folder: Pipeline folder of the demo model.
-            judge: File with the judge's weights.
-        """
-        plan, passes = MemoryPlan.automatic(), Passes()
-        pipeline = load_pipeline(folder)
+    @cached_property
+    def pipeline(self) -> Any:
+        """The same model as a diffusers pipeline, frozen and watched too."""
+        pipeline = load_pipeline(self.suite.model)
         for part in (pipeline.unet, pipeline.vae, pipeline.text_encoder):
             part.requires_grad_(requires_grad=False).eval()
-        passes.watch(pipeline.unet)
-        editor = ImagicEditor(StableDiffusion(pipeline, folder.name, plan))
-        return cls(editor, pipeline, load_judge(judge), passes)
+        self.passes.watch(pipeline.unet)
+        return pipeline
 
     def latents(self, picture: Image.Image) -> torch.Tensor:
         """Return a picture's latents, shape (1, C, h, w)."""
@@ -109,5 +100,5 @@ class Method(Protocol):
     def edit(self, bench: Bench, case: Case, prepared: Any, strength: float) -> Image.Image:
         """Make one picture."""
 
-    def size(self, prepared: Any) -> int:
-        """Return the bytes that must be kept to edit the case again later."""
+    def facts(self, prepared: Any) -> Mapping[str, float | None]:
+        """Return what is noted besides the pictures: "bytes" to keep for later edits, and more."""

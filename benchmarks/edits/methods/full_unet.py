@@ -7,29 +7,20 @@ embedding for 1000 steps and the denoiser for 1500. Here the two have the same p
 steps of four samples; the learning rates are this small model's own.
 """
 
-from __future__ import annotations
-
 import copy
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
+from PIL import Image
 
-from benchmarks.edits.methods.base import SEED
-from benchmarks.world.drawing import draw
+from benchmarks.edits.methods.base import SEED, Bench
+from benchmarks.edits.suite import Case
+from imagic_lora.conditioning import Conditioning
 from imagic_lora.editing import sampling
 from imagic_lora.editing.alphas import AUTO_ALPHAS
+from imagic_lora.models.base import LatentModel
 from imagic_lora.seeding import generator, randn
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from PIL import Image
-
-    from benchmarks.edits.cases import Case
-    from benchmarks.edits.methods.base import Bench
-    from imagic_lora.conditioning import Conditioning
-    from imagic_lora.models.base import LatentModel
 
 BATCH = 4
 
@@ -64,7 +55,7 @@ class EmbeddingOnly:
     def prepare(self, bench: Bench, case: Case) -> Tuned:
         """Optimise the target's embedding."""
         model = bench.editor.model
-        latents = bench.latents(draw(case.portrait))
+        latents = bench.latents(case.image)
         conditioning = model.encode_prompt(case.target).trainable()
         tensors = conditioning.tensors()
         reconstruct(model, conditioning, latents, tensors, self.embedding_steps, self.embedding_lr)
@@ -83,9 +74,9 @@ class EmbeddingOnly:
         )
         return bench.sample(model, predictor, sampling.Start(prepared.latents, 1, (SEED,)))
 
-    def size(self, prepared: Tuned) -> int:
+    def facts(self, prepared: Tuned) -> dict[str, float]:
         """Return the bytes of the embedding, in half precision."""
-        return 2 * sum(tensor.numel() for tensor in prepared.conditioning.tensors())
+        return {"bytes": 2 * sum(tensor.numel() for tensor in prepared.conditioning.tensors())}
 
 
 @dataclass(frozen=True)
@@ -118,10 +109,11 @@ class FullUNet(EmbeddingOnly):
         model.denoiser.requires_grad_(requires_grad=False)
         return Tuned(model, first.conditioning, first.latents)
 
-    def size(self, prepared: Tuned) -> int:
+    def facts(self, prepared: Tuned) -> dict[str, float]:
         """Return the bytes of the embedding and the denoiser, in half precision."""
         weights = prepared.model.denoiser.parameters()
-        return super().size(prepared) + 2 * sum(weight.numel() for weight in weights)
+        embedding = super().facts(prepared)["bytes"]
+        return {"bytes": embedding + 2 * sum(weight.numel() for weight in weights)}
 
 
 def reconstruct(

@@ -1,20 +1,14 @@
 """imagic_lora as a user has it: one fit at a caption of the input, edits by alpha."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Literal
 
-from benchmarks.world.drawing import draw
+from PIL import Image
+
+from benchmarks.edits.methods.base import Bench
+from benchmarks.edits.suite import Case
 from imagic_lora import Adapter, EditSettings, FitSettings
 from imagic_lora.editing.alphas import AUTO_ALPHAS
-
-if TYPE_CHECKING:
-    from PIL import Image
-
-    from benchmarks.edits.cases import Case
-    from benchmarks.edits.methods.base import Bench
-
 
 FIT, EDIT = FitSettings(), EditSettings()
 
@@ -26,23 +20,24 @@ class ImagicLora:
     Attributes:
         fitting: How to fit.
         editing: How to edit.
-        captioned: Whether the fit is given the source caption, besides the target.
+        caption: What the fit is given besides the target: the case's own caption, the empty one,
+            or none, so that one is found.
         strengths: See Method.
         fixed: See Method.
     """
 
     fitting: FitSettings = FIT
     editing: EditSettings = EDIT
-    captioned: bool = True
+    caption: Literal["own", "empty", "found"] = "own"
     strengths: tuple[float, ...] = AUTO_ALPHAS
     fixed: float = 1.0
 
     def prepare(self, bench: Bench, case: Case) -> Adapter:
         """Fit the picture."""
         return bench.editor.fit(
-            draw(case.portrait),
+            case.image,
             target=case.target,
-            source=case.source if self.captioned else "",
+            source={"own": case.source, "empty": "", "found": None}[self.caption],
             settings=self.fitting,
         )
 
@@ -52,15 +47,6 @@ class ImagicLora:
             prepared, target=case.target, alpha=strength, settings=self.editing
         ).image
 
-    def size(self, prepared: Adapter) -> int:
-        """Return the size of the adapter's file."""
-        return len(prepared.to_bytes())
-
-
-@dataclass(frozen=True)
-class Found(ImagicLora):
-    """The product where it is given a target alone."""
-
-    def prepare(self, bench: Bench, case: Case) -> Adapter:
-        """Fit the picture."""
-        return bench.editor.fit(draw(case.portrait), target=case.target, settings=self.fitting)
+    def facts(self, prepared: Adapter) -> dict[str, float | None]:
+        """Return the size of the adapter's file, and the share of the loss that the fit left."""
+        return {"bytes": len(prepared.to_bytes()), "gap": prepared.record.gap}

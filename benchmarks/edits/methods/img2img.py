@@ -1,19 +1,12 @@
 """Plain img2img: the input noised, then denoised towards the prompt."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from benchmarks.edits.methods.base import SEED, STEPS
-from benchmarks.world.drawing import draw
+from PIL import Image
+
+from benchmarks.edits.methods.base import SEED, STEPS, Bench
+from benchmarks.edits.suite import Case
 from imagic_lora import SamplingSettings
-
-if TYPE_CHECKING:
-    from PIL import Image
-
-    from benchmarks.edits.cases import Case
-    from benchmarks.edits.methods.base import Bench
 
 
 @dataclass(frozen=True)
@@ -36,11 +29,10 @@ class Img2Img:
     def edit(self, bench: Bench, case: Case, prepared: None, strength: float) -> Image.Image:  # noqa: ARG002 (nothing is prepared)
         """Noise and denoise."""
         settings = SamplingSettings(guidance=self.guidance, steps=STEPS, seed=SEED)
-        picture = draw(case.portrait)
         return bench.editor.img2img(
-            picture, case.target, strength=strength, settings=settings
+            case.image, case.target, strength=strength, settings=settings
         ).image
 
-    def size(self, prepared: None) -> int:  # noqa: ARG002 (nothing is prepared)
+    def facts(self, prepared: None) -> dict[str, float]:  # noqa: ARG002 (nothing is prepared)
         """Return that nothing is kept."""
-        return 0
+        return {"bytes": 0}

@@ -1,23 +1,15 @@
 """DDIM inversion with the prompt swapped: the input is taken to its own noise, then back."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 from diffusers.schedulers.scheduling_ddim_inverse import DDIMInverseScheduler
+from PIL import Image
 
-from benchmarks.edits.methods.base import STEPS
-from benchmarks.world.drawing import draw
+from benchmarks.edits.methods.base import STEPS, Bench
+from benchmarks.edits.suite import Case
 from imagic_lora.editing import sampling
 from imagic_lora.images.pixels import to_images
-
-if TYPE_CHECKING:
-    from PIL import Image
-
-    from benchmarks.edits.cases import Case
-    from benchmarks.edits.methods.base import Bench
 
 
 @dataclass(frozen=True)
@@ -41,7 +33,7 @@ class DdimInversion:
         model = bench.editor.model
         scheduler = DDIMInverseScheduler.from_config(bench.pipeline.scheduler.config)
         scheduler.set_timesteps(STEPS)
-        source, x_t = model.encode_prompt(case.source), bench.latents(draw(case.portrait))
+        source, x_t = model.encode_prompt(case.source), bench.latents(case.image)
         for t in scheduler.timesteps:
             x_t = scheduler.step(model.predict(x_t, t[None], source), t, x_t).prev_sample
         return x_t
@@ -60,6 +52,6 @@ class DdimInversion:
             x_t = scheduler.step(predictor(x_t, t[None]), t, x_t).prev_sample
         return to_images(model.decode(x_t))[0]
 
-    def size(self, prepared: torch.Tensor) -> int:
+    def facts(self, prepared: torch.Tensor) -> dict[str, float]:
         """Return the bytes of the noise, in half precision."""
-        return 2 * prepared.numel()
+        return {"bytes": 2 * prepared.numel()}

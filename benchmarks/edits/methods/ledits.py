@@ -1,25 +1,18 @@
 """LEDITS++ as diffusers has it: perfect inversion with noise maps, then masked guidance."""
 
-from __future__ import annotations
-
 import copy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from diffusers.pipelines.ledits_pp.pipeline_leditspp_stable_diffusion import (
     LEditsPPPipelineStableDiffusion,
 )
 from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
+from PIL import Image
 
-from benchmarks.edits.methods.base import SEED, STEPS
-from benchmarks.world.drawing import draw
-
-if TYPE_CHECKING:
-    from PIL import Image
-
-    from benchmarks.edits.cases import Case
-    from benchmarks.edits.methods.base import Bench
+from benchmarks.edits.methods.base import SEED, STEPS, Bench
+from benchmarks.edits.suite import Case
 
 
 @dataclass(frozen=True)
@@ -59,7 +52,7 @@ class LeditsPP:
         )
         pipeline.set_progress_bar_config(disable=True)
         pipeline.invert(
-            image=draw(case.portrait),
+            image=case.image,
             num_inversion_steps=STEPS,
             skip=self.skip,
             generator=torch.Generator().manual_seed(SEED),
@@ -76,7 +69,7 @@ class LeditsPP:
         ).images[0]
         return image
 
-    def size(self, prepared: Any) -> int:
+    def facts(self, prepared: Any) -> dict[str, float]:
         """Return the bytes of the inverted latents and the noise maps, in half precision."""
         tensors: tuple[torch.Tensor, ...] = (prepared.zs, prepared.init_latents)
-        return 2 * sum(tensor.numel() for tensor in tensors)
+        return {"bytes": 2 * sum(tensor.numel() for tensor in tensors)}

@@ -1,26 +1,23 @@
-"""What is edited: held-out portraits, one change each, and the prompt that asks for it.
+"""Edits of drawn portraits: held-out ones, one change each, and the prompt that asks for it.
 
 In the drawn world the ideal edit is known: it is the same portrait with one attribute changed. The
-cases of the two splits come from different portraits: settings are chosen on `tune`, figures are
-quoted from `report`.
+cases of the two splits come from different portraits.
 """
 
-from __future__ import annotations
-
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
 
 import numpy as np
+from PIL import Image
 
+from benchmarks.edits.suite import Case, Split
 from benchmarks.world.captions import caption_naming
+from benchmarks.world.drawing import draw
 from benchmarks.world.portrait import ATTRIBUTES, Portrait, held_out_portrait
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 Kind = Literal["add", "remove", "hair", "ears", "expression", "clothes", "background", "layout"]
 Style = Literal["terse", "full", "omitting"]
-Split = Literal["tune", "report"]
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 STYLES: tuple[Style, ...] = get_args(Style)
@@ -31,32 +28,26 @@ _MOVES = ("arms", "head")
 
 
 @dataclass(frozen=True)
-class Case:
-    """One edit to make.
+class PortraitCase(Case):
+    """One edit of a portrait.
+
+    A terse prompt names the change alone; a full one names all that the ideal edit shows; an
+    omitting one names the change and half of the rest.
 
     Attributes:
-        name: Names the case in files; unique within a split.
-        kind: Kind of edit.
-        style: How the prompt is written. A terse prompt names the change alone; a full one names
-            all that the ideal edit shows; an omitting one names the change and half of the rest.
         attribute: The attribute that changes.
-        portrait: What the input shows.
-        ideal: What the ideal edit shows.
-        source: Caption of the input that names what the target names, and as it is in the input.
-        target: The prompt.
+        before: What the input shows.
+        after: What the ideal edit shows.
+        ideal: Its drawing.
     """
 
-    name: str
-    kind: Kind
-    style: Style
     attribute: str
-    portrait: Portrait
-    ideal: Portrait
-    source: str
-    target: str
+    before: Portrait
+    after: Portrait
+    ideal: Image.Image = field(repr=False, kw_only=True)
 
 
-def make_cases(split: Split, count: int) -> list[Case]:
+def make_cases(split: Split, count: int) -> list[PortraitCase]:
     """Return the first cases of a split: all kinds in turn, in all styles in turn.
 
     Args:
@@ -66,7 +57,7 @@ def make_cases(split: Split, count: int) -> list[Case]:
     return [make_case(split, index) for index in range(count)]
 
 
-def make_case(split: Split, index: int) -> Case:
+def make_case(split: Split, index: int) -> PortraitCase:
     """Return one case of a split.
 
     Args:
@@ -77,7 +68,7 @@ def make_case(split: Split, index: int) -> Case:
     generator = np.random.default_rng((FIRST[split], index))
     attribute = _attribute(kind, index)
     portrait = _suited(held_out_portrait(FIRST[split] + index), kind, generator)
-    return Case(
+    return PortraitCase(
         name=f"{index:03}-{kind}-{style}",
         **_asked(kind, style, attribute, portrait, generator),
     )
@@ -87,29 +78,33 @@ def _asked(
     kind: Kind, style: Style, attribute: str, portrait: Portrait, generator: np.random.Generator
 ) -> dict[str, Any]:
     """Return one edit of a portrait: a case but for its name."""
-    ideal = portrait.replace(**{attribute: _new_value(portrait, kind, attribute, generator)})
+    after = portrait.replace(**{attribute: _new_value(portrait, kind, attribute, generator)})
     named = _named(style, attribute, generator)
     return {
         "kind": kind,
         "style": style,
         "attribute": attribute,
-        "portrait": portrait,
-        "ideal": ideal,
+        "before": portrait,
+        "after": after,
+        "image": draw(portrait),
+        "ideal": draw(after),
         # A terse source names the subject alone: "a girl", of "a girl with a flower".
         "source": caption_naming(portrait, named - {attribute} if style == "terse" else named),
-        "target": caption_naming(ideal, named),
+        "target": caption_naming(after, named),
     }
 
 
 @dataclass(frozen=True)
-class AnotherTarget(Case):
+class AnotherTarget(PortraitCase):
     """One of several edits of the same portrait.
 
     Attributes:
         first: The prompt of the first of them.
+        captions: Captions of the input, by what they name.
     """
 
     first: str
+    captions: Mapping[str, str]
 
 
 def make_targets(split: Split, index: int, count: int) -> list[AnotherTarget]:
@@ -128,12 +123,19 @@ def make_targets(split: Split, index: int, count: int) -> list[AnotherTarget]:
     portrait = held_out_portrait(FIRST[split] + index)
     for kind in (KINDS[index % 2], "layout"):
         portrait = _suited(portrait, kind, generator)
+    captions = {
+        "hair and ears": caption_naming(portrait, ("hair", "ears")),
+        "everything": caption_naming(portrait, ATTRIBUTES),
+    }
     edits = [
         _asked(kind, style, _attribute(kind, index * len(KINDS)), portrait, generator)
         for kind in kinds
     ]
+    first = edits[0]["target"]
     return [
-        AnotherTarget(f"{index:03}-{edit['kind']}-{style}", first=edits[0]["target"], **edit)
+        AnotherTarget(
+            name=f"{index:03}-{edit['kind']}-{style}", first=first, captions=captions, **edit
+        )
         for edit in edits
     ]
 

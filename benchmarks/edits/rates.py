@@ -1,0 +1,74 @@
+"""From the records of finished cases to rates, curves and means."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from PIL import Image
+
+from benchmarks.edits.scores import brightness, psnr
+from benchmarks.edits.study import Record, Run
+
+_DIGITS = 4
+_FIGURES = ("perfect", "edited", "kept", "psnr_ideal", "psnr_outside")
+
+
+def mean(values: Iterable[float]) -> float:
+    """Return the mean of some values."""
+    listed = [float(value) for value in values]
+    return round(sum(listed) / len(listed), _DIGITS)
+
+
+def mean_psnr(first: Sequence[Image.Image], second: Sequence[Image.Image]) -> float:
+    """Return the mean nearness of pairs of pictures, in dB."""
+    pairs = zip(first, second, strict=True)
+    values = [psnr(brightness(one), brightness(other)) for one, other in pairs]
+    return round(sum(values) / len(values), 2)
+
+
+def curve(records: Sequence[Record]) -> list[dict[str, float]]:
+    """Return success and preservation at each strength of one method."""
+    return [
+        {
+            "strength": float(strength),
+            **{name: mean(r["scores"][strength][name] for r in records) for name in _FIGURES},
+        }
+        for strength in records[0]["scores"]
+    ]
+
+
+def perfect(records: Sequence[Record]) -> dict[str, float]:
+    """Return how many cases of a method there are, and how many come out perfect.
+
+    The automatic strength is chosen for every method by the product's rule: the picture that the
+    base model finds likeliest under the target.
+    """
+    return {
+        "cases": len(records),
+        "perfect_auto": mean(r["scores"][r["chosen"]]["perfect"] for r in records),
+        "perfect_best": mean(any(s["perfect"] for s in r["scores"].values()) for r in records),
+    }
+
+
+def rate(records: Sequence[Record]) -> dict[str, float]:
+    """Return how good a method is, and the one strength that serves it best."""
+    fixed = max(curve(records), key=lambda point: (point["perfect"], point["psnr_ideal"]))
+    return {
+        **perfect(records),
+        "perfect_fixed": fixed["perfect"],
+        "psnr_ideal": fixed["psnr_ideal"],
+        "fixed_strength": fixed["strength"],
+    }
+
+
+def rate_each(run: Run, label: str) -> list[dict[str, float | str]]:
+    """Return how good each method of a run is, in the order of the methods.
+
+    Args:
+        run: A finished run.
+        label: What a method's name is called in the result.
+    """
+    return [{label: name, **rate(records)} for name, records in run.by_method().items()]
+
+
+def means(records: Sequence[Mapping[str, float]], names: Iterable[str]) -> dict[str, float]:
+    """Return the means of some figures that all records have."""
+    return {name: mean(record[name] for record in records) for name in names}

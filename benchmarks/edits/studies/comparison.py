@@ -1,0 +1,150 @@
+"""Every method on the same cases: the main comparison."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from benchmarks.edits.methods import METHODS, SLOW
+from benchmarks.edits.rates import curve, mean, mean_psnr, means, perfect
+from benchmarks.edits.sheets import write_sheet
+from benchmarks.edits.study import Record, Run, Study
+from benchmarks.environment import RESULTS
+
+ROWS = 6
+"""Cases on a sheet."""
+
+_AT_FIXED = ("kept", "edited", "psnr_ideal", "psnr_outside")
+_COSTS = ("distance_ideal", "passes_fwd", "passes_fwd_bwd", "seconds_fit", "seconds", "bytes")
+
+_Own = Mapping[str, Sequence[Record]]
+"""Records by method."""
+
+
+def summary(run: Run) -> dict[str, Any]:
+    """Return the figures of all methods: on all their cases, on the shared ones, and by kind."""
+    own = with_distances(run)
+    shared = set.intersection(*({r["case"] for r in records} for records in own.values()))
+    return {
+        "cases": len(run.cases),
+        "methods": _summaries(own),
+        "shared": _summaries(_only(own, "case", shared)),
+        "curves": {name: curve(records) for name, records in own.items()},
+        "by_kind": {kind: _summaries(_only(own, "kind", {kind})) for kind in run.study.suite.kinds},
+        "ceiling": find_ceiling(run),
+        "settings": {name: repr(METHODS[name]) for name in own},
+    }
+
+
+def with_distances(run: Run) -> dict[str, list[Record]]:
+    """Return records with each picture's distance from the ideal edit, at the one strength."""
+    ideals = {case.name: case.ideal for case in run.cases}
+    return {
+        name: [
+            {**record, "distance_ideal": _distance(run, record, ideals[record["case"]])}
+            for record in records
+        ]
+        for name, records in run.by_method().items()
+    }
+
+
+def _distance(run: Run, record: Record, ideal: Any) -> float:
+    picture = run.picture(record, fixed_strength(record))
+    return run.study.suite.distance(picture, ideal)
+
+
+def fixed_strength(record: Record) -> str:
+    """Return the one strength that serves all cases of a record's method, as scores name it."""
+    return f"{METHODS[record['method']].fixed:g}"
+
+
+def _only(own: _Own, key: str, values: set[str]) -> _Own:
+    """Return the records that have one of some values, without the methods that have none."""
+    found = {name: [r for r in records if r[key] in values] for name, records in own.items()}
+    return {name: records for name, records in found.items() if records}
+
+
+def _summaries(own: _Own) -> dict[str, dict[str, float | None]]:
+    return {name: summarise(records, METHODS[name].fixed) for name, records in own.items()}
+
+
+def summarise(records: Sequence[Record], fixed: float) -> dict[str, float | None]:
+    """Return the figures of one method; rates are 0 to 1.
+
+    Args:
+        records: Its records.
+        fixed: The one strength that serves all cases.
+    """
+    at_fixed = [record["scores"][f"{fixed:g}"] for record in records]
+    pairs = zip(records, at_fixed, strict=True)
+    omitting = [score["perfect"] for record, score in pairs if record["style"] == "omitting"]
+    return {
+        **perfect(records),
+        "perfect_fixed": mean(score["perfect"] for score in at_fixed),
+        "perfect_omit": mean(omitting) if omitting else None,
+        **means(at_fixed, _AT_FIXED),
+        "fixed_strength": fixed,
+        **means(records, _COSTS),
+    }
+
+
+def find_ceiling(run: Run) -> dict[str, float]:
+    """Return what a perfect method would score: the judge and the autoencoder have faults too."""
+    suite, inputs = run.study.suite, [case.image for case in run.cases]
+    ideals: list[Any] = [case.ideal for case in run.cases]
+    rebuilt = [run.bench.rebuilt(ideal) for ideal in ideals]
+
+    def read(pictures: Sequence[Any]) -> float:
+        pairs = zip(pictures, run.cases, strict=True)
+        return mean(suite.score(picture, case)["perfect"] for picture, case in pairs)
+
+    return {
+        "judge_on_ideal": read(ideals),
+        "judge_on_reconstructed_ideal": read(rebuilt),
+        "psnr_reconstructed_ideal": mean_psnr(ideals, rebuilt),
+        "psnr_unedited_to_ideal": mean_psnr(ideals, inputs),
+        "distance_unedited_to_ideal": mean(map(suite.distance, ideals, inputs)),
+    }
+
+
+def write_pictures(run: Run, result: dict[str, Any]) -> None:
+    """Write the sheets of cases as they come, and of the first method's best and worst."""
+    leader, *_ = run.by_method().values()
+    scores = {record["case"]: record["scores"][fixed_strength(record)] for record in leader}
+    rated = [case for case in run.cases if case.name in scores]
+    # A perfect edit goes before any other, and a nearer one before one further from the ideal.
+    rated.sort(key=lambda c: (scores[c.name]["perfect"], scores[c.name]["psnr_ideal"]))
+    count = min(ROWS, max(1, len(rated) // 2))
+    chosen = {"random": run.cases[:ROWS], "best": rated[::-1][:count], "worst": rated[:count]}
+    for name, cases in chosen.items():
+        write_sheet(f"edits-{name}", run, run.records, cases, fixed_strength)
+    write_curves(result["curves"])
+
+
+def write_curves(curves: Mapping[str, Sequence[Mapping[str, float]]]) -> None:
+    """Write the plot of success against preservation, a line for each method."""
+    figure = Figure(figsize=(7, 4.5), layout="constrained")
+    axes = figure.add_subplot()
+    for name, points in curves.items():
+        kept, edited = ([point[axis] for point in points] for axis in ("kept", "edited"))
+        axes.plot(kept, edited, marker="o", label=name, linewidth=2 if not axes.lines else 1)
+        axes.annotate(f"{points[-1]['strength']:g}", (kept[-1], edited[-1]))
+    axes.set(
+        xlabel="share of the other attributes kept",
+        ylabel="share of edits that show what was asked for",
+        title="Success and preservation over strengths (the strongest is numbered)",
+    )
+    axes.grid(alpha=0.3)
+    axes.legend()
+    figure.savefig(RESULTS / "edits-curves.png", dpi=110)
+
+
+STUDY = Study(
+    name="methods",
+    result="edits",
+    methods=METHODS,
+    summary=summary,
+    count=120,  # every kind of edit fifteen times
+    slow=SLOW,
+    pictures=write_pictures,
+)

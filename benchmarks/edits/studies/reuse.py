@@ -1,0 +1,87 @@
+"""One fit for five prompts of different kinds against a fit for each.
+
+Where no caption is given, a fit's own is found in the prompt that it is made for: the one fit has
+that of the first prompt, whatever it is edited towards. Where hair and ears, or all of the picture,
+are in its caption, most prompts are silent about most of that.
+"""
+
+from dataclasses import dataclass, replace
+from operator import itemgetter
+from typing import Any
+
+from PIL import Image
+
+from benchmarks.edits.methods import Bench
+from benchmarks.edits.methods.imagic import ImagicLora
+from benchmarks.edits.rates import rate_each
+from benchmarks.edits.sheets import write_sheet
+from benchmarks.edits.study import Run, Study
+from benchmarks.edits.worlds import ManyTargets
+from imagic_lora import Adapter
+
+SUITE = ManyTargets()
+
+
+@dataclass(frozen=True)
+class FoundOnce(ImagicLora):
+    """The product where it is fitted for the first prompt, whatever is asked for later."""
+
+    def prepare(self, bench: Bench, case: Any) -> Adapter:
+        """Fit the picture."""
+        return bench.editor.fit(case.image, target=case.first, settings=self.fitting)
+
+
+@dataclass(frozen=True)
+class Said(ImagicLora):
+    """The product where the caption names what it likes, whatever is asked for later.
+
+    Attributes:
+        named: What it names besides the subject.
+        kept: Whether an edit keeps what of that the prompt is silent about; if not, it starts at
+            the caption, however little of it the prompt repeats.
+    """
+
+    named: str = "everything"
+    kept: bool = True
+
+    def prepare(self, bench: Bench, case: Any) -> Adapter:
+        """Fit the picture."""
+        caption = case.captions[self.named]
+        return bench.editor.fit(case.image, source=caption, settings=self.fitting)
+
+    def edit(self, bench: Bench, case: Any, prepared: Adapter, strength: float) -> Image.Image:
+        """Edit towards the case's target."""
+        if not self.kept:
+            # A prompt is never silent about itself: so the difference is taken from the fit's own
+            # embedding, and the fit is what it was.
+            prepared = replace(prepared, record=replace(prepared.record, source=case.target))
+        return super().edit(bench, case, prepared, strength)
+
+
+def summary(run: Run) -> dict[str, Any]:
+    """Return how good the edits are after each kind of fit."""
+    return {"portraits": len(run.cases) // SUITE.targets, "fits": rate_each(run, "fits")}
+
+
+def write_pictures(run: Run, _: dict[str, Any]) -> None:
+    """Write a sheet of the first portrait's edits where its caption says more than the prompt."""
+    said = [one for one in run.records if isinstance(run.study.methods[one["method"]], Said)]
+    write_sheet("reuse", run, said, run.cases[: SUITE.targets], itemgetter("chosen"))
+
+
+STUDY = Study(
+    name="reuse",
+    result="reuse",
+    methods={
+        "a fit for each": ImagicLora(caption="found"),
+        "one fit": FoundOnce(),
+        "hair and ears captioned": Said(named="hair and ears"),
+        "hair and ears captioned, from the caption": Said(named="hair and ears", kept=False),
+        "everything captioned": Said(),
+        "everything captioned, from the caption": Said(kept=False),
+    },
+    summary=summary,
+    suite=SUITE,
+    count=6,
+    pictures=write_pictures,
+)

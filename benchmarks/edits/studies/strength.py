@@ -1,0 +1,116 @@
+"""How an edit grows with its strength, kind by kind.
+
+Every case is fitted once and edited from alpha 0 to 2 in even steps; again at alpha 1 under a
+rising structure lock.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from PIL import Image
+
+from benchmarks.edits.methods import Bench
+from benchmarks.edits.methods.imagic import ImagicLora
+from benchmarks.edits.rates import curve, mean, mean_psnr
+from benchmarks.edits.scores import brightness
+from benchmarks.edits.study import Record, Run, Study
+from benchmarks.edits.suite import Case
+from benchmarks.environment import RESULTS
+from imagic_lora import Adapter
+
+PLOT = RESULTS / "strength.png"
+ALPHAS = tuple(step / 4 for step in range(9))
+LOCKS = (0.0, 0.1, 0.2, 0.4, 0.6)
+
+
+@dataclass(frozen=True)
+class Locked(ImagicLora):
+    """The product at alpha 1; the strength is the structure lock."""
+
+    def edit(self, bench: Bench, case: Case, prepared: Adapter, strength: float) -> Image.Image:
+        """Edit towards the case's target, nearer to the input's layout the stronger it is."""
+        locked = replace(self, editing=replace(self.editing, structure_lock=strength))
+        return ImagicLora.edit(locked, bench, case, prepared, 1.0)
+
+
+def difference(first: Image.Image, second: Image.Image) -> float:
+    """Return the root mean square difference of two pictures' brightness, 0 to 255."""
+    return float(np.sqrt(np.mean((brightness(first) - brightness(second)) ** 2)))
+
+
+def growth(run: Run, records: Sequence[Record]) -> dict[str, list[dict[str, float]]]:
+    """Return, for each kind of edit and for all, what happens at each alpha."""
+    found = {}
+    for kind in ("all", *run.study.suite.kinds):
+        own = [record for record in records if kind in ("all", record["kind"])]
+        if own:
+            points = curve(own)
+            found[kind] = [{**one, "change": _change(run, own, one["strength"])} for one in points]
+    return found
+
+
+def _change(run: Run, records: Sequence[Record], alpha: float) -> float:
+    """Return how much pictures change at an alpha, as a share of the ideal edit's change."""
+    cases: dict[str, Any] = {case.name: case for case in run.cases}
+    pairs = ((run.picture(record, alpha), cases[record["case"]]) for record in records)
+    return mean(
+        difference(picture, case.image) / difference(case.ideal, case.image)
+        for picture, case in pairs
+    )
+
+
+def at_zero(run: Run, records: Sequence[Record]) -> dict[str, float]:
+    """Return how near alpha 0 and the autoencoder alone are to the input, in dB."""
+    inputs = [case.image for case in run.cases]
+    return {
+        "psnr": mean_psnr([run.picture(record, 0) for record in records], inputs),
+        "psnr_autoencoder": mean_psnr([run.bench.rebuilt(image) for image in inputs], inputs),
+    }
+
+
+def summary(run: Run) -> dict[str, Any]:
+    """Return what alpha and the structure lock do."""
+    alpha, locked = run.by_method().values()
+    layout = [record for record in locked if record["kind"] == "layout"]
+    return {
+        "cases": len(run.cases),
+        "alpha": growth(run, alpha),
+        "alpha_zero": at_zero(run, alpha),
+        "structure_lock": curve(locked),
+        "structure_lock_layout": curve(layout) if layout else [],
+    }
+
+
+def plot(growing: Mapping[str, Sequence[Mapping[str, float]]]) -> None:
+    """Draw what happens at each alpha, a panel for each kind of edit."""
+    kinds = [kind for kind in growing if kind != "all"]
+    figure = Figure(figsize=(10, 5), layout="constrained")
+    axes = figure.subplots(2, 4, sharex=True, sharey=True).flat
+    lines = {"change": "change, of the ideal edit's", "edited": "edited", "kept": "others kept"}
+    for axis, kind in zip(axes, kinds, strict=False):
+        for name, label in lines.items():
+            points = [(point["strength"], point[name]) for point in growing[kind]]
+            axis.plot(*zip(*points, strict=True), marker=".", label=label)
+        axis.set_title(kind, fontsize=10)
+        axis.grid(alpha=0.3)
+        axis.set_ylim(-0.05, 1.6)
+    figure.supxlabel("alpha")
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=3)
+    figure.savefig(PLOT, dpi=100)
+
+
+STUDY = Study(
+    name="strength",
+    result="strength",
+    methods={
+        "alpha": ImagicLora(strengths=ALPHAS),
+        "structure_lock": Locked(strengths=LOCKS, fixed=0.0),
+    },
+    summary=summary,
+    whole=True,
+    pictures=lambda _, result: plot(result["alpha"]),
+)

@@ -1,0 +1,255 @@
+"""A study: some methods on the cases of a suite, in several processes, and what is made of it.
+
+A study that was stopped goes on where it was: each finished case of a method is one line of a
+JSON-lines file, and its pictures lie beside it.
+"""
+
+import hashlib
+import json
+import multiprocessing
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+
+from benchmarks.edits.methods import Bench, Method
+from benchmarks.edits.suite import Case, Split, Suite
+from benchmarks.edits.worlds import PORTRAITS
+from benchmarks.environment import describe, write_result
+from benchmarks.world.pipeline import REPOSITORY
+from imagic_lora.images.reading import open_image
+
+BUILD = REPOSITORY / "build" / "edits"
+
+Record = dict[str, Any]
+"""One method on one case: who, what, the scores by strength, the strength that the product's rule
+chooses, what it took, and the method's own facts."""
+
+_benches: list[Bench] = []  # of a worker process; filled once, since loading takes seconds
+
+
+@dataclass(frozen=True)
+class Study:
+    """A question, and the methods whose results answer it.
+
+    Attributes:
+        name: What the command line calls it.
+        result: Name of the result file.
+        methods: The methods by name.
+        summary: Makes the content of the result file of a finished run.
+        suite: What the methods are tried on.
+        split: Which of its cases are taken.
+        count: How many of them.
+        slow: Methods that may be given fewer cases than the others.
+        slow_count: How many; None is as many.
+        whole: Whether the summary needs all of the methods.
+        pictures: Draws what is looked at, given the run and the result.
+    """
+
+    name: str
+    result: str
+    methods: Mapping[str, Method]
+    summary: Callable[["Run"], dict[str, Any]]
+    suite: Suite = PORTRAITS
+    split: Split = "report"
+    count: int = 24
+    slow: tuple[str, ...] = ()
+    slow_count: int | None = None
+    whole: bool = False
+    pictures: Callable[["Run", dict[str, Any]], None] | None = None
+
+
+@dataclass(frozen=True)
+class Run:
+    """A study on some of its cases.
+
+    Attributes:
+        study: The study.
+        cases: The cases.
+        folder: Holds the records and the pictures.
+    """
+
+    study: Study
+    cases: Sequence[Case]
+    folder: Path
+
+    @classmethod
+    def of(cls, study: Study) -> "Run":
+        """Return the run of as many cases as a study asks for."""
+        cases = study.suite.cases(study.split, study.count)
+        return cls(study, cases, BUILD / study.suite.name / f"{study.name}-{study.split}")
+
+    @property
+    def log(self) -> Path:
+        """The file of finished cases."""
+        return self.folder / "records.jsonl"
+
+    @cached_property
+    def bench(self) -> Bench:
+        """The model of the study's suite, for what a summary measures itself."""
+        return Bench.load(self.study.suite)
+
+    @cached_property
+    def versions(self) -> dict[str, str]:
+        """What tells results of each method apart that must not be mixed: settings and model."""
+        paths = sorted(self.study.suite.model.glob("*/*.safetensors"))
+        weights = b"".join(path.read_bytes() for path in paths)
+        return {
+            name: hashlib.sha256(repr(method).encode() + weights).hexdigest()[:16]
+            for name, method in self.study.methods.items()
+        }
+
+    @property
+    def wanted(self) -> list[tuple[str, Case]]:
+        """The methods with their cases, in the order in which they are done.
+
+        A run that is stopped then has all methods on the same cases; what is slow comes last.
+        """
+        study = self.study
+        quick = [name for name in study.methods if name not in study.slow]
+        slow = [name for name in study.methods if name in study.slow]
+        few = self.cases[: study.slow_count]
+        return [*_case_by_case(quick, self.cases), *_case_by_case(slow, few)]
+
+    @property
+    def records(self) -> list[Record]:
+        """The finished records, method by method, in the order of the cases.
+
+        Of a slow method too where an earlier run has finished more cases than are wanted now.
+        """
+        if not self.log.exists():
+            return []
+        cases = [case.name for case in self.cases]
+        lines = map(json.loads, self.log.read_text("utf-8").splitlines())
+        found = {
+            (line["method"], line["case"]): line
+            for line in lines
+            if self.versions.get(line["method"]) == line["version"]
+        }
+        pairs = ((name, case) for name in self.study.methods for case in cases)
+        return [found[pair] for pair in pairs if pair in found]
+
+    def by_method(self) -> dict[str, list[Record]]:
+        """Return the finished records of each method that has any."""
+        found: dict[str, list[Record]] = {}
+        for record in self.records:
+            found.setdefault(record["method"], []).append(record)
+        return found
+
+    def picture(self, record: Record, strength: float | str) -> Image.Image:
+        """Return the picture that a method made of a case at one of its strengths."""
+        path = picture_path(self.folder, record["method"], record["case"], float(strength))
+        return open_image(path)
+
+
+def _case_by_case(names: Sequence[str], cases: Sequence[Case]) -> list[tuple[str, Case]]:
+    return [(name, case) for case in cases for name in names]
+
+
+def carry_out(study: Study, processes: int) -> Path:
+    """Do what is not yet done of a study, write its result and its pictures.
+
+    Args:
+        study: The study.
+        processes: How many cases are worked on at once.
+
+    Returns:
+        The result file.
+    """
+    run = Run.of(study)
+    work(run, processes)
+    result = {"split": study.split, **study.summary(run), "environment": describe()}
+    path = write_result(study.result, result)
+    if study.pictures is not None:
+        study.pictures(run, result)
+    return path
+
+
+def work(run: Run, processes: int) -> None:
+    """Do what is not yet done of a run, in processes of their own."""
+    run.folder.mkdir(parents=True, exist_ok=True)
+    done = {(record["method"], record["case"]) for record in run.records}
+    jobs = [
+        (name, run.study.methods[name], case, run.versions[name], run.folder)
+        for name, case in run.wanted
+        if (name, case.name) not in done
+    ]
+    if jobs:
+        context = multiprocessing.get_context("spawn")
+        with context.Pool(processes, _begin, (run.study.suite,)) as pool:
+            _collect(pool.imap_unordered(_work, jobs), len(jobs), run.log)
+
+
+def _collect(records: Iterable[Record], count: int, log: Path) -> None:
+    """Write each record as it comes, and say how far the run is."""
+    began = time.monotonic()
+    for number, record in enumerate(records, start=1):
+        with log.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(record) + "\n")
+        left = (time.monotonic() - began) / number * (count - number)
+        line = f"{number}/{count} {record['method']} {record['case']}"
+        print(f"{line}, {record['seconds']:.0f} s; {left / 60:.0f} min left", flush=True)
+
+
+def _begin(suite: Suite) -> None:
+    """Load the model in a worker process; each works with one thread."""
+    torch.set_num_threads(1)
+    _benches.append(Bench.load(suite))
+
+
+def _work(job: tuple[str, Method, Case, str, Path]) -> Record:
+    """Do one job in a worker process."""
+    name, method, case, version, folder = job
+    return {"version": version, **measure(_benches[0], name, method, case, folder)}
+
+
+def measure(bench: Bench, name: str, method: Method, case: Case, folder: Path) -> Record:
+    """Run one method on one case at all its strengths, and keep the pictures.
+
+    Args:
+        bench: The model and what judges its pictures.
+        name: Name of the method.
+        method: The method.
+        case: The case.
+        folder: Where pictures go.
+    """
+    began = time.monotonic()
+    bench.passes.take()
+    prepared = method.prepare(bench, case)
+    fit, fitted = bench.passes.take(), time.monotonic()
+    scores, surprises, edits = {}, {}, []
+    for strength in method.strengths:
+        asked = time.monotonic()
+        picture = method.edit(bench, case, prepared, strength)
+        edits.append((bench.passes.take(), time.monotonic() - asked))
+        path = picture_path(folder, name, case.name, strength)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        picture.save(path)
+        scores[f"{strength:g}"] = bench.suite.score(picture, case)
+    first, seconds = edits[0]  # what the later ones take over from it is not counted
+    for key in scores:
+        path = picture_path(folder, name, case.name, float(key))
+        surprises[key] = bench.editor.surprise(path, case.target)
+    return {
+        "method": name,
+        "case": case.name,
+        "kind": case.kind,
+        "style": case.style,
+        "scores": scores,
+        "chosen": min(surprises, key=surprises.__getitem__),
+        "passes_fwd": fit.forward + first.forward,
+        "passes_fwd_bwd": fit.forward_backward,
+        "seconds_fit": round(fitted - began, 2),
+        "seconds": round(fitted - began + seconds, 2),
+        **method.facts(prepared),
+    }
+
+
+def picture_path(folder: Path, method: str, case: str, strength: float) -> Path:
+    """Return where a picture is kept."""
+    return folder / method / f"{case}@{strength:g}.png"
