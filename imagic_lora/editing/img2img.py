@@ -2,14 +2,13 @@
 
 from imagic_lora.editing import sampling
 from imagic_lora.editing.picture import Variation
-from imagic_lora.errors import PromptError
 from imagic_lora.images.png import image_hash
 from imagic_lora.memory.relief import lever_names
 from imagic_lora.models.base import LatentModel
 from imagic_lora.models.encoding import ImageSource, encode
 from imagic_lora.progress import OnProgress
 from imagic_lora.seeding import generator, randn
-from imagic_lora.settings import NOISE, STRENGTH, SamplingSettings
+from imagic_lora.settings import NOISE, STRENGTH, SamplingSettings, prompt
 
 
 def img2img(
@@ -25,20 +24,19 @@ def img2img(
     """Noise a picture and denoise it under a prompt; see `ImagicEditor.img2img`."""
     STRENGTH.check("strength", strength)
     NOISE.check("noise", noise)
-    if not target.strip():
-        raise PromptError("img2img needs a prompt; it was empty.")
+    target = prompt(target)
     before = model.plan
     encoded = encode(model, image, settings.width, settings.height)
     latents = encoded.latents
     extra = randn(tuple(latents.shape), generator(settings.seed, "input noise"))
     latents = latents + noise * latents.std() * extra.to(latents.device)
-    away, towards = model.encode_prompt(settings.negative, target.strip()).rows()
+    away, towards = model.encode_prompt(settings.negative, target).rows()
     predictor = sampling.classifier_free(model, away, towards, settings.guidance)
     start = sampling.Start(latents, strength, (settings.seed,))
     (made,) = sampling.draw(model, predictor, start, settings, on_progress)
     return Variation(
         image=made,
-        target=target.strip(),
+        target=target,
         settings=settings,
         base_model=model.traits.name,
         strength=strength,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from imagic_lora.adapters.adapter import Adapter
 from imagic_lora.errors import PromptError
-from imagic_lora.settings import ALPHA, EditSettings, options
+from imagic_lora.settings import ALPHA, EditSettings, options, prompt
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,7 +19,7 @@ class EditRequest:
 
     Raises:
         SettingsError: When alpha is not a finite number, or the seed is out of its range.
-        PromptError: When there is no target at all.
+        PromptError: When the target is no text, or there is none at all.
     """
 
     adapter: Adapter
@@ -31,8 +31,9 @@ class EditRequest:
         ALPHA.check("alpha", self.alpha)
         if self.seed is not None:
             dict(options(EditSettings))["seed"].check("seed", self.seed)
-        object.__setattr__(self, "target", self.target.strip() or self.adapter.record.target)
-        if not self.target:
+        target = prompt(self.target, required=False) or self.adapter.record.target
+        object.__setattr__(self, "target", target)
+        if not target:
             raise PromptError(
                 "The adapter was fitted without a target, so the edit needs one; none was given."
             )

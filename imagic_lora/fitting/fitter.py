@@ -13,7 +13,7 @@ from imagic_lora.models.base import LatentModel
 from imagic_lora.models.encoding import ImageSource, encode
 from imagic_lora.models.turns import taking_turns
 from imagic_lora.progress import OnProgress, StopFit, ignore
-from imagic_lora.settings import FitSettings
+from imagic_lora.settings import FitSettings, prompt
 
 
 class Fitter:
@@ -58,7 +58,8 @@ class Fitter:
             PromptError: When neither a target nor a source is given.
             FitError: When the fit diverges.
         """
-        target, source = target.strip(), None if source is None else source.strip()
+        target = prompt(target, required=False)
+        source = None if source is None else prompt(source, "source caption", required=False)
         if not (target or source):
             raise PromptError("A fit needs a target prompt, or a source caption; both were empty.")
         before = self.model.plan
@@ -104,10 +105,9 @@ class Fitter:
             ImageError: When the image cannot be used.
             PromptError: When the target is empty.
         """
-        if not target.strip():
-            raise PromptError("A caption is taken from a target prompt; it was empty.")
+        target = prompt(target)
         latents = encode(self.model, image).latents
-        return search.find(self.model, latents, target.strip(), "", seed, on_progress)
+        return search.find(self.model, latents, target, "", seed, on_progress)
 
     @taking_turns
     def adopt(
@@ -138,17 +138,16 @@ class Fitter:
             ImageError: When the image cannot be used.
             PromptError: When the caption is empty.
         """
-        if not source.strip():
-            raise PromptError("Adopting a LoRA needs a source caption; it was empty.")
+        source, target = prompt(source, "source caption"), prompt(target, required=False)
         weights = adopting.load_lora(file, self.model.denoiser)
         return make_adapter(
             self.model,
             encode(self.model, image),
             weights,
-            self.model.encode_prompt(source.strip()),
+            self.model.encode_prompt(source),
             thumbnail=thumbnail,
-            target=target.strip(),
-            source=source.strip(),
+            target=target,
+            source=source,
             settings=None,
             losses=(),
             gap=None,
