@@ -12,7 +12,7 @@ import torch
 
 from imagic_lora.adapters.adapter import Adapter
 from imagic_lora.adapters.file import LORA_PREFIX, write_tensors
-from imagic_lora.adapters.kohya import flat_name, row_name
+from imagic_lora.adapters.names import flat_name, row_name
 from imagic_lora.errors import SettingsError, near_match
 from imagic_lora.files import write_atomic
 
@@ -62,10 +62,10 @@ def _kohya_file(adapter: Adapter) -> bytes:
     """Return the adapter's LoRA as kohya's scripts write it: an alpha beside each pair."""
     name = row_name if adapter.record.family == "sdxl" else flat_name
     tensors = {}
-    for path, rank in adapter.ranks().items():
-        tensors[f"{name(path)}.lora_down.weight"] = adapter.lora[f"{path}.lora_A.weight"]
-        tensors[f"{name(path)}.lora_up.weight"] = adapter.lora[f"{path}.lora_B.weight"]
-        tensors[f"{name(path)}.alpha"] = torch.tensor(rank, dtype=torch.float16)
+    for path, pair in adapter.lora.pairs.items():
+        tensors[f"{name(path)}.lora_down.weight"] = pair.down
+        tensors[f"{name(path)}.lora_up.weight"] = pair.up
+        tensors[f"{name(path)}.alpha"] = torch.tensor(pair.rank, dtype=torch.float16)
     return write_tensors(tensors, adapter.shown())
 
 
@@ -85,5 +85,4 @@ def _diffusers_file(adapter: Adapter) -> bytes:
     }
     prefixed = {LORA_PREFIX + name: value for name, value in settings.items()}
     metadata = {"lora_adapter_metadata": json.dumps(prefixed, sort_keys=True)}
-    tensors = {LORA_PREFIX + name: tensor for name, tensor in adapter.lora.items()}
-    return write_tensors(tensors, adapter.shown() | metadata)
+    return write_tensors(adapter.lora.named(LORA_PREFIX), adapter.shown() | metadata)

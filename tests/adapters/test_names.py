@@ -1,7 +1,7 @@
 import pytest
 from diffusers import UNet2DConditionModel
 
-from imagic_lora.adapters.kohya import flat_name, row_name
+from imagic_lora.adapters.names import flat_name, row_name
 
 XL_NAMES = {
     "down_blocks.0.resnets.1.conv1": "input_blocks_2_0_in_layers_2",

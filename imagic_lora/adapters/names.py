@@ -1,12 +1,38 @@
-"""The names that kohya's scripts give a UNet's layers, which ComfyUI, A1111, Forge and SD.Next read.
+"""The names that other tools give a denoiser's layers in LoRA files.
 
-Stable Diffusion 1 and 2 have diffusers' paths there; XL has those of Stability AI's own code, which
-counts the layers of all blocks in one row.
+Kohya's scripts, whose files ComfyUI, A1111, Forge and SD.Next read, have diffusers' paths for Stable
+Diffusion 1 and 2; for XL those of Stability AI's own code, which counts the layers of all blocks in
+one row, as ComfyUI does for all.
 """
 
 import re
+from collections.abc import Iterator
 
-PREFIX = "lora_unet_"
+PEFT = "base_model.model."
+"""What PEFT puts before a path in the files that it saves itself."""
+
+_UNET = "unet."
+_KOHYA = "lora_unet_"
+_LYCORIS = "lycoris_"
+_COMFY = "diffusion_model."
+
+KNOWN = (_UNET, PEFT, _COMFY, "transformer.", _KOHYA, _LYCORIS)
+"""What a layer's name may begin with, of any kind of model."""
+
+ENDINGS = {
+    ".lora_down.weight": "down",
+    ".lora_up.weight": "up",
+    ".lora_A.weight": "down",
+    ".lora_B.weight": "up",
+    ".lora_A.default.weight": "down",
+    ".lora_B.default.weight": "up",
+    ".lora.down.weight": "down",
+    ".lora.up.weight": "up",
+    ".down.weight": "down",
+    ".up.weight": "up",
+    ".alpha": "alpha",
+}
+"""What follows a layer's name, and which part of its LoRA that is; longer endings come first."""
 
 _ROW = 3
 """Entries of a block in the row: two layers, and a change of size or one layer more."""
@@ -37,7 +63,7 @@ def flat_name(path: str) -> str:
     Args:
         path: The layer's path in the diffusers UNet.
     """
-    return PREFIX + path.replace(".", "_")
+    return _KOHYA + path.replace(".", "_")
 
 
 def row_name(path: str) -> str:
@@ -47,6 +73,28 @@ def row_name(path: str) -> str:
         path: The layer's path in the diffusers UNet.
     """
     return flat_name(_row_path(path))
+
+
+def spellings(path: str) -> Iterator[str]:
+    """Yield every name that a tool may give a layer.
+
+    Args:
+        path: The layer's path in the diffusers UNet.
+    """
+    row = _row_path(path)
+    for name in (path, row):
+        yield flat_name(name)
+        yield flat_name(name).replace(_KOHYA, _LYCORIS, 1)
+        yield _COMFY + name
+    for name in (path, *_of_processor(path)):
+        yield from (name, _UNET + name, PEFT + name, _UNET + PEFT + name)
+
+
+def _of_processor(path: str) -> Iterator[str]:
+    """Yield the name that diffusers' training scripts gave an attention's layer until 2023."""
+    block, _, last = path.rpartition(".to_")
+    if block.endswith((".attn1", ".attn2")):
+        yield f"{block}.processor.to_{last.partition('.')[0]}_lora"
 
 
 def _row_path(path: str) -> str:
