@@ -77,8 +77,9 @@ class Adapter:
 
     def to_bytes(self) -> bytes:
         """Return the content of the adapter's file; the same adapter gives the same bytes."""
-        record = self.record.values()
-        return encode(Content(self.lora, self.conditioning, self.latents, record, self.shown()))
+        return encode(
+            Content(self.lora, self.conditioning, self.latents, self.record, self.shown())
+        )
 
     def shown(self) -> dict[str, str]:
         """Return what other tools show of the adapter, by their names for it."""
@@ -213,17 +214,10 @@ class Adapter:
             AdapterFileError: When it is not a whole adapter that this version can read.
         """
         content = decode(data)
-        record, latents = FitRecord.of(content.record), content.latents
-        _check_canvas(latents, record)
-        thumbnail = modelspec.read_thumbnail(content.shown)
-        return cls(content.lora, content.conditioning, latents, record, thumbnail)
-
-
-def _check_canvas(latents: torch.Tensor, record: FitRecord) -> None:
-    """Raise for latents that no autoencoder makes of the canvas: none has more of them than pixels."""
-    rows, columns = latents.shape[-2:]
-    if rows > record.height or columns > record.width:
-        raise AdapterFileError(
-            f"its latents are {columns} x {rows}, more than the {record.width} x {record.height} "
-            "pixels of its canvas."
+        return cls(
+            content.lora,
+            content.conditioning,
+            content.latents,
+            content.record,
+            modelspec.read_thumbnail(content.shown),
         )

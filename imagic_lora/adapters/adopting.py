@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from imagic_lora.adapters.file import read_limited, read_metadata, read_object, read_tensors
-from imagic_lora.adapters.names import ENDINGS, KNOWN, PEFT, spellings
+from imagic_lora.adapters.names import ENDINGS, KNOWN, PEFT, spellings, without_denoiser
 from imagic_lora.adapters.scales import Scales, check_alpha, read_scales
 from imagic_lora.adapters.weights import Pair, Weights
 from imagic_lora.errors import AdapterFileError, AdapterMismatchError, quoted, warn
@@ -155,7 +155,7 @@ def _scales(metadata: Mapping[str, str], beside: bytes) -> Scales | None:
     if _IN_HEADER in metadata:
         settings = read_object(f"header's {_IN_HEADER}", metadata[_IN_HEADER])
         own = {
-            name.removeprefix("unet."): value
+            without_denoiser(name): value
             for name, value in settings.items()
             if not name.startswith(_OF_TEXT)
         }

@@ -18,17 +18,17 @@ import safetensors.torch
 import torch
 from safetensors import SafetensorError
 
+from imagic_lora.adapters.record import FitRecord
 from imagic_lora.adapters.weights import Weights
 from imagic_lora.conditioning import Conditioning
 from imagic_lora.errors import AdapterFileError, quoted
+from imagic_lora.models.families import find_family
 
 FORMAT = 1
 """Version of the file format; a file of another version is refused."""
 
 MAX_BYTES = 1 << 30
 """Largest file that is read."""
-
-LORA_PREFIX = "unet."
 
 _TOKENS = "imagic_lora.conditioning.tokens"
 _POOLED = "imagic_lora.conditioning.pooled"
@@ -46,20 +46,20 @@ _AT_ONCE = 1 << 22
 
 @dataclass(frozen=True, eq=False)
 class Content:
-    """What a file of ours holds, checked on its own but not together.
+    """What a file of ours holds.
 
     Attributes:
         lora: The weights.
         conditioning: The optimised conditioning, batch 1.
         latents: Latents of the input image, shape (1, C, h, w).
-        record: Our own object of the header.
+        record: What was fitted and how.
         shown: All texts of the header.
     """
 
     lora: Weights
     conditioning: Conditioning
     latents: torch.Tensor
-    record: Mapping[str, Any]
+    record: FitRecord
     shown: Mapping[str, str]
 
 
@@ -69,11 +69,11 @@ def encode(content: Content) -> bytes:
     Args:
         content: What it holds, in half precision.
     """
-    tensors = content.lora.named(LORA_PREFIX)
+    tensors = content.lora.named(find_family(content.record.family).prefix)
     tensors |= {_TOKENS: content.conditioning.tokens, _LATENTS: content.latents}
     if content.conditioning.pooled is not None:
         tensors[_POOLED] = content.conditioning.pooled
-    header = json.dumps({"format": FORMAT, **content.record}, sort_keys=True)
+    header = json.dumps({"format": FORMAT, **content.record.values()}, sort_keys=True)
     return write_tensors(tensors, {**content.shown, _HEADER: header})
 
 
@@ -157,8 +157,9 @@ def decode(data: bytes) -> Content:
         )
     metadata = read_metadata(data)
     record = _read_record(metadata)
+    prefix = find_family(record.family).prefix
     tensors = read_tensors(data)
-    _check_tensors(tensors)
+    _check_tensors(tensors, prefix)
     if not _all_finite(_body(data)):
         name = next(name for name, tensor in tensors.items() if not torch.isfinite(tensor).all())
         raise AdapterFileError(f"its tensor {quoted(name)} has values that are not finite.")
@@ -166,10 +167,11 @@ def decode(data: bytes) -> Content:
         raise AdapterFileError(
             "its tensors do not have the hash that its header gives; it was damaged or changed."
         )
+    _check_canvas(tensors[_LATENTS], record)
     lora = {
-        name.removeprefix(LORA_PREFIX): tensor
+        name.removeprefix(prefix): tensor
         for name, tensor in tensors.items()
-        if name.startswith(LORA_PREFIX)
+        if name.startswith(prefix)
     }
     conditioning = Conditioning(tensors[_TOKENS], tensors.get(_POOLED))
     return Content(Weights(lora), conditioning, tensors[_LATENTS], record, metadata)
@@ -234,30 +236,30 @@ def _refuse_constant(word: str) -> float:
     raise ValueError(f"{word} is not a number")
 
 
-def _read_record(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """Return our own JSON object, after a check of its version."""
+def _read_record(metadata: Mapping[str, Any]) -> FitRecord:
+    """Return the record in our own JSON object, after a check of its version."""
     if _HEADER not in metadata:
         raise AdapterFileError(
             "it has no imagic_lora header, so it was made by another tool or for another purpose."
         )
-    record = read_object("header", metadata[_HEADER])
-    version = record.get("format")
+    own = read_object("header", metadata[_HEADER])
+    version = own.get("format")
     if not isinstance(version, int) or isinstance(version, bool) or version != FORMAT:
         raise AdapterFileError(
             f"it has format version {quoted(version)}, this version of imagic_lora reads "
             f"{FORMAT}; install a newer one if the number is larger."
         )
-    return record
+    return FitRecord.of(own)
 
 
-def _check_tensors(tensors: Mapping[str, torch.Tensor]) -> None:
+def _check_tensors(tensors: Mapping[str, torch.Tensor], prefix: str) -> None:
     """Raise unless the tensors are those of an adapter: names, precision and shapes."""
     for name, tensor in tensors.items():
         if tensor.dtype != torch.float16:
             raise AdapterFileError(
                 f"its tensor {quoted(name)} is {tensor.dtype}, allowed is float16."
             )
-    names = {name for name in tensors if not name.startswith(LORA_PREFIX)}
+    names = {name for name in tensors if not name.startswith(prefix)}
     if not {_TOKENS, _LATENTS} <= names <= {_TOKENS, _LATENTS, _POOLED}:
         raise AdapterFileError(
             f"its tensors beside the LoRA are {quoted(sorted(names))}, expected are {_TOKENS!r}, "
@@ -267,6 +269,16 @@ def _check_tensors(tensors: Mapping[str, torch.Tensor]) -> None:
         shape = tuple(tensors[name].shape)
         if len(shape) != _DIMENSIONS[name] or shape[0] != 1 or 0 in shape:
             raise AdapterFileError(f"its tensor {name!r} has the shape {shape}.")
+
+
+def _check_canvas(latents: torch.Tensor, record: FitRecord) -> None:
+    """Raise for latents that no autoencoder makes of a canvas: more of them than it has pixels."""
+    rows, columns = latents.shape[-2:]
+    if rows > record.height or columns > record.width:
+        raise AdapterFileError(
+            f"its latents are {columns} x {rows}, more than the {record.width} x {record.height} "
+            "pixels of its canvas."
+        )
 
 
 def _all_finite(body: memoryview) -> bool:

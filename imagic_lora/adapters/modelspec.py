@@ -13,11 +13,12 @@ from typing import Any
 from imagic_lora.adapters.record import FitRecord
 from imagic_lora.adapters.weights import Weights
 from imagic_lora.errors import AdapterFileError
+from imagic_lora.models.families import find_family
 
 _THUMBNAIL = "modelspec.thumbnail"
 _DATA_URL = "data:image/jpeg;base64,"
 _JPEG = b"\xff\xd8\xff"
-_SD2_WIDTH = 1024
+_V = "v_prediction"
 
 
 def describe(
@@ -31,16 +32,19 @@ def describe(
         token_width: Width of a token embedding.
         thumbnail: A small JPEG of the input image, or b"" for none.
     """
+    known = find_family(record.family).architecture(token_width, record.prediction)
     shown = {
         "modelspec.sai_model_spec": "1.0.1",
-        "modelspec.architecture": f"{_architecture(record, token_width)}/lora",
+        "modelspec.architecture": f"{known.modelspec}/lora",
         "modelspec.implementation": "diffusers",
         "modelspec.title": f"imagic_lora: {record.target or record.source}",
         "modelspec.resolution": f"{record.width}x{record.height}",
         "modelspec.description": f"One picture, '{record.caption}', learned on {record.base_model}.",
         "modelspec.usage_hint": _hint(record),
-        "modelspec.prediction_type": "v" if _predicts_v(record) else record.prediction,
-        **_kohya_keys(record, lora, token_width),
+        "modelspec.prediction_type": "v" if record.prediction == _V else record.prediction,
+        "ss_v2": str(known.v2),
+        "ss_base_model_version": known.kohya,
+        **_kohya_keys(record, lora),
     }
     if thumbnail:
         shown[_THUMBNAIL] = _DATA_URL + base64.b64encode(thumbnail).decode()
@@ -58,28 +62,11 @@ def _hint(record: FitRecord) -> str:
     )
 
 
-def _predicts_v(record: FitRecord) -> bool:
-    return record.prediction == "v_prediction"
-
-
-def _architecture(record: FitRecord, token_width: int) -> str:
-    """Return the base model's architecture by its name in modelspec."""
-    if record.family == "sdxl":
-        return "stable-diffusion-xl-v1-base"
-    if token_width != _SD2_WIDTH:
-        return "stable-diffusion-v1"
-    return "stable-diffusion-v2-768-v" if _predicts_v(record) else "stable-diffusion-v2-512"
-
-
-def _kohya_keys(record: FitRecord, lora: Weights, token_width: int) -> dict[str, str]:
+def _kohya_keys(record: FitRecord, lora: Weights) -> dict[str, str]:
     """Return the keys that A1111 and its kin sort and show LoRA files by."""
     rank = str(lora.rank)
-    v2 = record.family == "sd" and token_width == _SD2_WIDTH
-    version = "sdxl_base_v1-0" if record.family == "sdxl" else f"sd_v{1 + v2}"
     convolutions = any(len(pair.shape) == 4 for pair in lora.pairs.values())
     return {
-        "ss_v2": str(v2),
-        "ss_base_model_version": version + ("_v" if v2 and _predicts_v(record) else ""),
         "ss_network_module": "networks.lora",
         "ss_network_dim": rank,
         "ss_network_alpha": rank,

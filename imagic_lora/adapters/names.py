@@ -8,15 +8,17 @@ one row, as ComfyUI does for all.
 import re
 from collections.abc import Iterator
 
+from imagic_lora.models.families import FAMILIES, Family
+
 PEFT = "base_model.model."
 """What PEFT puts before a path in the files that it saves itself."""
 
-_UNET = "unet."
-_KOHYA = "lora_unet_"
 _LYCORIS = "lycoris_"
 _COMFY = "diffusion_model."
+_DOTTED = tuple(dict.fromkeys(family.prefix for family in FAMILIES.values()))
+_FLAT = (*dict.fromkeys(family.kohya_prefix for family in FAMILIES.values()), _LYCORIS)
 
-KNOWN = (_UNET, PEFT, _COMFY, "transformer.", _KOHYA, _LYCORIS)
+KNOWN = (*_DOTTED, PEFT, _COMFY, "transformer.", *_FLAT)
 """What a layer's name may begin with, of any kind of model."""
 
 ENDINGS = {
@@ -57,37 +59,42 @@ _IN_MIDDLE = re.compile(r"mid_block\.(resnets|attentions)\.(\d+)\.(.+)")
 _RESIZE = re.compile(r"(down|up)_blocks\.(\d+)\.(?:down|up)samplers\.0\.conv")
 
 
-def flat_name(path: str) -> str:
-    """Return a layer's name in files for Stable Diffusion 1 and 2.
+def kohya_name(path: str, family: Family) -> str:
+    """Return a layer's name in the files of kohya's scripts.
 
     Args:
-        path: The layer's path in the diffusers UNet.
+        path: The layer's path in diffusers' denoiser.
+        family: The family of the model.
     """
-    return _KOHYA + path.replace(".", "_")
-
-
-def row_name(path: str) -> str:
-    """Return a layer's name in files for Stable Diffusion XL.
-
-    Args:
-        path: The layer's path in the diffusers UNet.
-    """
-    return flat_name(_row_path(path))
+    return family.kohya_prefix + _flat(_row_path(path) if family.kohya == "row" else path)
 
 
 def spellings(path: str) -> Iterator[str]:
     """Yield every name that a tool may give a layer.
 
     Args:
-        path: The layer's path in the diffusers UNet.
+        path: The layer's path in diffusers' denoiser.
     """
-    row = _row_path(path)
-    for name in (path, row):
-        yield flat_name(name)
-        yield flat_name(name).replace(_KOHYA, _LYCORIS, 1)
+    for name in (path, _row_path(path)):
         yield _COMFY + name
+        yield from (prefix + _flat(name) for prefix in _FLAT)
     for name in (path, *_of_processor(path)):
-        yield from (name, _UNET + name, PEFT + name, _UNET + PEFT + name)
+        yield from (name, PEFT + name)
+        yield from (prefix + inner + name for prefix in _DOTTED for inner in ("", PEFT))
+
+
+def without_denoiser(name: str) -> str:
+    """Return a name without the word for the denoiser that diffusers puts before it.
+
+    Args:
+        name: Name of a tensor, or of a setting.
+    """
+    prefix = next((prefix for prefix in _DOTTED if name.startswith(prefix)), "")
+    return name.removeprefix(prefix)
+
+
+def _flat(path: str) -> str:
+    return path.replace(".", "_")
 
 
 def _of_processor(path: str) -> Iterator[str]:

@@ -8,13 +8,14 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, get_args
 
 from imagic_lora.errors import AdapterFileError, SettingsError, quoted
+from imagic_lora.models.families import FAMILIES
 from imagic_lora.objective import Prediction
-from imagic_lora.settings import FitSettings, is_number
+from imagic_lora.settings import MAX_PROMPT, FitSettings, is_number
 
 _OPTIONAL = ("levers", "relieved")
 """Fields that a file leaves out when they are empty."""
 
-_TEXTS = ("family", "base_model", "fingerprint", "target", "source", "image_sha256")
+_TEXTS = ("fingerprint", "target", "source", "image_sha256")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +94,7 @@ class FitRecord:
         given |= {name: _side(name, values[name]) for name in ("width", "height")}
         given |= {name: _texts(name, values.get(name, [])) for name in _OPTIONAL}
         given |= {
+            "family": _family(values["family"]),
             "base_model": _model_name(values["base_model"]),
             "prediction": _prediction(values["prediction"]),
             "settings": _settings(values["settings"]),
@@ -106,6 +108,19 @@ class FitRecord:
 def _text(name: str, value: Any) -> str:
     if not isinstance(value, str):
         raise AdapterFileError(f"its header's {name} is {quoted(value)}, which is not text.")
+    if len(value) > MAX_PROMPT:
+        raise AdapterFileError(
+            f"its header's {name} has {len(value)} characters, allowed are {MAX_PROMPT}."
+        )
+    return value
+
+
+def _family(value: Any) -> str:
+    if not isinstance(value, str) or value not in FAMILIES:
+        raise AdapterFileError(
+            f"its header's family is {quoted(value)}, this version of imagic_lora knows "
+            f"{', '.join(FAMILIES)}; install a newer one if it is newer than these."
+        )
     return value
 
 

@@ -20,31 +20,10 @@ from imagic_lora.adapters.weights import Weights
 from imagic_lora.conditioning import Conditioning
 from imagic_lora.editing.slots import Slots
 from tests.support.handmade import made
+from tests.support.rewriting import rewrite, with_tensors
 from tests.support.tiny import KINDS, Kind
 
 TOKENS = "imagic_lora.conditioning.tokens"
-
-
-def rewrite(data: bytes, change: Callable[[dict[str, Any]], object]) -> bytes:
-    """Return an adapter file with its own header object changed."""
-    size = int.from_bytes(data[:8], "little")
-    whole = json.loads(data[8 : 8 + size])
-    own = json.loads(whole["__metadata__"]["imagic_lora"])
-    change(own)
-    whole["__metadata__"]["imagic_lora"] = json.dumps(own)
-    text = json.dumps(whole).encode()
-    return struct.pack("<Q", len(text)) + text + data[8 + size :]
-
-
-def with_tensors(changes: dict[str, torch.Tensor | None]) -> bytes:
-    """Return an adapter file with some tensors replaced, added or (None) left out."""
-    data = made().to_bytes()
-    size = int.from_bytes(data[:8], "little")
-    metadata = json.loads(data[8 : 8 + size])["__metadata__"]
-    del metadata["modelspec.hash_sha256"]  # or it would be the hash that gives the change away
-    tensors = safetensors.torch.load(data) | changes
-    kept = {name: tensor for name, tensor in tensors.items() if tensor is not None}
-    return safetensors.torch.save(kept, metadata)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -323,7 +302,7 @@ def test_a_thumbnail_that_is_no_jpeg_is_refused(url: str) -> None:
 def test_tensors_that_are_wrong_are_refused(name: str) -> None:
     """Names, pairs, shapes, precision and values are checked before they are believed."""
     with pytest.raises(AdapterFileError, match=r"^its tensor|^it has no LoRA"):
-        Adapter.from_bytes(with_tensors(HOSTILE_TENSORS[name]))
+        Adapter.from_bytes(with_tensors(made().to_bytes(), HOSTILE_TENSORS[name]))
 
 
 def test_a_file_of_another_tool_is_named_as_such() -> None:
