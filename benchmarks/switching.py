@@ -13,7 +13,7 @@ import hashlib
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from importlib.resources import files
 from itertools import cycle, islice
 from pathlib import Path
@@ -27,8 +27,8 @@ from PIL import Image
 
 from benchmarks.environment import describe, write_result
 from imagic_lora import Adapter, EditRequest, EditSettings, FitSettings, ImagicEditor
-from imagic_lora.adapters.adapter import FitRecord
-from imagic_lora.adapters.weights import weight_shape
+from imagic_lora.adapters.record import FitRecord
+from imagic_lora.adapters.weights import Pair, Weights, weight_shape
 from imagic_lora.conditioning import Conditioning
 from imagic_lora.editing.slots import Slots
 from imagic_lora.models.blueprint import BLUEPRINTS
@@ -56,19 +56,19 @@ def build(name: str) -> Any:
     return unet
 
 
-def draw_weights(unet: Any, seed: int) -> dict[str, torch.Tensor]:
+def draw_weights(unet: Any, seed: int) -> Weights:
     """Return LoRA weights for every layer that a fit adapts, in half precision."""
-    drawn, weights = generator(seed, "weights"), {}
+    drawn, pairs = generator(seed, "weights"), {}
     for path, layer in unet.named_modules():
         shape = weight_shape(layer)
         if shape and path.endswith(tuple(f".{target}" for target in UNET_LORA_TARGETS)):
-            weights[f"{path}.lora_A.weight"] = randn((RANK, *shape[1:]), drawn).half()
+            down = randn((RANK, *shape[1:]), drawn).half()
             up = (shape[0], RANK, *(1 for _ in shape[2:]))
-            weights[f"{path}.lora_B.weight"] = 0.01 * randn(up, drawn).half()
-    return weights
+            pairs[path] = Pair(down, 0.01 * randn(up, drawn).half())
+    return Weights.of(pairs)
 
 
-def wrap(weights: Mapping[str, torch.Tensor], unet: Any) -> Adapter:
+def wrap(weights: Weights, unet: Any) -> Adapter:
     """Return an adapter with given weights, true in the size of everything else."""
     width, side = unet.config.cross_attention_dim, unet.config.sample_size
     record = FitRecord(
@@ -94,10 +94,7 @@ def ways(name: str, unet: Any, paths: Sequence[Path]) -> dict[str, Callable[[], 
     """Return the ways to switch, each to the next of some adapters whenever it is called."""
     pipeline, slots, turn = without_other_parts(name, unet), Slots(unet), cycle(paths)
     adapters = {path: Adapter.load(path) for path in paths}
-    tensors = {
-        path: {f"unet.{key}": tensor for key, tensor in adapter.lora.items()}
-        for path, adapter in adapters.items()
-    }
+    tensors = {path: adapter.lora.named("unet.") for path, adapter in adapters.items()}
 
     def hold(adapter: Adapter) -> None:
         with slots.holding([adapter.lora], CPU):
@@ -155,7 +152,9 @@ def time_ways(name: str, unet: Any, folder: Path) -> dict[str, Any]:
 def switch_often(unet: Any) -> dict[str, Any]:
     """Switch among many adapters a thousand times; return the memory before, during and after."""
     first = draw_weights(unet, 0)
-    adapters = [{name: tensor + seed for name, tensor in first.items()} for seed in range(ADAPTERS)]
+    adapters = [
+        Weights({name: tensor + seed for name, tensor in first.items()}) for seed in range(ADAPTERS)
+    ]
     slots, resident, before = Slots(unet), [], digest(unet)
     for count, weights in enumerate(islice(cycle(adapters), SWITCHES), start=1):
         with slots.holding([weights], CPU):

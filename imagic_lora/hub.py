@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from huggingface_hub import CommitOperationAdd, HfApi, get_token, hf_hub_download
+from huggingface_hub import CommitOperationAdd, HfApi, ModelCardData, get_token, hf_hub_download
 from huggingface_hub.errors import (  # type: ignore[attr-defined]  # HTTPError is imported there
     EntryNotFoundError,
     HfHubHTTPError,
@@ -73,6 +74,15 @@ def download(repository: str, file: str, *, revision: str | None, token: str | N
     """
     with _explained(repository):
         return Path(hf_hub_download(repository, file, revision=revision, token=token))
+
+
+def card_header(**fields: Any) -> str:
+    """Return the header of a card, which the Hub sorts by.
+
+    Args:
+        fields: What it holds, by the Hub's words for it; None is left out.
+    """
+    return f"---\n{ModelCardData(**fields).to_yaml()}\n---"
 
 
 @contextmanager

@@ -1,94 +1,37 @@
 """The result of one fit: an immutable value, and one small file that needs nothing else."""
 
 import hashlib
-import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
-from PIL import Image
 
-from imagic_lora import hub
-from imagic_lora.adapters import file as adapter_format
 from imagic_lora.adapters import modelspec
-from imagic_lora.adapters.card import write_card
 from imagic_lora.adapters.compact import compact_weights
-from imagic_lora.adapters.weights import ranks
+from imagic_lora.adapters.file import Content, decode, encode, read_limited
+from imagic_lora.adapters.record import FitRecord
+from imagic_lora.adapters.weights import Weights
 from imagic_lora.conditioning import Conditioning
 from imagic_lora.errors import AdapterFileError, SettingsError
 from imagic_lora.files import write_atomic
-from imagic_lora.images.png import to_png
-from imagic_lora.settings import FitSettings
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 HUB_FILE = "adapter.safetensors"
 """Name of an adapter's file on the Hub."""
-
-MAX_BYTES = 1 << 30
-"""Largest file that is read."""
-
-_OPTIONAL = ("levers", "relieved")
-"""Fields of the record that the file leaves out when they are empty."""
-
-_TEXTS = (
-    "family",
-    "base_model",
-    "fingerprint",
-    "prediction",
-    "target",
-    "source",
-    "image_sha256",
-)
-
-
-@dataclass(frozen=True, kw_only=True)
-class FitRecord:
-    """What was fitted, on what, how, and how it went.
-
-    Attributes:
-        family: Kind of base model.
-        base_model: Name of the base model.
-        fingerprint: Tells checkpoints of one family apart.
-        prediction: What the base model's denoiser predicts.
-        target: Prompt of the edited image, or "".
-        source: Caption of the input image, or "".
-        width: Width of the canvas, in pixels.
-        height: Height of the canvas, in pixels.
-        image_sha256: Hash of the input image's size and RGB bytes.
-        settings: Settings of the fit; None where another tool made the weights.
-        losses: Mean loss of every optimiser step; none where another tool made the weights.
-        gap: Loss after the fit as a share of the loss before it, on the same noise; None where
-            another tool made the weights.
-        versions: Versions of the packages that made it.
-        levers: Names of the levers that were pulled when the fit ended, lowest first.
-        relieved: Those of them that were pulled because the device ran out of memory.
-    """
-
-    family: str
-    base_model: str
-    fingerprint: str
-    prediction: str
-    target: str
-    source: str
-    width: int
-    height: int
-    image_sha256: str
-    settings: FitSettings | None
-    losses: tuple[float, ...]
-    gap: float | None
-    versions: Mapping[str, str]
-    levers: tuple[str, ...] = ()
-    relieved: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
 class Adapter:
     """LoRA weights, the optimised conditioning and the record of one fit.
 
-    Two adapters are equal when every tensor and every field of the record is.
+    Two adapters are equal when every tensor and every field of the record is. They can be copied,
+    pickled and sent to other processes.
 
     Attributes:
         lora: LoRA tensors, half precision, by `<module>.lora_A.weight` and
@@ -99,14 +42,11 @@ class Adapter:
         thumbnail: A small JPEG of the input image, for other tools to show, or b"".
     """
 
-    lora: Mapping[str, torch.Tensor] = field(repr=False)
+    lora: Weights = field(repr=False)
     conditioning: Conditioning = field(repr=False)
     latents: torch.Tensor = field(repr=False)
     record: FitRecord
     thumbnail: bytes = field(default=b"", repr=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "lora", MappingProxyType(dict(self.lora)))
 
     def __eq__(self, other: object) -> bool:
         """Return whether two adapters are the same, bit for bit."""
@@ -118,6 +58,9 @@ class Adapter:
         """Return a hash of the content."""
         return hash(self.sha256)
 
+    def __reduce__(self) -> tuple[Callable[[bytes], "Adapter"], tuple[bytes]]:
+        return Adapter.from_bytes, (self.to_bytes(),)
+
     @cached_property
     def sha256(self) -> str:
         """Hash of the adapter's file, as 64 hex digits."""
@@ -126,28 +69,22 @@ class Adapter:
     @property
     def rank(self) -> int:
         """Largest rank among the layers."""
-        return max(self.ranks().values())
+        return self.lora.rank
 
     def ranks(self) -> dict[str, int]:
         """Return the rank of each layer by its path."""
-        return ranks(self.lora)
+        return self.lora.ranks()
 
     def to_bytes(self) -> bytes:
         """Return the content of the adapter's file; the same adapter gives the same bytes."""
-        prefix = adapter_format.LORA_PREFIX
-        tensors = {prefix + name: tensor for name, tensor in self.lora.items()}
-        tensors[adapter_format.TOKENS] = self.conditioning.tokens
-        tensors[adapter_format.LATENTS] = self.latents
-        if self.conditioning.pooled is not None:
-            tensors[adapter_format.POOLED] = self.conditioning.pooled
-        record = asdict(self.record)
-        written = {n: value for n, value in record.items() if value or n not in _OPTIONAL}
-        return adapter_format.encode(tensors, written, self.shown())
+        return encode(
+            Content(self.lora, self.conditioning, self.latents, self.record, self.shown())
+        )
 
     def shown(self) -> dict[str, str]:
         """Return what other tools show of the adapter, by their names for it."""
         width = self.conditioning.tokens.shape[-1]
-        return modelspec.describe(asdict(self.record), self.lora, width, self.thumbnail)
+        return modelspec.describe(self.record, self.lora, width, self.thumbnail)
 
     def save(self, path: str | Path, *, force: bool = False) -> None:
         """Write the adapter to one safetensors file, whole or not at all.
@@ -177,7 +114,7 @@ class Adapter:
             return self
         weights = 2 * sum(tensor.numel() for tensor in self.lora.values())
         smaller = compact_weights(self.lora, max_bytes - (whole - weights))
-        if not smaller:
+        if smaller is None:
             raise SettingsError(
                 f"max_bytes was {max_bytes}, but {whole - weights} bytes of this adapter's {whole} "
                 "are not LoRA weights; allow more."
@@ -188,7 +125,7 @@ class Adapter:
         self,
         repository: str,
         *,
-        pictures: Mapping[str, Image.Image] = MappingProxyType({}),
+        pictures: Mapping[str, "Image.Image"] = MappingProxyType({}),
         licence: str = "",
         private: bool = True,
         force: bool = False,
@@ -213,19 +150,17 @@ class Adapter:
             HubError: When nobody is logged in, the repository exists and force is False, or the Hub
                 cannot be reached.
         """
-        named = [(f"picture-{n}.png", text) for n, text in enumerate(pictures, start=1)]
-        data = self.to_bytes()
-        card = write_card(
+        from imagic_lora.adapters.sharing import push  # noqa: PLC0415  a file needs no Hub
+
+        return push(
+            self,
             repository,
-            HUB_FILE,
-            asdict(self.record),
-            facts={"rank": str(self.rank), "size": f"{len(data) / 1e6:.1f} MB"},
-            pictures=named,
+            pictures=pictures,
             licence=licence,
+            private=private,
+            force=force,
+            token=token,
         )
-        files = {HUB_FILE: data, "README.md": card.encode()}
-        files |= {path: to_png(pictures[text]) for path, text in named}
-        return hub.upload(repository, files, private=private, force=force, token=token)
 
     @classmethod
     def from_hub(
@@ -248,6 +183,8 @@ class Adapter:
             HubError: When there is no such repository or file, or the Hub cannot be reached.
             AdapterFileError: When the file is no adapter.
         """
+        from imagic_lora import hub  # noqa: PLC0415  a file needs no Hub
+
         return cls.load(hub.download(repository, file, revision=revision, token=token))
 
     @classmethod
@@ -276,93 +213,11 @@ class Adapter:
         Raises:
             AdapterFileError: When it is not a whole adapter that this version can read.
         """
-        tensors, header = adapter_format.decode(data)
-        prefix = adapter_format.LORA_PREFIX
-        lora = {
-            name.removeprefix(prefix): tensor
-            for name, tensor in tensors.items()
-            if name.startswith(prefix)
-        }
-        conditioning = Conditioning(
-            tensors[adapter_format.TOKENS], tensors.get(adapter_format.POOLED)
+        content = decode(data)
+        return cls(
+            content.lora,
+            content.conditioning,
+            content.latents,
+            content.record,
+            modelspec.read_thumbnail(content.shown),
         )
-        thumbnail = modelspec.read_thumbnail(adapter_format.read_metadata(data))
-        latents = tensors[adapter_format.LATENTS]
-        return cls(lora, conditioning, latents, _parse_record(header), thumbnail)
-
-
-def read_limited(path: Path) -> bytes:
-    """Return a file's content, refusing before reading what is too large to be an adapter.
-
-    Raises:
-        AdapterFileError: When it is too large or cannot be read.
-    """
-    try:
-        size = path.stat().st_size
-        if size > MAX_BYTES:
-            raise AdapterFileError(f"it has {size} bytes, an adapter has at most {MAX_BYTES}.")
-        return path.read_bytes()
-    except OSError as error:
-        raise AdapterFileError(f"{error.strerror or error}.".lower()) from error
-
-
-def _parse_record(header: Mapping[str, Any]) -> FitRecord:
-    """Return the record of a header; unknown fields of a later minor version are left out."""
-    wanted = {item.name for item in fields(FitRecord)}
-    missing = wanted - header.keys() - set(_OPTIONAL)
-    if missing:
-        raise AdapterFileError(f"its header lacks {', '.join(sorted(missing))}.")
-    for name in _TEXTS:
-        if not isinstance(header[name], str):
-            raise AdapterFileError(f"its header's {name} is not text.")
-    for name in ("width", "height"):
-        value = header[name]
-        if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 8192:
-            raise AdapterFileError(f"its header's {name} is {value!r}, allowed is 1 to 8192.")
-    values = {name: header[name] for name in wanted & header.keys()}
-    values |= {name: _parse_texts(name, header.get(name, [])) for name in _OPTIONAL}
-    values |= {
-        "settings": _parse_settings(header["settings"]),
-        "losses": tuple(_parse_number(value) for value in _parse_list(header["losses"])),
-        "gap": None if header["gap"] is None else _parse_number(header["gap"]),
-        "versions": _parse_versions(header["versions"]),
-    }
-    return FitRecord(**values)
-
-
-def _parse_settings(value: Any) -> FitSettings | None:
-    """Return fit settings from a header, without fields that this version does not know."""
-    if value is None:
-        return None
-    if not isinstance(value, dict):
-        raise AdapterFileError("its header's settings are not an object.")
-    known = {item.name for item in fields(FitSettings)}
-    try:
-        return FitSettings(**{name: value[name] for name in known & value.keys()})
-    except (SettingsError, TypeError) as error:
-        raise AdapterFileError(f"its header's settings are not valid: {error}") from error
-
-
-def _parse_list(value: Any) -> list[Any]:
-    if not isinstance(value, list):
-        raise AdapterFileError("its header's losses are not a list.")
-    return value
-
-
-def _parse_texts(name: str, value: Any) -> tuple[str, ...]:
-    if not isinstance(value, list) or not all(isinstance(word, str) for word in value):
-        raise AdapterFileError(f"its header's {name} is not a list of texts.")
-    return tuple(value)
-
-
-def _parse_number(value: Any) -> float:
-    """Return a finite number from a header."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        raise AdapterFileError(f"its header has {value!r} where a number is expected.")
-    return value
-
-
-def _parse_versions(value: Any) -> dict[str, str]:
-    if not isinstance(value, dict) or not all(isinstance(word, str) for word in value.values()):
-        raise AdapterFileError("its header's versions are not an object of texts.")
-    return value

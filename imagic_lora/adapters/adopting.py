@@ -1,35 +1,22 @@
 """LoRA files of other tools: read into weights of ours, at scale 1.
 
-Known are kohya's names, those of diffusers and PEFT, and the ones that diffusers' training scripts
-write. Whatever is not a plain LoRA of the denoiser is refused by name, or left out with a warning
-where it concerns the text encoders, which an adapter does not change.
+Known are kohya's names, those of diffusers, PEFT, ComfyUI and LyCORIS, and the ones that diffusers'
+training scripts write and wrote. Whatever is not a plain LoRA of the denoiser is refused by name, or
+left out with a warning where it concerns the text encoders, which an adapter does not change.
 """
 
-import json
-import math
 from collections.abc import Iterable, Mapping
 from os import PathLike, fspath
 from pathlib import Path
-from typing import Any
 
 import torch
 
-from imagic_lora.adapters.adapter import read_limited
-from imagic_lora.adapters.file import check_pairs, read_metadata, read_tensors
-from imagic_lora.adapters.kohya import flat_name, row_name
-from imagic_lora.adapters.weights import check_fit
-from imagic_lora.errors import AdapterFileError, AdapterMismatchError, warn
+from imagic_lora.adapters.file import read_limited, read_metadata, read_object, read_tensors
+from imagic_lora.adapters.names import ENDINGS, KNOWN, PEFT, spellings, without_denoiser
+from imagic_lora.adapters.scales import Scales, check_alpha, read_scales
+from imagic_lora.adapters.weights import Pair, Weights
+from imagic_lora.errors import AdapterFileError, AdapterMismatchError, quoted, warn
 
-_ALPHA = "alpha"
-_ENDINGS = {
-    ".lora_down.weight": "lora_A.weight",
-    ".lora_up.weight": "lora_B.weight",
-    ".lora_A.weight": "lora_A.weight",
-    ".lora_B.weight": "lora_B.weight",
-    ".lora.down.weight": "lora_A.weight",
-    ".lora.up.weight": "lora_B.weight",
-    ".alpha": _ALPHA,
-}
 _OF_TEXT = ("lora_te", "text_encoder", "bundle_emb.")
 _OTHER_METHODS = {
     "dora_scale": "DoRA, which also scales the columns of the whole weight",
@@ -44,90 +31,94 @@ _OTHER_METHODS = {
     "w_norm": "LyCORIS with changed norms",
     ".b1.weight": "LyCORIS GLoRA, which also multiplies the weight",
 }
-_PEFT_SETTINGS = "lora_adapter_metadata"
+_IN_HEADER = "lora_adapter_metadata"
+"""Where diffusers writes the settings of PEFT."""
+
+_PEFT_FILE, _BESIDE = "adapter_model.safetensors", "adapter_config.json"
+"""The two files that PEFT saves."""
+
+Parts = dict[str, torch.Tensor]
+"""What a file has of one layer's LoRA: "down", "up" and perhaps "alpha"."""
 
 
-def load_lora(path: str | PathLike[str], denoiser: torch.nn.Module) -> dict[str, torch.Tensor]:
+def load_lora(path: str | PathLike[str], denoiser: torch.nn.Module) -> Weights:
     """Return the weights of a LoRA file for a denoiser, in half precision, with scale 1.
 
     Args:
-        path: The file.
+        path: The file; the settings that PEFT saves beside its own are read too.
         denoiser: The module that they are for; it is not changed.
 
     Raises:
         AdapterFileError: When the file is missing, damaged, or no plain LoRA.
         AdapterMismatchError: When it was made for a denoiser of another shape.
     """
-    paths = [path for path, module in denoiser.named_modules() if hasattr(module, "weight")]
+    layers, file = dict(denoiser.named_modules()), Path(path)
     try:
-        weights = read_lora(read_limited(Path(path)), paths)
+        beside = file.with_name(_BESIDE) if file.name == _PEFT_FILE else None
+        settings = read_limited(beside) if beside is not None and beside.exists() else b""
+        paths = [path for path, module in layers.items() if hasattr(module, "weight")]
+        weights = read_lora(read_limited(file), paths, settings)
     except AdapterFileError as error:
         raise AdapterFileError(f"The LoRA {fspath(path)!r} cannot be used: {error}") from error
-    check_fit(dict(denoiser.named_modules()), weights)
+    weights.check_fit(layers)
     return weights
 
 
-def read_lora(data: bytes, paths: Iterable[str]) -> dict[str, torch.Tensor]:
+def read_lora(data: bytes, paths: Iterable[str], beside: bytes = b"") -> Weights:
     """Return the weights of a LoRA file under our names, in half precision, with scale 1.
 
     Args:
         data: Content of the file.
         paths: Paths of the denoiser's layers.
+        beside: Content of the file of settings that PEFT saved beside it, if it did.
 
     Raises:
         AdapterFileError: When the file is damaged, or no plain LoRA.
         AdapterMismatchError: When it changes a layer that the denoiser does not have.
     """
-    settings = _peft_settings(read_metadata(data))
-    found = _by_path(read_tensors(data), _all_names(paths))
-    weights = {
-        f"{path}.{part}": tensor
-        for path, parts in sorted(found.items())
-        for part, tensor in parts.items()
-        if part != _ALPHA
-    }
-    check_pairs(weights)
-    scales = {
-        path: _scale(path, parts, settings)
-        for path, parts in found.items()
-        if parts.keys() != {_ALPHA}
-    }
-    return {name: _scaled(name, tensor, scales) for name, tensor in weights.items()}
+    scales = _scales(read_metadata(data), beside)
+    tensors = read_tensors(data)
+    found = _by_path(tensors, {name: path for path in paths for name in spellings(path)})
+    if scales is None and _lacks_settings(tensors):
+        raise AdapterFileError(
+            f"its alphas are in PEFT's {_BESIDE!r}, which does not lie beside it; put both files "
+            f"into one folder, this one as {_PEFT_FILE!r}."
+        )
+    pairs = {path: _pair(path, parts) for path, parts in sorted(found.items())}
+    weights = Weights.of({path: pair for path, pair in pairs.items() if pair is not None})
+    return Weights.of(
+        {
+            path: _scaled(path, pair, _scale(path, found[path], pair.rank, scales or Scales()))
+            for path, pair in weights.pairs.items()
+        }
+    )
 
 
-def _all_names(paths: Iterable[str]) -> dict[str, str]:
-    """Return the path of each layer under every name that a tool may give it."""
-    return {
-        name: path
-        for path in paths
-        for name in (row_name(path), flat_name(path), f"unet.{path}", path)
-    }
-
-
-def _by_path(
-    tensors: Mapping[str, torch.Tensor], names: Mapping[str, str]
-) -> dict[str, dict[str, torch.Tensor]]:
+def _by_path(tensors: Mapping[str, torch.Tensor], names: Mapping[str, str]) -> dict[str, Parts]:
     """Return the parts of each layer's LoRA by the layer's path."""
-    found: dict[str, dict[str, torch.Tensor]] = {}
+    found: dict[str, Parts] = {}
+    called: dict[str, str] = {}
     left_out = 0
     for name, tensor in tensors.items():
         _check_method(name)
         if name.startswith(_OF_TEXT):
             left_out += 1
             continue
-        ending = next((ending for ending in _ENDINGS if name.endswith(ending)), None)
+        ending = next((ending for ending in ENDINGS if name.endswith(ending)), None)
         if ending is None:
             raise AdapterFileError(
-                f"its tensor {name!r} is no part of a LoRA as kohya's scripts, diffusers or PEFT "
-                "name them."
+                f"its tensor {quoted(name)} is no part of a LoRA as kohya's scripts, diffusers or "
+                "PEFT name them."
             )
-        path = names.get(name.removesuffix(ending))
+        layer, part = name.removesuffix(ending), ENDINGS[ending]
+        path = names.get(layer)
         if path is None:
-            raise AdapterMismatchError(
-                f"The file changes the layer {name.removesuffix(ending)!r}, which this model does "
-                "not have; load a base model of the kind that it was made for."
+            raise _unknown(layer)
+        if called.setdefault(path, layer) != layer or part in found.get(path, {}):
+            raise AdapterFileError(
+                f"its layer {path!r} is there under two names; which of them counts cannot be told."
             )
-        found.setdefault(path, {})[_ENDINGS[ending]] = tensor
+        found.setdefault(path, {})[part] = tensor
     if left_out:
         warn(
             f"The file also has {left_out} tensors for the text encoders, which are left out: "
@@ -136,52 +127,81 @@ def _by_path(
     return found
 
 
+def _unknown(layer: str) -> AdapterFileError | AdapterMismatchError:
+    """Return the error for a layer that the model lacks, or that has a name of an unknown kind."""
+    if layer.startswith(KNOWN):
+        return AdapterMismatchError(
+            f"The file changes the layer {quoted(layer)}, which this model does not have; load a "
+            "base model of the kind that it was made for."
+        )
+    return AdapterFileError(
+        f"its layer {quoted(layer)} is none of this model's, and its name begins with none of "
+        f"{', '.join(KNOWN)}; convert it with the tool that made it."
+    )
+
+
 def _check_method(name: str) -> None:
     """Raise for a tensor of another method than LoRA, which a LoRA cannot express exactly."""
     for part, method in _OTHER_METHODS.items():
         if part in f"{name}.":
             raise AdapterFileError(
-                f"its tensor {name!r} belongs to {method}; only plain LoRA can be read, so convert "
-                "it with the tool that made it."
+                f"its tensor {quoted(name)} belongs to {method}; only plain LoRA can be read, so "
+                "convert it with the tool that made it."
             )
 
 
-def _scale(path: str, parts: Mapping[str, torch.Tensor], settings: Mapping[str, Any]) -> float:
+def _scales(metadata: Mapping[str, str], beside: bytes) -> Scales | None:
+    """Return the scales in the header or in the file beside; None where neither says any."""
+    if _IN_HEADER in metadata:
+        settings = read_object(f"header's {_IN_HEADER}", metadata[_IN_HEADER])
+        own = {
+            without_denoiser(name): value
+            for name, value in settings.items()
+            if not name.startswith(_OF_TEXT)
+        }
+        return read_scales(f"header's {_IN_HEADER}", own)
+    return read_scales(_BESIDE, read_object(_BESIDE, beside)) if beside else None
+
+
+def _lacks_settings(tensors: Mapping[str, torch.Tensor]) -> bool:
+    """Return whether PEFT saved the tensors itself, which does not write alphas among them."""
+    return any(PEFT in name for name in tensors) and not any(
+        name.endswith(".alpha") for name in tensors
+    )
+
+
+def _pair(path: str, parts: Parts) -> Pair | None:
+    """Return the matrices of a layer, which may not match yet; None where there is but an alpha."""
+    matrices = parts.keys() - {"alpha"}
+    if len(matrices) == 1:
+        raise AdapterFileError(f"its layer {path!r} has no partner.")
+    return Pair(parts["down"], parts["up"]) if matrices else None
+
+
+def _scale(path: str, parts: Parts, rank: int, scales: Scales) -> float:
     """Return what the tool that wrote a layer multiplies its LoRA by."""
-    rank = len(parts["lora_A.weight"])
-    alpha = parts.get(_ALPHA)
-    if alpha is not None:
-        if alpha.numel() != 1:
-            raise AdapterFileError(f"its alpha of the layer {path!r} is no single number.")
-        return alpha.item() / rank
-    patterns = settings.get("alpha_pattern") or {}
-    endings = [word for word in patterns if _ends(path, word.removeprefix("^").removesuffix("$"))]
-    found = patterns[endings[0]] if endings else settings.get("lora_alpha", rank)
-    return float(found) / (math.sqrt(rank) if settings.get("use_rslora") else rank)
-
-
-def _ends(path: str, ending: str) -> bool:
-    """Return whether a path is, or ends with, the given names; peft would take them as a regex."""
-    return path == ending or path.endswith(f".{ending}")
-
-
-def _peft_settings(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings that diffusers writes into the header for the denoiser, if any."""
+    alpha = parts.get("alpha")
+    if alpha is None:
+        return scales.of(path, rank)
+    if alpha.numel() != 1:
+        raise AdapterFileError(f"its alpha of the layer {path!r} is no single number.")
     try:
-        settings = json.loads(metadata.get(_PEFT_SETTINGS, "{}"))
-        own = {name.removeprefix("unet."): value for name, value in settings.items()}
-        alphas = [own.get("lora_alpha", 1), *(own.get("alpha_pattern") or {}).values()]
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise AdapterFileError(f"its header's {_PEFT_SETTINGS} is not valid ({error}).") from error
-    if not all(isinstance(alpha, (int, float)) and math.isfinite(alpha) for alpha in alphas):
-        raise AdapterFileError(f"its header's {_PEFT_SETTINGS} has an alpha that is no number.")
-    return own
+        return check_alpha(alpha.item()) / rank
+    except AdapterFileError as error:
+        raise AdapterFileError(f"its layer {path!r} cannot be used: {error}.") from error
 
 
-def _scaled(name: str, tensor: torch.Tensor, scales: Mapping[str, float]) -> torch.Tensor:
-    """Return a tensor in half precision, the scale of its layer taken up by the second matrix."""
-    path, _, which = name.removesuffix(".weight").rpartition(".")
-    half = (tensor.float() * (scales[path] if which == "lora_B" else 1)).half()
-    if not torch.isfinite(half).all():
+def _scaled(path: str, pair: Pair, scale: float) -> Pair:
+    """Return matrices in half precision, the second one multiplied by a scale."""
+    return Pair(_half(path, pair.down, 1), _half(path, pair.up, scale))
+
+
+def _half(path: str, tensor: torch.Tensor, scale: float) -> torch.Tensor:
+    """Return a tensor times a scale in half precision."""
+    if not tensor.is_floating_point():
+        raise AdapterFileError(f"its layer {path!r} is {tensor.dtype}, allowed are floats.")
+    whole = tensor.float()
+    half = (whole * scale).half()
+    if not torch.isfinite(half).all() or (whole.any() and not half.any()):
         raise AdapterFileError(f"its layer {path!r} has values that half precision cannot hold.")
     return half

@@ -2,8 +2,11 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import asdict
+
+from imagic_lora.adapters.record import FitRecord
+from imagic_lora.hub import card_header
 
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 _UNSAFE = re.compile(r"[`\r\n]+")
@@ -12,10 +15,10 @@ _UNSAFE = re.compile(r"[`\r\n]+")
 def write_card(
     repository: str,
     file: str,
-    record: Mapping[str, Any],
+    record: FitRecord,
     *,
     facts: Mapping[str, str],
-    pictures: Sequence[tuple[str, str]],
+    pictures: Mapping[str, str],
     licence: str,
 ) -> str:
     """Return the card as Markdown, with the header that the Hub sorts by.
@@ -23,34 +26,35 @@ def write_card(
     Args:
         repository: Name of the repository.
         file: Name of the adapter's file in it.
-        record: What was fitted and how, as plain values.
+        record: What was fitted and how.
         facts: More to say of the adapter, by name.
-        pictures: Paths of pictures in the repository, each with a caption.
+        pictures: Captions of pictures by their paths in the repository.
         licence: The Hub's word for a licence, or "" to leave it open.
     """
-    caption = record["source"] or record["target"]
     sections = [
         _header(record, licence),
-        f"# {_code(record['target'] or caption)}",
-        _introduction(record["base_model"]),
-        *(f"![{_plain(text)}]({path})\n\n{_plain(text)}" for path, text in pictures),
+        f"# {_code(record.target or record.source)}",
+        _introduction(record.base_model),
+        *(f"![{_plain(text)}]({path})\n\n{_plain(text)}" for path, text in pictures.items()),
         f"## Use\n\n```python\n{_example(repository, record)}```",
-        _for_other_tools(file, caption),
+        _for_other_tools(file, record.caption),
         f"## What it is\n\n{_table({**_facts(record), **facts})}",
         f"## Licence\n\n{_licence_note(licence)}",
     ]
     return "\n\n".join(sections) + "\n"
 
 
-def _header(record: Mapping[str, Any], licence: str) -> str:
+def _header(record: FitRecord, licence: str) -> str:
     """Return the header of the card."""
-    lines = ["library_name: imagic-lora", "tags: [lora, imagic, image-to-image, text-to-image]"]
-    if _HUB_NAME.fullmatch(record["base_model"]):
-        lines += [f"base_model: {_text(record['base_model'])}", "base_model_relation: adapter"]
-    if licence:
-        lines.append(f"license: {_text(licence)}")
-    lines.append(f"instance_prompt: {_text(record['source'] or record['target'])}")
-    return "\n".join(["---", *lines, "---"])
+    on_hub = _HUB_NAME.fullmatch(record.base_model) is not None
+    return card_header(
+        library_name="imagic-lora",
+        tags=["lora", "imagic", "image-to-image", "text-to-image"],
+        base_model=record.base_model if on_hub else None,
+        base_model_relation="adapter" if on_hub else None,
+        license=licence or None,
+        instance_prompt=record.caption,
+    )
 
 
 def _introduction(base_model: str) -> str:
@@ -67,29 +71,29 @@ def _for_other_tools(file: str, caption: str) -> str:
     )
 
 
-def _example(repository: str, record: Mapping[str, Any]) -> str:
-    target = record["target"] or f"{record['source']}, smiling"
+def _example(repository: str, record: FitRecord) -> str:
+    target = record.target or f"{record.source}, smiling"
     return (
         "from imagic_lora import Adapter, ImagicEditor\n\n"
-        f"editor = ImagicEditor.from_pretrained({_text(record['base_model'])})\n"
+        f"editor = ImagicEditor.from_pretrained({_text(record.base_model)})\n"
         f"adapter = Adapter.from_hub({_text(repository)})\n"
         f"editor.edit(adapter, target={_text(target)}, alpha=0.9).save('edited.png')\n"
     )
 
 
-def _facts(record: Mapping[str, Any]) -> dict[str, str]:
-    settings = record["settings"] or {}
-    gap = "" if record["gap"] is None else f"{record['gap']:.0%} of what it was before"
+def _facts(record: FitRecord) -> dict[str, str]:
+    settings = {} if record.settings is None else asdict(record.settings)
+    gap = "" if record.gap is None else f"{record.gap:.0%} of what it was before"
     facts = {
-        "caption": _code(record["source"]) if record["source"] else "",
-        "target": _code(record["target"]) if record["target"] else "",
-        "base model": f"{_code(record['base_model'])}, family `{record['family']}`",
-        "canvas": f"{record['width']} x {record['height']} pixels",
+        "caption": _code(record.source) if record.source else "",
+        "target": _code(record.target) if record.target else "",
+        "base model": f"{_code(record.base_model)}, family {_code(record.family)}",
+        "canvas": f"{record.width} x {record.height} pixels",
         "loss after the fit": gap,
         "settings of the fit": ", ".join(
             f"{name} {_code(str(value))}" for name, value in settings.items() if value is not None
         ),
-        "made with": ", ".join(f"{name} {version}" for name, version in record["versions"].items()),
+        "made with": ", ".join(f"{name} {version}" for name, version in record.versions.items()),
     }
     return {name: value for name, value in facts.items() if value}
 
@@ -108,7 +112,7 @@ def _table(facts: Mapping[str, str]) -> str:
 
 
 def _text(value: str) -> str:
-    """Return a text in quotes, as Python and YAML both read it."""
+    """Return a text in quotes, as Python reads it."""
     return json.dumps(value, ensure_ascii=False)
 
 

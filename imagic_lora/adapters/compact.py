@@ -1,15 +1,13 @@
 """Smaller weights: the parts of a LoRA that change the most for the bytes that they take."""
 
-from collections.abc import Mapping
-
 import torch
 
-from imagic_lora.adapters.weights import ranks
+from imagic_lora.adapters.weights import Pair, Weights
 
 _BYTES = 2
 
 
-def compact_weights(weights: Mapping[str, torch.Tensor], max_bytes: int) -> dict[str, torch.Tensor]:
+def compact_weights(weights: Weights, max_bytes: int) -> Weights | None:
     """Return LoRA weights of at most so many bytes, as near to the given ones as these allow.
 
     Each layer's change of its weight is taken apart into parts of rank 1 by its singular values.
@@ -18,13 +16,17 @@ def compact_weights(weights: Mapping[str, torch.Tensor], max_bytes: int) -> dict
     Source: Eckart and Young 1936; the choice over layers is that of a knapsack by value per weight.
 
     Args:
-        weights: LoRA tensors by name, half precision.
+        weights: The weights, half precision.
         max_bytes: Bytes of the tensors that are returned.
+
+    Returns:
+        The weights, or None where not one part has room.
     """
-    parts = {path: _decompose(weights, path) for path in ranks(weights)}
+    parts = {path: _decompose(pair) for path, pair in weights.pairs.items()}
+    costs = {path: _cost(pair) for path, pair in weights.pairs.items()}
     ranked = sorted(
         (
-            (float(value**2) / _cost(weights, path), path)
+            (float(value**2) / costs[path], path)
             for path, (_, values, _) in parts.items()
             for value in values
         ),
@@ -32,48 +34,36 @@ def compact_weights(weights: Mapping[str, torch.Tensor], max_bytes: int) -> dict
     )
     kept, left = dict.fromkeys(parts, 0), max_bytes
     for _, path in ranked:
-        cost = _cost(weights, path)
-        if cost <= left:
-            kept[path], left = kept[path] + 1, left - cost
-    compacted: dict[str, torch.Tensor] = {}
-    for path, rank in kept.items():
-        if rank:
-            compacted |= _compose(weights, path, parts[path], rank)
-    return compacted
+        if costs[path] <= left:
+            kept[path], left = kept[path] + 1, left - costs[path]
+    pairs = weights.pairs
+    smaller = {
+        path: _compose(pairs[path], parts[path], rank) for path, rank in kept.items() if rank
+    }
+    return Weights.of(smaller) if smaller else None
 
 
-def _cost(weights: Mapping[str, torch.Tensor], path: str) -> int:
+def _cost(pair: Pair) -> int:
     """Return the bytes of one rank of a layer."""
-    down, up = weights[f"{path}.lora_A.weight"], weights[f"{path}.lora_B.weight"]
-    return _BYTES * (down[0].numel() + len(up))
+    return _BYTES * (pair.down[0].numel() + len(pair.up))
 
 
-def _decompose(
-    weights: Mapping[str, torch.Tensor], path: str
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def _decompose(pair: Pair) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Return the singular vectors and values of up times down: (out, r), (r,) and (r, in).
 
     Only matrices as small as the rank are taken apart, since the product is never made.
     """
-    up = weights[f"{path}.lora_B.weight"].double().flatten(1)
-    down = weights[f"{path}.lora_A.weight"].double().flatten(1)
-    left, upper = torch.linalg.qr(up)
-    right, lower = torch.linalg.qr(down.T)
+    left, upper = torch.linalg.qr(pair.up.double().flatten(1))
+    right, lower = torch.linalg.qr(pair.down.double().flatten(1).T)
     inner_left, values, inner_right = torch.linalg.svd(upper @ lower.T)
     return left @ inner_left, values, inner_right @ right.T
 
 
-def _compose(
-    weights: Mapping[str, torch.Tensor],
-    path: str,
-    parts: tuple[torch.Tensor, torch.Tensor, torch.Tensor],
-    rank: int,
-) -> dict[str, torch.Tensor]:
-    """Return a layer's weights of a rank, its energy shared evenly by the two matrices."""
+def _compose(pair: Pair, parts: tuple[torch.Tensor, torch.Tensor, torch.Tensor], rank: int) -> Pair:
+    """Return a layer's matrices of a rank, its energy shared evenly by the two."""
     left, values, right = parts
     root = values[:rank].sqrt()
-    down, up = f"{path}.lora_A.weight", f"{path}.lora_B.weight"
-    return {
-        down: (root[:, None] * right[:rank]).view(-1, *weights[down].shape[1:]).half(),
-        up: (left[:, :rank] * root).view(len(left), rank, *weights[up].shape[2:]).half(),
-    }
+    return Pair(
+        (root[:, None] * right[:rank]).view(-1, *pair.down.shape[1:]).half(),
+        (left[:, :rank] * root).view(len(left), rank, *pair.up.shape[2:]).half(),
+    )

@@ -11,10 +11,11 @@ from typing import Literal, get_args
 import torch
 
 from imagic_lora.adapters.adapter import Adapter
-from imagic_lora.adapters.file import LORA_PREFIX, write_tensors
-from imagic_lora.adapters.kohya import flat_name, row_name
+from imagic_lora.adapters.file import write_tensors
+from imagic_lora.adapters.names import kohya_name
 from imagic_lora.errors import SettingsError, near_match
 from imagic_lora.files import write_atomic
+from imagic_lora.models.families import find_family
 
 Tool = Literal["diffusers", "kohya"]
 
@@ -60,12 +61,12 @@ def lora_bytes(adapter: Adapter, tool: Tool) -> bytes:
 
 def _kohya_file(adapter: Adapter) -> bytes:
     """Return the adapter's LoRA as kohya's scripts write it: an alpha beside each pair."""
-    name = row_name if adapter.record.family == "sdxl" else flat_name
-    tensors = {}
-    for path, rank in adapter.ranks().items():
-        tensors[f"{name(path)}.lora_down.weight"] = adapter.lora[f"{path}.lora_A.weight"]
-        tensors[f"{name(path)}.lora_up.weight"] = adapter.lora[f"{path}.lora_B.weight"]
-        tensors[f"{name(path)}.alpha"] = torch.tensor(rank, dtype=torch.float16)
+    tensors, family = {}, find_family(adapter.record.family)
+    for path, pair in adapter.lora.pairs.items():
+        name = kohya_name(path, family)
+        tensors[f"{name}.lora_down.weight"] = pair.down
+        tensors[f"{name}.lora_up.weight"] = pair.up
+        tensors[f"{name}.alpha"] = torch.tensor(pair.rank, dtype=torch.float16)
     return write_tensors(tensors, adapter.shown())
 
 
@@ -74,7 +75,7 @@ def _diffusers_file(adapter: Adapter) -> bytes:
 
     Settings that are peft's defaults are left out, since a reader older than a setting refuses it.
     """
-    ranks = adapter.ranks()
+    ranks, prefix = adapter.ranks(), find_family(adapter.record.family).prefix
     smaller = {path: rank for path, rank in ranks.items() if rank != adapter.rank}
     settings = {
         "r": adapter.rank,
@@ -83,7 +84,6 @@ def _diffusers_file(adapter: Adapter) -> bytes:
         "rank_pattern": smaller,
         "alpha_pattern": smaller,
     }
-    prefixed = {LORA_PREFIX + name: value for name, value in settings.items()}
+    prefixed = {prefix + name: value for name, value in settings.items()}
     metadata = {"lora_adapter_metadata": json.dumps(prefixed, sort_keys=True)}
-    tensors = {LORA_PREFIX + name: tensor for name, tensor in adapter.lora.items()}
-    return write_tensors(tensors, adapter.shown() | metadata)
+    return write_tensors(adapter.lora.named(prefix), adapter.shown() | metadata)

@@ -2,49 +2,79 @@
 
 A safetensors file with the LoRA under diffusers' names, our own tensors under names that contain
 "lora" (diffusers refuses any other), and one JSON object of ours in the header. Whatever is read is
-checked here, and nothing in a file can run code.
+checked here, and nothing in a file can run code. Reading takes twice the memory of the file.
 """
 
 import hashlib
 import json
+import stat
 from collections.abc import Mapping
-from types import MappingProxyType
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import safetensors.torch
 import torch
 from safetensors import SafetensorError
 
-from imagic_lora.errors import AdapterFileError
+from imagic_lora.adapters.record import FitRecord
+from imagic_lora.adapters.weights import Weights
+from imagic_lora.conditioning import Conditioning
+from imagic_lora.errors import AdapterFileError, quoted
+from imagic_lora.models.families import find_family
 
 FORMAT = 1
 """Version of the file format; a file of another version is refused."""
 
-TOKENS = "imagic_lora.conditioning.tokens"
-POOLED = "imagic_lora.conditioning.pooled"
-LATENTS = "imagic_lora.latents"
-LORA_PREFIX = "unet."
+MAX_BYTES = 1 << 30
+"""Largest file that is read."""
 
-_DIMENSIONS = {TOKENS: 3, POOLED: 2, LATENTS: 4}
+_TOKENS = "imagic_lora.conditioning.tokens"
+_POOLED = "imagic_lora.conditioning.pooled"
+_LATENTS = "imagic_lora.latents"
+_DIMENSIONS = {_TOKENS: 3, _POOLED: 2, _LATENTS: 4}
 _HEADER = "imagic_lora"
 _HASH = "modelspec.hash_sha256"
-_MAX_HEADER_BYTES = 8 << 20
+_MAX_OWN_HEADER = 8 << 20
+_MAX_HEADER = 100_000_000
+"""What safetensors itself reads at most."""
+
+_AT_ONCE = 1 << 22
+"""Numbers that are checked in one go."""
 
 
-def encode(
-    tensors: Mapping[str, torch.Tensor],
-    record: Mapping[str, Any],
-    shown: Mapping[str, str] = MappingProxyType({}),
-) -> bytes:
+@dataclass(frozen=True, eq=False)
+class Content:
+    """What a file of ours holds.
+
+    Attributes:
+        lora: The weights.
+        conditioning: The optimised conditioning, batch 1.
+        latents: Latents of the input image, shape (1, C, h, w).
+        record: What was fitted and how.
+        shown: All texts of the header.
+    """
+
+    lora: Weights
+    conditioning: Conditioning
+    latents: torch.Tensor
+    record: FitRecord
+    shown: Mapping[str, str]
+
+
+def encode(content: Content) -> bytes:
     """Return the bytes of a file; the same content gives the same bytes.
 
     Args:
-        tensors: Half-precision tensors by name.
-        record: Plain values for our own object in the header.
-        shown: What other tools show of the file, by their names for it.
+        content: What it holds, in half precision.
     """
-    header = json.dumps({"format": FORMAT, **record}, sort_keys=True)
-    return write_tensors(tensors, {**shown, _HEADER: header})
+    tensors = content.lora.named(find_family(content.record.family).prefix)
+    tensors |= {_TOKENS: content.conditioning.tokens, _LATENTS: content.latents}
+    if content.conditioning.pooled is not None:
+        tensors[_POOLED] = content.conditioning.pooled
+    header = json.dumps({"format": FORMAT, **content.record.values()}, sort_keys=True)
+    return write_tensors(tensors, {**content.shown, _HEADER: header})
 
 
 def write_tensors(tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str]) -> bytes:
@@ -54,27 +84,65 @@ def write_tensors(tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, st
         tensors: The tensors by name.
         metadata: Texts for the header, to which the hash of the tensors is added.
     """
+    data = _serialized(tensors, metadata)
+    body = _body(data)
+    header = json.loads(data[8 : len(data) - len(body)])
+    header["__metadata__"][_HASH] = _hash(body)
+    # Sorted, since safetensors' own order varies.
+    text = json.dumps(header, sort_keys=True, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return b"".join((len(text).to_bytes(8, "little"), text, body))
+
+
+def _serialized(tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str]) -> bytes:
+    """Return tensors and texts as safetensors writes them."""
     # Copies, since safetensors refuses tensors that share memory.
     own = {
         name: tensors[name].clone(memory_format=torch.contiguous_format) for name in sorted(tensors)
     }
-    data = safetensors.torch.save(own, {"format": "pt", **metadata})
-    size = int.from_bytes(data[:8], "little")
-    header = json.loads(data[8 : 8 + size])
-    header["__metadata__"][_HASH] = _hash(data[8 + size :])
-    # Sorted, since safetensors' own order varies.
-    text = json.dumps(header, sort_keys=True, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
-    return len(text).to_bytes(8, "little") + text + data[8 + size :]
+    return safetensors.torch.save(own, {"format": "pt", **metadata})
 
 
-def _hash(tensors: bytes) -> str:
+def _body(data: bytes) -> memoryview:
+    """Return what follows the header, without a copy."""
+    return memoryview(data)[8 + _header_size(data) :]
+
+
+def _header_size(data: bytes) -> int:
+    return int.from_bytes(data[:8], "little")
+
+
+def _hash(body: memoryview) -> str:
     """Return the hash of what follows the header, as other tools write it."""
-    return "0x" + hashlib.sha256(tensors).hexdigest()
+    return "0x" + hashlib.sha256(body).hexdigest()
 
 
-def decode(data: bytes) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
-    """Return the tensors and the header's record of a file.
+def read_limited(path: Path) -> bytes:
+    """Return a file's content, refusing before reading what cannot be an adapter.
+
+    Raises:
+        AdapterFileError: When it is no file, too large, or cannot be read.
+    """
+    try:
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):
+            raise AdapterFileError("it is no file, but a folder, a pipe or a device.")
+        if found.st_size > MAX_BYTES:
+            raise AdapterFileError(
+                f"it has {found.st_size} bytes, an adapter has at most {MAX_BYTES}."
+            )
+        with path.open("rb") as file:
+            data = file.read(found.st_size + 1)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise AdapterFileError(f"{reason}.".lower()) from error
+    if len(data) != found.st_size:
+        raise AdapterFileError("it changed while it was read; try again.")
+    return data
+
+
+def decode(data: bytes) -> Content:
+    """Return what a file holds.
 
     Args:
         data: Content of an adapter file.
@@ -82,16 +150,31 @@ def decode(data: bytes) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     Raises:
         AdapterFileError: When it is truncated, foreign, hostile or of another version.
     """
+    if _MAX_OWN_HEADER < _header_size(data) <= len(data) - 8:
+        raise AdapterFileError(
+            f"its header has {_header_size(data)} bytes, an adapter's has at most "
+            f"{_MAX_OWN_HEADER}."
+        )
     metadata = read_metadata(data)
     record = _read_record(metadata)
+    prefix = find_family(record.family).prefix
     tensors = read_tensors(data)
-    _check_tensors(tensors)
-    size = int.from_bytes(data[:8], "little")
-    if metadata.get(_HASH, found := _hash(data[8 + size :])) != found:
+    _check_tensors(tensors, prefix)
+    if not _all_finite(_body(data)):
+        name = next(name for name, tensor in tensors.items() if not torch.isfinite(tensor).all())
+        raise AdapterFileError(f"its tensor {quoted(name)} has values that are not finite.")
+    if metadata.get(_HASH, found := _hash(_body(data))) != found:
         raise AdapterFileError(
             "its tensors do not have the hash that its header gives; it was damaged or changed."
         )
-    return tensors, record
+    _check_canvas(tensors[_LATENTS], record)
+    lora = {
+        name.removeprefix(prefix): tensor
+        for name, tensor in tensors.items()
+        if name.startswith(prefix)
+    }
+    conditioning = Conditioning(tensors[_TOKENS], tensors.get(_POOLED))
+    return Content(Weights(lora), conditioning, tensors[_LATENTS], record, metadata)
 
 
 def read_tensors(data: bytes) -> dict[str, torch.Tensor]:
@@ -103,7 +186,9 @@ def read_tensors(data: bytes) -> dict[str, torch.Tensor]:
     try:
         return safetensors.torch.load(data)
     except (SafetensorError, ValueError, KeyError, TypeError) as error:
-        raise AdapterFileError(f"it is not a whole safetensors file ({error}).") from error
+        raise AdapterFileError(
+            f"it is not a whole safetensors file ({quoted(str(error))})."
+        ) from error
 
 
 def read_metadata(data: bytes) -> dict[str, Any]:
@@ -112,83 +197,92 @@ def read_metadata(data: bytes) -> dict[str, Any]:
     Raises:
         AdapterFileError: When it has no header that can be read.
     """
-    size = int.from_bytes(data[:8], "little")
-    if len(data) < 8 or size > min(len(data) - 8, _MAX_HEADER_BYTES):
+    size = _header_size(data)
+    if len(data) < 8 or size > len(data) - 8:
         raise AdapterFileError(
             "it is truncated, or no safetensors file at all (pickles are never loaded)."
         )
-    try:
-        return dict(json.loads(data[8 : 8 + size]).get("__metadata__", {}))
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise AdapterFileError(f"its header is not valid ({error}).") from error
-
-
-def _read_record(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """Return our own JSON object, after a check of its version."""
-    try:
-        record: dict[str, Any] = dict(
-            json.loads(metadata[_HEADER], parse_constant=_refuse_constant)
-        )
-        version = record["format"]
-    except KeyError as error:
+    if size > _MAX_HEADER:
         raise AdapterFileError(
-            "it has no imagic_lora header, so it was made by another tool or for another purpose."
-        ) from error
+            f"its header has {size} bytes, safetensors allows at most {_MAX_HEADER}."
+        )
+    found = read_object("header", data[8 : 8 + size]).get("__metadata__", {})
+    if not isinstance(found, dict):
+        raise AdapterFileError("its header is not valid (its texts are no object).")
+    return found
+
+
+def read_object(name: str, text: str | bytes) -> dict[str, Any]:
+    """Return a JSON object of a file, in which every text is one that can be written again.
+
+    Args:
+        name: What it is called in the message.
+        text: The object as JSON.
+
+    Raises:
+        AdapterFileError: When it is none, or holds what is no number or no text.
+    """
+    try:
+        found = json.loads(text, parse_constant=_refuse_constant)
+        json.dumps(found, ensure_ascii=False).encode()  # which lone surrogates do not survive
     except (ValueError, TypeError, RecursionError) as error:
-        raise AdapterFileError(f"its header is not valid ({error}).") from error
-    if not isinstance(version, int) or isinstance(version, bool) or version != FORMAT:
-        raise AdapterFileError(
-            f"it has format version {version!r}, this version of imagic_lora reads {FORMAT}; "
-            "install a newer one if the number is larger."
-        )
-    return record
+        raise AdapterFileError(f"its {name} is not valid ({error}).") from error
+    if not isinstance(found, dict):
+        raise AdapterFileError(f"its {name} is not valid (it is no object).")
+    return found
 
 
 def _refuse_constant(word: str) -> float:
     raise ValueError(f"{word} is not a number")
 
 
-def _check_tensors(tensors: Mapping[str, torch.Tensor]) -> None:
-    """Raise unless the tensors are those of an adapter: names, pairs, shapes, finite values."""
+def _read_record(metadata: Mapping[str, Any]) -> FitRecord:
+    """Return the record in our own JSON object, after a check of its version."""
+    if _HEADER not in metadata:
+        raise AdapterFileError(
+            "it has no imagic_lora header, so it was made by another tool or for another purpose."
+        )
+    own = read_object("header", metadata[_HEADER])
+    version = own.get("format")
+    if not isinstance(version, int) or isinstance(version, bool) or version != FORMAT:
+        raise AdapterFileError(
+            f"it has format version {quoted(version)}, this version of imagic_lora reads "
+            f"{FORMAT}; install a newer one if the number is larger."
+        )
+    return FitRecord.of(own)
+
+
+def _check_tensors(tensors: Mapping[str, torch.Tensor], prefix: str) -> None:
+    """Raise unless the tensors are those of an adapter: names, precision and shapes."""
     for name, tensor in tensors.items():
         if tensor.dtype != torch.float16:
-            raise AdapterFileError(f"its tensor {name!r} is {tensor.dtype}, allowed is float16.")
-    names = {name for name in tensors if not name.startswith(LORA_PREFIX)}
-    if not {TOKENS, LATENTS} <= names <= {TOKENS, LATENTS, POOLED}:
+            raise AdapterFileError(
+                f"its tensor {quoted(name)} is {tensor.dtype}, allowed is float16."
+            )
+    names = {name for name in tensors if not name.startswith(prefix)}
+    if not {_TOKENS, _LATENTS} <= names <= {_TOKENS, _LATENTS, _POOLED}:
         raise AdapterFileError(
-            f"its tensors beside the LoRA are {sorted(names)}, expected are {TOKENS!r}, "
-            f"{LATENTS!r} and for some families {POOLED!r}."
+            f"its tensors beside the LoRA are {quoted(sorted(names))}, expected are {_TOKENS!r}, "
+            f"{_LATENTS!r} and for some families {_POOLED!r}."
         )
     for name in names:
         shape = tuple(tensors[name].shape)
         if len(shape) != _DIMENSIONS[name] or shape[0] != 1 or 0 in shape:
             raise AdapterFileError(f"its tensor {name!r} has the shape {shape}.")
-    check_pairs({name: t for name, t in tensors.items() if name.startswith(LORA_PREFIX)})
-    # All in one call first: a thousand calls would take longer than everything else together.
-    if not torch.isfinite(torch.cat([tensor.flatten() for tensor in tensors.values()])).all():
-        name = next(name for name, tensor in tensors.items() if not torch.isfinite(tensor).all())
-        raise AdapterFileError(f"its tensor {name!r} has values that are not finite.")
 
 
-def check_pairs(lora: Mapping[str, torch.Tensor]) -> None:
-    """Raise unless there are LoRA tensors and every one has a partner of the same rank.
+def _check_canvas(latents: torch.Tensor, record: FitRecord) -> None:
+    """Raise for latents that no autoencoder makes of a canvas: more of them than it has pixels."""
+    rows, columns = latents.shape[-2:]
+    if rows > record.height or columns > record.width:
+        raise AdapterFileError(
+            f"its latents are {columns} x {rows}, more than the {record.width} x {record.height} "
+            "pixels of its canvas."
+        )
 
-    Args:
-        lora: Tensors by name.
 
-    Raises:
-        AdapterFileError: When a partner is missing or does not match.
-    """
-    if not lora:
-        raise AdapterFileError("it has no LoRA weights.")
-    for name, tensor in lora.items():
-        down = lora.get(name.replace(".lora_B.", ".lora_A."))
-        up = lora.get(name.replace(".lora_A.", ".lora_B."))
-        if down is None or up is None or not name.endswith((".lora_A.weight", ".lora_B.weight")):
-            raise AdapterFileError(f"its tensor {name!r} has no partner, or is no LoRA weight.")
-        ranks_agree = down.dim() in (2, 4) and down.dim() == up.dim()
-        if not ranks_agree or down.shape[0] != up.shape[1] or 0 in tensor.shape:
-            raise AdapterFileError(
-                f"its tensor {name!r} has the shape {tuple(tensor.shape)}, which does not match "
-                "its partner's."
-            )
+def _all_finite(body: memoryview) -> bool:
+    """Return whether every float16 of a body is finite, looking at a part at a time."""
+    bits = np.frombuffer(body, "<u2")
+    parts = (bits[start : start + _AT_ONCE] for start in range(0, len(bits), _AT_ONCE))
+    return not any(((part & 0x7C00) == 0x7C00).any() for part in parts)

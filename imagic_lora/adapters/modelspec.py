@@ -10,57 +10,51 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-import torch
-
+from imagic_lora.adapters.record import FitRecord
+from imagic_lora.adapters.weights import Weights
 from imagic_lora.errors import AdapterFileError
+from imagic_lora.models.families import find_family
 
 _THUMBNAIL = "modelspec.thumbnail"
 _DATA_URL = "data:image/jpeg;base64,"
 _JPEG = b"\xff\xd8\xff"
-_SD2_WIDTH = 1024
+_V = "v_prediction"
 
 
 def describe(
-    record: Mapping[str, Any], lora: Mapping[str, torch.Tensor], token_width: int, thumbnail: bytes
+    record: FitRecord, lora: Weights, token_width: int, thumbnail: bytes
 ) -> dict[str, str]:
     """Return the header's texts for other tools.
 
     Args:
-        record: What was fitted and how, as plain values.
-        lora: The LoRA weights by name.
+        record: What was fitted and how.
+        lora: The LoRA weights.
         token_width: Width of a token embedding.
         thumbnail: A small JPEG of the input image, or b"" for none.
     """
-    caption = record["source"] or record["target"]
+    known = find_family(record.family).architecture(token_width, record.prediction)
     shown = {
         "modelspec.sai_model_spec": "1.0.1",
-        "modelspec.architecture": f"{_architecture(record, token_width)}/lora",
+        "modelspec.architecture": f"{known.modelspec}/lora",
         "modelspec.implementation": "diffusers",
-        "modelspec.title": f"imagic_lora: {record['target'] or record['source']}",
-        "modelspec.resolution": f"{record['width']}x{record['height']}",
-        "modelspec.description": f"One picture, '{caption}', learned on {record['base_model']}.",
-        "modelspec.usage_hint": _hint(caption, record["settings"]),
-        "modelspec.prediction_type": "v" if _predicts_v(record) else record["prediction"],
-        **_kohya_keys(record, lora, token_width),
+        "modelspec.title": f"imagic_lora: {record.target or record.source}",
+        "modelspec.resolution": f"{record.width}x{record.height}",
+        "modelspec.description": f"One picture, '{record.caption}', learned on {record.base_model}.",
+        "modelspec.usage_hint": _hint(record),
+        "modelspec.prediction_type": "v" if record.prediction == _V else record.prediction,
+        "ss_v2": str(known.v2),
+        "ss_base_model_version": known.kohya,
+        **_kohya_keys(record, lora),
     }
     if thumbnail:
         shown[_THUMBNAIL] = _DATA_URL + base64.b64encode(thumbnail).decode()
     return shown
 
 
-def needs_words_alone(settings: Mapping[str, Any] | None) -> bool:
-    """Return whether a fit held the embedding at the caption's own, so that the caption will do.
-
-    Args:
-        settings: Settings of the fit as plain values; None where another tool made the weights.
-    """
-    return settings is not None and settings["embedding_lr"] == 0
-
-
-def _hint(caption: str, settings: Mapping[str, Any] | None) -> str:
+def _hint(record: FitRecord) -> str:
     """Return how to prompt other tools."""
-    hint = f"The prompt '{caption}' at strength 1 recalls the picture"
-    if needs_words_alone(settings):
+    hint = f"The prompt '{record.caption}' at strength 1 recalls the picture"
+    if record.needs_words_alone:
         return f"{hint}."
     return (
         f"{hint}; the learned embedding, without which it is less like it, works in imagic_lora "
@@ -68,39 +62,20 @@ def _hint(caption: str, settings: Mapping[str, Any] | None) -> str:
     )
 
 
-def _predicts_v(record: Mapping[str, Any]) -> bool:
-    return bool(record["prediction"] == "v_prediction")
-
-
-def _architecture(record: Mapping[str, Any], token_width: int) -> str:
-    """Return the base model's architecture by its name in modelspec."""
-    if record["family"] == "sdxl":
-        return "stable-diffusion-xl-v1-base"
-    if token_width != _SD2_WIDTH:
-        return "stable-diffusion-v1"
-    return "stable-diffusion-v2-768-v" if _predicts_v(record) else "stable-diffusion-v2-512"
-
-
-def _kohya_keys(
-    record: Mapping[str, Any], lora: Mapping[str, torch.Tensor], token_width: int
-) -> dict[str, str]:
+def _kohya_keys(record: FitRecord, lora: Weights) -> dict[str, str]:
     """Return the keys that A1111 and its kin sort and show LoRA files by."""
-    rank = str(max(len(tensor) for name, tensor in lora.items() if ".lora_A." in name))
-    v2 = record["family"] == "sd" and token_width == _SD2_WIDTH
-    version = "sdxl_base_v1-0" if record["family"] == "sdxl" else f"sd_v{1 + v2}"
-    convolutions = any(tensor.dim() == 4 for tensor in lora.values())
+    rank = str(lora.rank)
+    convolutions = any(len(pair.shape) == 4 for pair in lora.pairs.values())
     return {
-        "ss_v2": str(v2),
-        "ss_base_model_version": version + ("_v" if v2 and _predicts_v(record) else ""),
         "ss_network_module": "networks.lora",
         "ss_network_dim": rank,
         "ss_network_alpha": rank,
         "ss_network_args": json.dumps(
             {"conv_dim": rank, "conv_alpha": rank} if convolutions else {}
         ),
-        "ss_sd_model_name": record["base_model"],
-        "ss_resolution": f"({record['width']}, {record['height']})",
-        "ss_steps": str(len(record["losses"])),
+        "ss_sd_model_name": record.base_model,
+        "ss_resolution": f"({record.width}, {record.height})",
+        "ss_steps": str(len(record.losses)),
     }
 
 

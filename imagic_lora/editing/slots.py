@@ -14,7 +14,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from imagic_lora.adapters.weights import Weights, check_fit, pair, ranks, weight_shape
+from imagic_lora.adapters.weights import Pair, Weights, weight_shape
 
 
 class Slots:
@@ -49,7 +49,7 @@ class Slots:
             AdapterMismatchError: When the denoiser has no such layer, or one of another shape.
         """
         for weights in rows:
-            check_fit(self._layers, weights)
+            weights.check_fit(self._layers)
         before = self._held
         try:
             self._hold(rows, device)
@@ -63,7 +63,7 @@ class Slots:
         self._make_room(rows, device)
         for path, slot in self._slots.items():
             if rows:
-                slot.fill([pair(weights, path) for weights in rows])
+                slot.fill([weights.pairs.get(path) for weights in rows])
                 slot.attach()
             else:
                 slot.detach()
@@ -73,7 +73,7 @@ class Slots:
         dtype = next(self._denoiser.parameters()).dtype
         wanted: dict[str, int] = {}
         for weights in rows:
-            for path, rank in ranks(weights).items():
+            for path, rank in weights.ranks().items():
                 wanted[path] = max(rank, wanted.get(path, 0))
         for path in {**self._slots, **wanted}:
             slot = self._slots.get(path)
@@ -103,14 +103,14 @@ class _Slot:
         self._up = torch.zeros((size[0], out, size[1]), device=device, dtype=dtype)
         self._add = self._add_convolved if isinstance(layer, nn.Conv2d) else self._add_linear
 
-    def fill(self, pairs: Sequence[tuple[torch.Tensor, torch.Tensor] | None]) -> None:
+    def fill(self, pairs: Sequence[Pair | None]) -> None:
         """Copy in a pair of matrices for each row; None leaves the row to the layer alone."""
         self._rows = len(pairs)
-        for row, matrices in enumerate(pairs):
-            rank = 0 if matrices is None else len(matrices[0])
-            if matrices is not None:
-                self._down[row, :rank].copy_(matrices[0])
-                self._up[row, :, :rank].copy_(matrices[1].flatten(1))
+        for row, pair in enumerate(pairs):
+            rank = 0 if pair is None else pair.rank
+            if pair is not None:
+                self._down[row, :rank].copy_(pair.down)
+                self._up[row, :, :rank].copy_(pair.up.flatten(1))
             self._up[row, :, rank:].zero_()
 
     def attach(self) -> None:

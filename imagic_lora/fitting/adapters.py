@@ -1,12 +1,13 @@
 """From what was learned of a picture to an adapter that says how, on what and with which tools."""
 
-from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
 import torch
 
-from imagic_lora.adapters.adapter import Adapter, FitRecord
+from imagic_lora.adapters.adapter import Adapter
+from imagic_lora.adapters.record import FitRecord
+from imagic_lora.adapters.weights import Weights
 from imagic_lora.conditioning import Conditioning
 from imagic_lora.images.png import image_hash, to_thumbnail
 from imagic_lora.models.base import LatentModel
@@ -18,7 +19,7 @@ _PACKAGES = ("imagic-lora", "torch", "diffusers", "transformers", "peft")
 def make_adapter(
     model: LatentModel,
     encoded: Encoded,
-    lora: Mapping[str, torch.Tensor],
+    lora: Weights,
     conditioning: Conditioning,
     *,
     thumbnail: bool,

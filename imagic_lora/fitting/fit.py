@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import torch
 
+from imagic_lora.adapters.weights import Weights
 from imagic_lora.conditioning import Conditioning
 from imagic_lora.fitting import lora
 from imagic_lora.fitting.loop import Loop, Optimisation
@@ -35,7 +36,7 @@ class Fitted:
         gap: Loss on the bank as a share of what it was before the fit.
     """
 
-    lora: dict[str, torch.Tensor]
+    lora: Weights
     conditioning: Conditioning
     losses: tuple[float, ...]
     gap: float

@@ -4,7 +4,7 @@
 are what they were before. The LoRA's alpha always equals its rank, so its scale is 1 in every tool.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -12,6 +12,8 @@ from peft import LoraConfig, inject_adapter_in_model
 from peft.tuners.lora import LoraLayer
 from peft.tuners.lora.layer import LoraVariant
 from torch.nn import functional
+
+from imagic_lora.adapters.weights import Pair, Weights
 
 _NAME = "imagic"
 
@@ -28,12 +30,11 @@ def inject(
         generator: CPU generator that the A matrices are drawn from; the B matrices are zero.
     """
     _inject_layers(denoiser, LoraConfig(r=rank, lora_alpha=rank, target_modules=list(targets)))
-    for name, parameter in _weights(denoiser):
-        fresh = torch.zeros(parameter.shape)
-        if ".lora_A." in name:
-            bound = parameter[0].numel() ** -0.5
-            fresh.uniform_(-bound, bound, generator=generator)
-        parameter.data = fresh.to(parameter.device)
+    for pair in _pairs(denoiser).values():
+        bound = pair.down[0].numel() ** -0.5
+        drawn = torch.empty(pair.down.shape).uniform_(-bound, bound, generator=generator)
+        pair.down.data = drawn.to(pair.down.device)
+        pair.up.data = torch.zeros(pair.up.shape, device=pair.up.device)
 
 
 def _inject_layers(denoiser: torch.nn.Module, config: LoraConfig) -> None:
@@ -84,21 +85,25 @@ def _layers(denoiser: torch.nn.Module) -> dict[str, Any]:
     return {path: module for path, module in modules if isinstance(module, LoraLayer)}
 
 
-def _weights(denoiser: torch.nn.Module) -> Iterator[tuple[str, torch.nn.Parameter]]:
-    """Yield the file name and the parameter of every LoRA weight."""
-    for name, parameter in denoiser.named_parameters():
-        if f".{_NAME}." in name:
-            yield name.replace(f".{_NAME}.", "."), parameter
+def _pairs(denoiser: torch.nn.Module) -> dict[str, Pair]:
+    """Return the LoRA parameters of every layer by its path."""
+    return {
+        path: Pair(layer.lora_A[_NAME].weight, layer.lora_B[_NAME].weight)
+        for path, layer in _layers(denoiser).items()
+    }
 
 
 def parameters(denoiser: torch.nn.Module) -> list[torch.nn.Parameter]:
     """Return the LoRA parameters of an injected denoiser."""
-    return [parameter for _, parameter in _weights(denoiser)]
+    layers = _layers(denoiser).values()
+    return [both[_NAME].weight for layer in layers for both in (layer.lora_A, layer.lora_B)]
 
 
-def read(denoiser: torch.nn.Module) -> dict[str, torch.Tensor]:
-    """Return copies of the LoRA weights, in half precision on the CPU, sorted by name."""
-    return {
-        name: parameter.detach().to("cpu", torch.float16, copy=True)
-        for name, parameter in sorted(_weights(denoiser))
-    }
+def read(denoiser: torch.nn.Module) -> Weights:
+    """Return copies of the LoRA weights, in half precision on the CPU."""
+
+    def copied(weight: torch.Tensor) -> torch.Tensor:
+        return weight.detach().to("cpu", torch.float16, copy=True)
+
+    found = sorted(_pairs(denoiser).items())
+    return Weights.of({path: Pair(copied(pair.down), copied(pair.up)) for path, pair in found})

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from imagic_lora.adapters.adapter import Adapter, FitRecord
+from imagic_lora.adapters.adapter import Adapter
+from imagic_lora.adapters.record import FitRecord
 from imagic_lora.errors import AdapterError, ImageError, OutputError
 from imagic_lora.images.reading import open_image
 

@@ -20,6 +20,7 @@ from imagic_lora import (
 from imagic_lora.adapters.adopting import read_lora
 from imagic_lora.adapters.exporting import Tool
 from imagic_lora.adapters.file import write_tensors
+from imagic_lora.adapters.weights import Weights
 from tests.support.handmade import TOOLS, filled, pipeline, predict
 from tests.support.tiny import KINDS, Kind
 
@@ -30,14 +31,14 @@ KOHYA = {"lora_unet_a_to_q.lora_down.weight": DOWN, "lora_unet_a_to_q.lora_up.we
 PEFT = {"unet.a.to_q.lora_A.weight": DOWN, "unet.a.to_q.lora_B.weight": UP}
 
 
-def read(tensors: Tensors, **metadata: str) -> dict[str, torch.Tensor]:
+def read(tensors: Tensors, **metadata: str) -> Weights:
     """Return what is read from a file of these tensors, for a denoiser of one layer."""
     return read_lora(write_tensors(tensors, metadata), [PATH])
 
 
-def up_of(weights: dict[str, torch.Tensor]) -> float:
+def up_of(weights: Weights) -> float:
     """Return what every entry of the second matrix is."""
-    (value,) = set(weights[f"{PATH}.lora_B.weight"].flatten().tolist())
+    (value,) = set(weights.pairs[PATH].up.flatten().tolist())
     return float(value)
 
 
@@ -88,7 +89,7 @@ def test_adopting_needs_a_caption(
         editor("sd1").adopt(tmp_path / "none", picture, source=" ")
 
 
-def _kohya_style(weights: Tensors, alpha: float) -> tuple[Tensors, dict[str, str]]:
+def _kohya_style(weights: Weights, alpha: float) -> tuple[Tensors, dict[str, str]]:
     """Return a kohya file of SD 1 whose alpha is one for all layers."""
     file = {}
     for name, tensor in weights.items():
@@ -99,7 +100,7 @@ def _kohya_style(weights: Tensors, alpha: float) -> tuple[Tensors, dict[str, str
     return file, {}
 
 
-def _peft_style(weights: Tensors, alpha: float) -> tuple[Tensors, dict[str, str]]:
+def _peft_style(weights: Weights, alpha: float) -> tuple[Tensors, dict[str, str]]:
     """Return a diffusers file with the alpha in its header, another one for one layer."""
     paths = sorted({name.rpartition(".lora_")[0] for name in weights})
     settings = {
@@ -115,7 +116,7 @@ def _peft_style(weights: Tensors, alpha: float) -> tuple[Tensors, dict[str, str]
 
 @pytest.mark.parametrize("style", [_kohya_style, _peft_style])
 def test_an_alpha_that_is_not_the_rank_is_folded_in(
-    style: Callable[[Tensors, float], tuple[Tensors, dict[str, str]]], tmp_path: Path
+    style: Callable[[Weights, float], tuple[Tensors, dict[str, str]]], tmp_path: Path
 ) -> None:
     """A file whose scale is not 1 does to the UNet what diffusers' own loaders make of it."""
     whole = pipeline("sd1")

@@ -5,11 +5,9 @@ import torch
 
 from imagic_lora import Adapter, SettingsError
 from imagic_lora.adapters.compact import compact_weights
-from imagic_lora.adapters.weights import ranks
+from imagic_lora.adapters.weights import Pair, Weights
 from imagic_lora.conditioning import Conditioning
 from tests.support.handmade import filled, made, pipeline, predict, record
-
-Weights = dict[str, torch.Tensor]
 
 
 def size(weights: Weights) -> int:
@@ -19,13 +17,20 @@ def size(weights: Weights) -> int:
 
 def change(weights: Weights, path: str) -> torch.Tensor:
     """Return what a layer's LoRA adds to its weight, as a matrix."""
-    up, down = (weights[f"{path}.lora_{x}.weight"].double().flatten(1) for x in "BA")
-    return up @ down
+    pair = weights.pairs[path]
+    return pair.up.double().flatten(1) @ pair.down.double().flatten(1)
 
 
-def linear(path: str, rows: torch.Tensor, columns: torch.Tensor) -> Weights:
+def compacted(weights: Weights, max_bytes: int) -> Weights:
+    """Return smaller weights, of which there are some."""
+    found = compact_weights(weights, max_bytes)
+    assert found is not None
+    return found
+
+
+def linear(rows: torch.Tensor, columns: torch.Tensor) -> Pair:
     """Return the LoRA of one layer."""
-    return {f"{path}.lora_A.weight": columns.half(), f"{path}.lora_B.weight": rows.half()}
+    return Pair(columns.half(), rows.half())
 
 
 @pytest.fixture(scope="module")
@@ -39,30 +44,28 @@ def test_the_size_is_kept_to(weights: Weights, share: float) -> None:
     """The weights take no more bytes than allowed, and nearly as many."""
     allowed = int(share * size(weights))
 
-    found = size(compact_weights(weights, allowed))
+    found = size(compacted(weights, allowed))
 
     assert 0.95 * allowed < found <= allowed
 
 
 def test_enough_room_changes_nothing_that_matters(weights: Weights) -> None:
     """With room for every rank, each layer adds what it added, up to half precision."""
-    compacted = compact_weights(weights, size(weights))
+    found = compacted(weights, size(weights))
 
-    for path in ranks(weights):
-        torch.testing.assert_close(
-            change(weights, path), change(compacted, path), rtol=1e-2, atol=5e-3
-        )
+    for path in weights.pairs:
+        torch.testing.assert_close(change(weights, path), change(found, path), rtol=1e-2, atol=5e-3)
 
 
 def test_a_layer_keeps_its_largest_parts() -> None:
     """What is left of a layer is the best that its rank allows (Eckart and Young)."""
     drawn = torch.Generator().manual_seed(0)
     up, down = torch.randn(20, 4, generator=drawn), torch.randn(4, 30, generator=drawn)
-    whole = linear("a", up, down)
+    whole = Weights.of({"a": linear(up, down)})
 
-    kept = compact_weights(whole, size(whole) // 2)
+    kept = compacted(whole, size(whole) // 2)
 
-    assert {"a": 2} == ranks(kept)
+    assert {"a": 2} == kept.ranks()
     left, values, right = torch.linalg.svd(change(whole, "a"))
     best = left[:, :2] * values[:2] @ right[:2]
     torch.testing.assert_close(best, change(kept, "a"), rtol=1e-2, atol=1e-2)
@@ -72,9 +75,9 @@ def test_room_goes_where_it_changes_the_most() -> None:
     """A layer that changes much keeps its rank; one that hardly changes is left out."""
     drawn = torch.Generator().manual_seed(0)
     up, down = torch.randn(20, 2, generator=drawn), torch.randn(2, 20, generator=drawn)
-    both = linear("large", 10 * up, down) | linear("small", up, down)
+    both = Weights.of({"large": linear(10 * up, down), "small": linear(up, down)})
 
-    assert {"large": 2} == ranks(compact_weights(both, size(both) // 2))
+    assert {"large": 2} == compacted(both, size(both) // 2).ranks()
 
 
 def test_a_smaller_adapter_is_near_to_the_whole(weights: Weights) -> None:
@@ -83,7 +86,7 @@ def test_a_smaller_adapter_is_near_to_the_whole(weights: Weights) -> None:
 
     whole, small = (
         predict(unet, weights),
-        predict(unet, compact_weights(weights, size(weights) * 9 // 10)),
+        predict(unet, compacted(weights, size(weights) * 9 // 10)),
     )
 
     assert (whole - small).norm() < 0.6 * (whole - predict(unet)).norm()

@@ -1,13 +1,13 @@
-from dataclasses import asdict
 from typing import Any
 
 import pytest
 import torch
 
 from imagic_lora.adapters.modelspec import describe, read_thumbnail
+from imagic_lora.adapters.weights import Pair, Weights
 from tests.support.handmade import THUMBNAIL, record
 
-LORA = {"a.lora_A.weight": torch.zeros(4, 3), "a.lora_B.weight": torch.zeros(5, 4)}
+LORA = Weights.of({"a": Pair(torch.zeros(4, 3), torch.zeros(5, 4))})
 ARCHITECTURES = {
     "stable-diffusion-v1/lora": ({"family": "sd", "prediction": "epsilon"}, 768, "sd_v1"),
     "stable-diffusion-v2-512/lora": ({"family": "sd", "prediction": "epsilon"}, 1024, "sd_v2"),
@@ -26,7 +26,7 @@ ARCHITECTURES = {
 
 def shown(width: int = 768, **changes: Any) -> dict[str, str]:
     """Return what is shown of a handmade record."""
-    return describe(asdict(record(**changes)), LORA, width, THUMBNAIL)
+    return describe(record(**changes), LORA, width, THUMBNAIL)
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
@@ -65,7 +65,7 @@ def test_the_hint_gives_the_prompt_of_the_fit() -> None:
 
 def test_a_thumbnail_comes_back_or_is_left_out() -> None:
     """The thumbnail is read as it was written, and no key is written for none."""
-    without = describe(asdict(record()), LORA, 768, b"")
+    without = describe(record(), LORA, 768, b"")
 
     assert THUMBNAIL == read_thumbnail(shown())
     assert "modelspec.thumbnail" not in without

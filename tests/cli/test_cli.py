@@ -17,12 +17,12 @@ from PIL import Image
 
 import imagic_lora
 from imagic_lora import Adapter, FitError
-from imagic_lora.adapters import file as adapter_format
 from imagic_lora.cli.outputs import SHEET
 from imagic_lora.images.reading import open_image
 from imagic_lora.models.families import families
 from imagic_lora.models.source import Source
 from tests.support.command import Command, runner
+from tests.support.rewriting import rewrite, with_tensors
 from tests.support.tiny import Kind
 
 FEW = ("--steps", 2)
@@ -235,9 +235,7 @@ def _furnish(place: Path, adapter: Adapter) -> None:
     (place / "full").mkdir()
     for name in ("alpha_1.0_seed_0.png", SHEET):
         (place / "full" / name).write_bytes(b"old")
-    tensors, record = adapter_format.decode(adapter.to_bytes())
-    del record["format"]
-    untargeted = adapter_format.encode(tensors, record | {"target": ""})
+    untargeted = rewrite(adapter.to_bytes(), lambda own: own.update(target=""))
     (place / "untargeted.safetensors").write_bytes(untargeted)
 
 
@@ -246,23 +244,12 @@ def _furnish(place: Path, adapter: Adapter) -> None:
 
 def _altered(**changes: Any) -> Callable[[Adapter], bytes]:
     """Return a function from an adapter to a file with other fields in its header."""
-
-    def alter(adapter: Adapter) -> bytes:
-        tensors, record = adapter_format.decode(adapter.to_bytes())
-        return adapter_format.encode(tensors, record | changes)
-
-    return alter
+    return lambda adapter: rewrite(adapter.to_bytes(), lambda own: own.update(changes))
 
 
 def _with_tensor(name: str, tensor: torch.Tensor) -> Callable[[Adapter], bytes]:
     """Return a function from an adapter to a file with one other tensor."""
-
-    def alter(adapter: Adapter) -> bytes:
-        tensors, record = adapter_format.decode(adapter.to_bytes())
-        del record["format"]
-        return adapter_format.encode(tensors | {name: tensor}, record)
-
-    return alter
+    return lambda adapter: with_tensors(adapter.to_bytes(), {name: tensor})
 
 
 BAD_ADAPTERS: dict[str, tuple[Callable[[Adapter], bytes], str]] = {
@@ -276,11 +263,11 @@ BAD_ADAPTERS: dict[str, tuple[Callable[[Adapter], bytes], str]] = {
     "huge header": (lambda _: (1 << 62).to_bytes(8, "little") + bytes(64), "truncated, or no saf"),
     "pickle": (lambda _: pickle.dumps({"a": [1.0] * 99}), "pickles are never loaded"),
     "wrong shape": (
-        _with_tensor(adapter_format.TOKENS, torch.zeros(7, dtype=torch.float16)),
+        _with_tensor("imagic_lora.conditioning.tokens", torch.zeros(7, dtype=torch.float16)),
         "has the shape",
     ),
     "not finite": (
-        _with_tensor(adapter_format.LATENTS, torch.full((1, 4, 2, 2), torch.nan).half()),
+        _with_tensor("imagic_lora.latents", torch.full((1, 4, 2, 2), torch.nan).half()),
         "not finite",
     ),
 }
@@ -681,10 +668,9 @@ def test_a_hostile_record_cannot_act_on_the_terminal(
     run: Command, tmp_path: Path, adapter: Callable[[Kind], Adapter]
 ) -> None:
     """Control characters in texts and names of a file are shown, not sent."""
-    tensors, record = adapter_format.decode(adapter("sd1").to_bytes())
-    del record["format"]
-    hostile = record | {"target": "\x1b[2J\x9b1m", "versions": {"\x1b]0;x\x07": "1"}}
-    (tmp_path / "a.safetensors").write_bytes(adapter_format.encode(tensors, hostile))
+    hostile = {"target": "\x1b[2J\x9b1m", "versions": {"\x1b]0;x\x07": "1"}}
+    data = rewrite(adapter("sd1").to_bytes(), lambda own: own.update(hostile))
+    (tmp_path / "a.safetensors").write_bytes(data)
 
     out = run("inspect", tmp_path / "a.safetensors").out
 

@@ -7,6 +7,7 @@ import torch
 from diffusers import UNet2DConditionModel
 
 from imagic_lora import AdapterMismatchError
+from imagic_lora.adapters.weights import Pair, Weights
 from imagic_lora.editing.slots import Slots
 from imagic_lora.memory.levers.frozen import Stream, freeze
 from tests.support.handmade import CPU, filled, pipeline, predict_rows
@@ -25,13 +26,13 @@ def unet() -> Any:
     return pipeline("sd1").unet
 
 
-def held(unet: Any, *rows: Tensors) -> torch.Tensor:
+def held(unet: Any, *rows: Weights) -> torch.Tensor:
     """Return the output for as many inputs as there are adapters, each with its own."""
     with Slots(unet).holding(rows, CPU):
         return predict_rows(unet, len(rows))
 
 
-def by_peft(unet: Any, weights: Tensors) -> torch.Tensor:
+def by_peft(unet: Any, weights: Weights) -> torch.Tensor:
     """Return the output for one input when diffusers' and PEFT's own layers hold the weights."""
     unet.load_lora_adapter(dict(weights), prefix=None, adapter_name="theirs")
     try:
@@ -96,7 +97,8 @@ def test_rows_repeat_as_guidance_repeats_them(unet: Any) -> None:
 def test_nothing_is_left_of_an_adapter(unet: Any) -> None:
     """Held one after another, adapters of any rank, layers and count act as they do alone."""
     one, large = filled(unet, seed=1), filled(unet, rank=6, seed=2)
-    part = {name: tensor for name, tensor in filled(unet, seed=3).items() if "conv1" in name}
+    third = filled(unet, seed=3).pairs
+    part = Weights.of({path: pair for path, pair in third.items() if "conv1" in path})
     slots = Slots(unet)
 
     for rows in ([large], [one], [part, large, one], [part], [large, part]):
@@ -212,7 +214,7 @@ def test_switching_compiles_nothing(unet: Any) -> None:
 
 def test_weights_for_a_missing_layer_are_refused(unet: Any) -> None:
     """The error names the layer, and the denoiser stays as it was."""
-    weights = {f"no.such.layer.lora_{x}.weight": torch.zeros(2, 2) for x in "AB"}
+    weights = Weights.of({"no.such.layer": Pair(torch.zeros(2, 2), torch.zeros(2, 2))})
     before = state(unet)
 
     with pytest.raises(AdapterMismatchError, match=r"'no\.such\.layer'"):
@@ -223,12 +225,13 @@ def test_weights_for_a_missing_layer_are_refused(unet: Any) -> None:
 
 def test_weights_of_another_shape_are_refused(unet: Any) -> None:
     """The error names both shapes, even in the second row, and the denoiser stays as it was."""
-    good, bad, before = filled(unet), filled(unet), state(unet)
-    name = next(name for name in bad if "to_q.lora_A" in name)
-    width = bad[name].shape[1]
-    bad[name] = torch.zeros(3, width + 1)
+    good, before = filled(unet), state(unet)
+    path, pair = next(item for item in good.pairs.items() if item[0].endswith("to_q"))
+    out, width = pair.shape
+    wide = Pair(torch.zeros(3, width + 1), pair.up)
+    bad = Weights.of({**good.pairs, path: wide})
 
-    with pytest.raises(AdapterMismatchError, match=rf"\({width + 1},\).*\({width},\)"):
+    with pytest.raises(AdapterMismatchError, match=rf"\({out}, {width + 1}\).*\({out}, {width}\)"):
         held(unet, good, bad)
 
     assert_same_state(before, unet)
@@ -237,7 +240,7 @@ def test_weights_of_another_shape_are_refused(unet: Any) -> None:
 def test_a_layer_without_weights_of_that_kind_is_refused() -> None:
     """A norm has a weight but can have no LoRA, so an adapter for one is foreign."""
     unet: Any = UNet2DConditionModel.from_config(pipeline("sd1").unet.config)
-    weights = {f"conv_norm_out.lora_{x}.weight": torch.zeros(2, 2) for x in "AB"}
+    weights = Weights.of({"conv_norm_out": Pair(torch.zeros(2, 2), torch.zeros(2, 2))})
 
     with pytest.raises(AdapterMismatchError, match="conv_norm_out"):
         held(unet, weights)

@@ -1,6 +1,5 @@
 """Adapters and weights that are written by hand, so that nothing need be fitted to test a file."""
 
-from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -8,8 +7,9 @@ import torch
 from diffusers import UNet2DConditionModel
 
 from imagic_lora import Adapter, FitSettings
-from imagic_lora.adapters.adapter import FitRecord
 from imagic_lora.adapters.exporting import Tool
+from imagic_lora.adapters.record import FitRecord
+from imagic_lora.adapters.weights import Pair, Weights
 from imagic_lora.conditioning import Conditioning
 from imagic_lora.editing.slots import Slots
 from imagic_lora.fitting import lora
@@ -28,7 +28,7 @@ def made(**changes: Any) -> Adapter:
     """Return a small adapter, with some fields of its record changed."""
     half = torch.arange(6, dtype=torch.float16)
     return Adapter(
-        lora={"a.to_q.lora_A.weight": half.view(2, 3), "a.to_q.lora_B.weight": half.view(3, 2)},
+        lora=Weights.of({"a.to_q": Pair(half.view(2, 3), half.view(3, 2))}),
         conditioning=Conditioning(half.view(1, 2, 3)),
         latents=half[:4].view(1, 4, 1, 1),
         record=record(**changes),
@@ -67,24 +67,22 @@ def pipeline(kind: Kind) -> Any:
     return whole
 
 
-def filled(
-    unet: Any, *, mixed: bool = True, rank: int = 3, seed: int = 0
-) -> dict[str, torch.Tensor]:
+def filled(unet: Any, *, mixed: bool = True, rank: int = 3, seed: int = 0) -> Weights:
     """Return weights for every layer that a fit adapts, one of a rank of its own if mixed."""
     lora.inject(unet, UNET_LORA_TARGETS, rank, generator(seed, "lora"))
-    weights = lora.read(unet)
+    fresh = lora.read(unet)
     lora.eject(unet)
-    for name in weights:
-        if ".lora_B." in name:
-            weights[name] = 0.2 * randn(tuple(weights[name].shape), generator(seed, name)).half()
+    pairs = {}
+    for path, pair in fresh.pairs.items():
+        drawn = generator(seed, f"{path}.lora_B.weight")
+        pairs[path] = Pair(pair.down, 0.2 * randn(tuple(pair.up.shape), drawn).half())
     if mixed:
         path = "mid_block.attentions.0.transformer_blocks.0.attn1.to_out.0"
-        weights[f"{path}.lora_A.weight"] = weights[f"{path}.lora_A.weight"][:2]
-        weights[f"{path}.lora_B.weight"] = weights[f"{path}.lora_B.weight"][:, :2]
-    return weights
+        pairs[path] = Pair(pairs[path].down[:2], pairs[path].up[:, :2])
+    return Weights.of(pairs)
 
 
-def predict(unet: Any, weights: Mapping[str, torch.Tensor] | None = None) -> torch.Tensor:
+def predict(unet: Any, weights: Weights | None = None) -> torch.Tensor:
     """Return the UNet's output for fixed inputs, with given weights switched in."""
     if weights is None:
         return predict_rows(unet, 1)

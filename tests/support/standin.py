@@ -92,7 +92,7 @@ class _Answers(BaseHTTPRequestHandler):
         self._say(200, {"url": url})
 
     def _validate(self, card: str) -> None:
-        if 'license: "nonsense"' in card:
+        if "license: nonsense" in card:
             error = {"error": "Invalid", "errors": [{"message": '"license" must be one of [mit]'}]}
             self._say(400, error)
         else:

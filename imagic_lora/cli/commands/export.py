@@ -1,6 +1,5 @@
 """`imagic-lora export`: an adapter for other tools, or in a smaller size."""
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -89,10 +88,7 @@ def _compacted(adapter: "Adapter", form: Form, max_bytes: int) -> "Adapter":
 
 def _prompting(adapter: "Adapter") -> str:
     """Return how to prompt other tools."""
-    from imagic_lora.adapters.modelspec import needs_words_alone
-
-    record = asdict(adapter.record)
-    prompt = f"Prompt it with {record['source'] or record['target']!r}"
-    if needs_words_alone(record["settings"]):
+    prompt = f"Prompt it with {adapter.record.caption!r}"
+    if adapter.record.needs_words_alone:
         return f"{prompt}; that is all it needs, since its embedding is the caption's own."
     return f"{prompt}; the learned embedding, which other tools cannot read, stayed behind."

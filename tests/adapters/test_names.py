@@ -1,7 +1,8 @@
 import pytest
 from diffusers import UNet2DConditionModel
 
-from imagic_lora.adapters.kohya import flat_name, row_name
+from imagic_lora.adapters.names import kohya_name, spellings
+from imagic_lora.models.families import FAMILIES
 
 XL_NAMES = {
     "down_blocks.0.resnets.1.conv1": "input_blocks_2_0_in_layers_2",
@@ -32,14 +33,16 @@ XL_NAMES = {
 @pytest.mark.parametrize("path", XL_NAMES)
 def test_xl_layers_are_named_as_in_published_files(path: str) -> None:
     """Each kind of layer has the name by which ComfyUI and A1111 know it in SDXL."""
-    assert f"lora_unet_{XL_NAMES[path]}" == row_name(path)
+    assert f"lora_unet_{XL_NAMES[path]}" == kohya_name(path, FAMILIES["sdxl"])
 
 
 def test_a_layer_of_sd_keeps_its_path() -> None:
     """For SD 1 and 2 the name is the path with underscores, the last 0 of to_out included."""
     path = "mid_block.attentions.0.transformer_blocks.0.attn1.to_out.0"
 
-    assert "lora_unet_mid_block_attentions_0_transformer_blocks_0_attn1_to_out_0" == flat_name(path)
+    assert "lora_unet_mid_block_attentions_0_transformer_blocks_0_attn1_to_out_0" == kohya_name(
+        path, FAMILIES["sd"]
+    )
 
 
 def test_no_two_layers_share_a_name() -> None:
@@ -56,5 +59,7 @@ def test_no_two_layers_share_a_name() -> None:
     )
     paths = [path for path, module in unet.named_modules() if hasattr(module, "weight")]
 
-    assert len(paths) == len({row_name(path) for path in paths})
-    assert len(paths) == len({flat_name(path) for path in paths})
+    for family in FAMILIES.values():
+        assert len(paths) == len({kohya_name(path, family) for path in paths})
+    spelt = [set(spellings(path)) for path in paths]
+    assert len(set().union(*spelt)) == sum(map(len, spelt))

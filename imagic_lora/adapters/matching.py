@@ -1,0 +1,85 @@
+"""Whether an adapter belongs to a model; asked before it is used there."""
+
+from typing import Protocol
+
+from imagic_lora.adapters.adapter import Adapter
+from imagic_lora.errors import AdapterMismatchError, warn
+
+
+class Fitted(Protocol):
+    """The facts of a model that an adapter must agree with; a model's traits are such."""
+
+    @property
+    def family(self) -> str:
+        """Kind of model."""
+
+    @property
+    def name(self) -> str:
+        """Where it was loaded from."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Tells checkpoints apart."""
+
+    @property
+    def token_width(self) -> int:
+        """Width of a token embedding."""
+
+    @property
+    def token_count(self) -> int | None:
+        """Token embeddings of a prompt, or None where prompts differ in length."""
+
+    @property
+    def pooled_width(self) -> int | None:
+        """Width of the pooled embedding, or None where there is none."""
+
+    @property
+    def latent_channels(self) -> int:
+        """Channels of the latents."""
+
+    @property
+    def latent_factor(self) -> int:
+        """Pixels for one latent, along a side."""
+
+
+def check_fits(adapter: Adapter, model: Fitted, place: str = "") -> None:
+    """Raise for an adapter of another kind of model; warn for one of another checkpoint.
+
+    Args:
+        adapter: The adapter that is to be used.
+        model: The model that it is to be used with.
+        place: Which of several adapters it is, for the message, e.g. " of row 2".
+
+    Raises:
+        AdapterMismatchError: When it was fitted on another family, or anything in it has another
+            shape than this model's.
+    """
+    record = adapter.record
+    for what, found, expected in _facts(adapter, model):
+        if found != expected:
+            raise AdapterMismatchError(
+                f"The adapter{place} was fitted on {record.base_model!r} (family {record.family}), "
+                f"this model is {model.name!r} (family {model.family}): the adapter has {what} "
+                f"{found}, the model {expected}; load a base model like the adapter's."
+            )
+    if record.fingerprint != model.fingerprint:
+        warn(
+            f"The adapter{place} was fitted on {record.base_model!r}, this is another checkpoint, "
+            f"{model.name!r}: the picture may differ from the input even at alpha 0."
+        )
+
+
+def _facts(adapter: Adapter, model: Fitted) -> list[tuple[str, object, object]]:
+    """Return what is compared, in words: what the adapter has, and what the model asks for."""
+    record, (_, count, width) = adapter.record, adapter.conditioning.tokens.shape
+    pooled = adapter.conditioning.pooled
+    _, channels, rows, columns = adapter.latents.shape
+    factor = model.latent_factor
+    return [
+        ("family", record.family, model.family),
+        ("embedding width", width, model.token_width),
+        ("tokens", count, count if model.token_count is None else model.token_count),
+        ("pooled width", None if pooled is None else pooled.shape[-1], model.pooled_width),
+        ("latent channels", channels, model.latent_channels),
+        ("latents", (columns, rows), (record.width // factor, record.height // factor)),
+    ]
