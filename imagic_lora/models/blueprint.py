@@ -7,13 +7,12 @@ picture can be made with them.
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import torch
-from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
 from imagic_lora.errors import ModelError, near_match
 from imagic_lora.memory import MemoryPlan
@@ -89,7 +88,7 @@ class Blueprint:
         Args:
             plan: What it will be counted under.
         """
-        with quiet(), torch.device("meta"):
+        with quiet():
             parts = self._parts(plan.dtype)
         for part in parts.values():
             part.requires_grad_(requires_grad=False).eval()
@@ -100,7 +99,7 @@ class Blueprint:
             **parts,
             tokenizer=_Tokenizer(self.tokens),
             tokenizer_2=_Tokenizer(self.tokens),
-            scheduler=DDIMScheduler(),
+            scheduler=_find_class("diffusers.DDIMScheduler")(),
             config=SimpleNamespace(force_zeros_for_empty_prompt=True),
         )
         family = StableDiffusionXL if self.family == "sdxl" else StableDiffusion
@@ -109,15 +108,20 @@ class Blueprint:
 
     def _parts(self, dtype: torch.dtype) -> dict[str, Any]:
         """Return the networks by their names in a pipeline."""
+        unet, vae = map(_find_class, ("diffusers.UNet2DConditionModel", "diffusers.AutoencoderKL"))
+        text = _find_class("transformers.CLIPTextModel")
+        projected = _find_class("transformers.CLIPTextModelWithProjection")
         vae_dtype = torch.float32 if self.family == "sdxl" else dtype
-        first, *second = (CLIPTextConfig(**config) for config in self.texts)
-        parts = {
-            "unet": UNet2DConditionModel.from_config(dict(self.unet)).to(dtype),
-            "vae": AutoencoderKL.from_config(dict(self.vae)).to(vae_dtype),
-            "text_encoder": CLIPTextModel(first).to(dtype),
-        }
-        for config in second:
-            parts["text_encoder_2"] = CLIPTextModelWithProjection(config).to(dtype)
+        first, *second = (text.config_class(**config) for config in self.texts)
+        # Only now, since what a package makes while it is imported must be real.
+        with torch.device("meta"):
+            parts = {
+                "unet": unet.from_config(dict(self.unet)).to(dtype),
+                "vae": vae.from_config(dict(self.vae)).to(vae_dtype),
+                "text_encoder": text(first).to(dtype),
+            }
+            for config in second:
+                parts["text_encoder_2"] = projected(config).to(dtype)
         return parts
 
     def same_networks(self, other: "Blueprint") -> bool:
@@ -125,6 +129,12 @@ class Blueprint:
         return all(
             _plain(other.unet.get(name)) == _plain(value) for name, value in self.unet.items()
         )
+
+
+def _find_class(dotted: str) -> Any:
+    """Return a class by its full name, its package imported when a model is built."""
+    module, _, name = dotted.rpartition(".")
+    return getattr(import_module(module), name)
 
 
 def _plain(value: Any) -> Any:

@@ -6,11 +6,11 @@ Everything that can be known to be wrong is found before a weight is read.
 import json
 import re
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import diffusers
 import torch
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import (
@@ -86,7 +86,7 @@ class Source:
         settings.update(_UNUSED[self.family])
         try:
             with quiet():
-                pipeline_class = getattr(diffusers, _CLASSES[self.family])
+                pipeline_class = getattr(import_module("diffusers"), _CLASSES[self.family])
                 if self.path.is_file():
                     pipeline = self._load_file(pipeline_class, dtype)
                     pipeline.vae.to(vae_dtype)
