@@ -1,8 +1,9 @@
 import ast
+import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -166,13 +167,26 @@ def test_a_name_says_what_a_module_holds() -> None:
 )
 def test_a_quick_question_gets_a_quick_answer(statement: str) -> None:
     """Importing the package, its settings or the help of a command loads nothing heavy."""
-    program = (
-        f"import runpy, sys\ntry:\n    {statement}\nexcept SystemExit as end:\n"
-        f"    assert not end.code\nprint([name for name in {HEAVY} if name in sys.modules])"
-    )
+    assert [] == _loaded(HEAVY, statement)
 
+
+def test_an_editor_is_imported_without_what_loads_models() -> None:
+    """Libraries of models and of fits are imported when the first model is loaded or fitted."""
+    everything = "from imagic_lora import Adapter, ImagicEditor, MemoryPlan, export_lora"
+
+    assert [] == _loaded(("diffusers", "transformers", "peft"), everything)
+
+
+def _loaded(packages: Sequence[str], statement: str) -> list[str]:
+    """Return which packages a statement imports in an interpreter of its own."""
+    program = (
+        f"import json, runpy, sys\ntry:\n    {statement}\nexcept SystemExit as end:\n"
+        f"    assert not end.code\n"
+        f"print(json.dumps([name for name in {tuple(packages)} if name in sys.modules]))"
+    )
     done = subprocess.run(
         [sys.executable, "-c", program], check=False, capture_output=True, text=True
     )
-
-    assert (0, "[]") == (done.returncode, done.stdout.splitlines()[-1]), done.stderr
+    assert 0 == done.returncode, done.stderr
+    loaded: list[str] = json.loads(done.stdout.splitlines()[-1])
+    return loaded

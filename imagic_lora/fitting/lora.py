@@ -5,17 +5,23 @@ are what they were before. The LoRA's alpha always equals its rank, so its scale
 """
 
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any
 
 import torch
-from peft import LoraConfig, inject_adapter_in_model
-from peft.tuners.lora import LoraLayer
-from peft.tuners.lora.layer import LoraVariant
 from torch.nn import functional
 
 from imagic_lora.adapters.weights import Pair, Weights
 
 _NAME = "imagic"
+
+
+def load() -> None:
+    """Import peft, which is left until a fit needs it.
+
+    To be called before tensors are faked: what peft makes while it is imported must be real.
+    """
+    import_module("peft")
 
 
 def inject(
@@ -29,7 +35,7 @@ def inject(
         rank: Rank of every layer's LoRA, at least 1; its alpha is the same.
         generator: CPU generator that the A matrices are drawn from; the B matrices are zero.
     """
-    _inject_layers(denoiser, LoraConfig(r=rank, lora_alpha=rank, target_modules=list(targets)))
+    _inject_layers(denoiser, targets, rank)
     for pair in _pairs(denoiser).values():
         bound = pair.down[0].numel() ** -0.5
         drawn = torch.empty(pair.down.shape).uniform_(-bound, bound, generator=generator)
@@ -37,8 +43,11 @@ def inject(
         pair.up.data = torch.zeros(pair.up.shape, device=pair.up.device)
 
 
-def _inject_layers(denoiser: torch.nn.Module, config: LoraConfig) -> None:
+def _inject_layers(denoiser: torch.nn.Module, targets: Sequence[str], rank: int) -> None:
     """Inject peft's layers; the caller's random state, from which peft draws, is put back."""
+    from peft import LoraConfig, inject_adapter_in_model  # noqa: PLC0415  heavy; only fits need it
+
+    config = LoraConfig(r=rank, lora_alpha=rank, target_modules=list(targets))
     with torch.random.fork_rng(devices=[]):
         inject_adapter_in_model(config, denoiser, adapter_name=_NAME)
     for layer in _layers(denoiser).values():
@@ -46,12 +55,12 @@ def _inject_layers(denoiser: torch.nn.Module, config: LoraConfig) -> None:
         layer.lora_variant[_NAME] = _OwnPrecision
 
 
-class _OwnPrecision(LoraVariant):
+class _OwnPrecision:
     """Adds the low-rank term in the precision of the layer's input, with the fewest copies.
 
     peft's own forward works in the LoRA's float32, on copies of the layer's input and output that
     are twice as large as they are: at the widest layer that alone is a quarter of what a fit of
-    half-precision weights needs on top of them.
+    half-precision weights needs on top of them. Stands where peft looks for a LoraVariant.
     """
 
     @staticmethod
@@ -81,6 +90,8 @@ def eject(denoiser: torch.nn.Module) -> None:
 
 def _layers(denoiser: torch.nn.Module) -> dict[str, Any]:
     """Return peft's layers by their paths."""
+    from peft.tuners.lora import LoraLayer  # noqa: PLC0415  heavy; only fits need it
+
     modules = denoiser.named_modules()
     return {path: module for path, module in modules if isinstance(module, LoraLayer)}
 

@@ -44,7 +44,7 @@ class Blueprint:
         Args:
             plan: What it will be counted under.
         """
-        with quiet(), torch.device("meta"):
+        with quiet():
             networks = {name: self._network(name, plan.dtype) for name in self.networks}
         pipeline = SimpleNamespace(config={}, **networks, **self._plain_parts())
         model: LatentModel = self.family.load_class()(pipeline, self.name, plan)
@@ -54,7 +54,9 @@ class Blueprint:
         """Return one network, frozen."""
         made, config = _find_class(self.family.networks[name][0]), dict(self.networks[name])
         configured = getattr(made, "config_class", None)
-        network = made.from_config(config) if configured is None else made(configured(**config))
+        # Only now, since what a package makes while it is imported must be real.
+        with torch.device("meta"):
+            network = made.from_config(config) if configured is None else made(configured(**config))
         exact = name in self.family.float32
         frozen: Any = network.to(torch.float32 if exact else dtype).requires_grad_(False)
         return frozen.eval()

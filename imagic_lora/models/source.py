@@ -10,7 +10,6 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import diffusers
 import torch
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import (
@@ -85,7 +84,7 @@ class Source:
 
     @property
     def _pipeline_class(self) -> Any:
-        return getattr(diffusers, self.family.pipelines[0])
+        return getattr(import_module("diffusers"), self.family.pipelines[0])
 
     @property
     def _extra(self) -> dict[str, Any]:

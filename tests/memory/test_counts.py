@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -57,3 +60,19 @@ def test_decoding_in_tiles_counted_now_is_as_in_the_table(model: str) -> None:
     counted = footprints()[model].counted["decode"]
     assert found == pytest.approx(counted[rung], rel=0.01)
     assert found < counted[rung - 1] / 2
+
+
+def test_counting_leaves_nothing_pretended_behind() -> None:
+    """What is first imported for a count is as whole as ever: no tensor in it lacks its data."""
+    program = """
+import gc, torch
+from imagic_lora.planning.choose import forecast
+forecast("demo", "8GB")
+gc.collect()
+found = [o for o in gc.get_objects() if issubclass(type(o), torch.Tensor)]
+print(any(type(o).__name__ == "FakeTensor" or o.is_meta for o in found))
+"""
+
+    done = subprocess.run([sys.executable, "-c", program], check=True, stdout=subprocess.PIPE)
+
+    assert b"False" == done.stdout.split()[-1]

@@ -4,13 +4,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from diffusers.utils import logging as diffusers_logging
-from transformers.utils import logging as transformers_logging
-
 
 @contextmanager
 def quiet() -> Iterator[None]:
     """Hold back progress bars and notes for the length of a block, then put back what was set."""
+    # Heavy: imported where the loaders are, not with this module.
+    from diffusers.utils import logging as diffusers_logging  # noqa: PLC0415
+    from transformers.utils import logging as transformers_logging  # noqa: PLC0415
+
     with _quietened(diffusers_logging), _quietened(transformers_logging):
         yield
 

@@ -1,8 +1,7 @@
 """Samplers by name, made from a model's own noise schedule."""
 
+from importlib import import_module
 from typing import Any
-
-import diffusers
 
 from imagic_lora.objective import Objective
 from imagic_lora.settings import SchedulerName
@@ -26,7 +25,8 @@ def make_scheduler(name: SchedulerName, own: Any) -> Any:
     if name == "model":
         return type(own).from_config(own.config)
     class_name, changes = _CLASSES[name]
-    return getattr(diffusers, class_name).from_config(own.config, **changes)
+    scheduler_class = getattr(import_module("diffusers"), class_name)
+    return scheduler_class.from_config(own.config, **changes)
 
 
 def read_objective(own: Any) -> Objective:
