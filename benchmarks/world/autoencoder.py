@@ -1,8 +1,6 @@
 """Training of the autoencoder, and the latents it gives."""
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -10,7 +8,7 @@ from diffusers import AutoencoderKL
 from torch import Tensor, nn
 
 from benchmarks.world.data import Pixels
-from benchmarks.world.loop import CPU_SHARDS, Stage, Trainer
+from benchmarks.world.loop import CPU_SHARDS, StepLoss, TrainerOf
 
 KL_WEIGHT = 3e-5
 
@@ -21,35 +19,15 @@ def to_tensor(pictures: Pixels, device: torch.device | None = None) -> Tensor:
     return batch.permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
-def train_vae(
-    vae: AutoencoderKL,
-    pictures: Pixels,
-    stage: Stage,
-    folder: Path,
-    seed: int,
-    report: Callable[[str], None],
-) -> None:
+def train_vae(vae: AutoencoderKL, pictures: Pixels, trainer: TrainerOf) -> None:
     """Train in place, then centre the latents and give their channels one spread."""
-    device = vae.device
     vae.to(memory_format=torch.channels_last)
-
-    def step_loss(generator: torch.Generator, size: int) -> Tensor:
-        chosen = torch.randint(len(pictures), (size,), generator=generator)
-        return reconstruction_loss(vae, to_tensor(pictures[chosen.numpy()], device), generator)
-
-    Trainer(stage, vae, folder, seed, report).run(step_loss)
+    trainer(vae).run(_step_loss(vae, pictures))
     vae.eval()
     normalise_latents(vae, pictures[:2000])
 
 
-def train_decoder(
-    vae: AutoencoderKL,
-    pictures: Pixels,
-    stage: Stage,
-    folder: Path,
-    seed: int,
-    report: Callable[[str], None],
-) -> None:
+def train_decoder(vae: AutoencoderKL, pictures: Pixels, trainer: TrainerOf) -> None:
     """Train the decoder alone, in place; the latents of pictures stay what they are.
 
     A denoiser that was trained on these latents goes on to work, as with Stable Diffusion's own
@@ -57,14 +35,19 @@ def train_decoder(
     """
     vae.requires_grad_(requires_grad=False).to(memory_format=torch.channels_last)
     decoder = nn.ModuleList([vae.decoder, vae.post_quant_conv]).requires_grad_()
+    trainer(decoder).run(_step_loss(vae, pictures))
+    vae.eval()
+
+
+def _step_loss(vae: AutoencoderKL, pictures: Pixels) -> StepLoss:
+    """Return the loss of a part of a batch, drawn from some pictures."""
 
     def step_loss(generator: torch.Generator, size: int) -> Tensor:
         chosen = torch.randint(len(pictures), (size,), generator=generator)
         batch = to_tensor(pictures[chosen.numpy()], vae.device)
         return reconstruction_loss(vae, batch, generator)
 
-    Trainer(stage, decoder, folder, seed, report).run(step_loss)
-    vae.eval()
+    return step_loss
 
 
 def reconstruction_loss(vae: AutoencoderKL, batch: Tensor, generator: torch.Generator) -> Tensor:

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from benchmarks.world.autoencoder import to_tensor
 from benchmarks.world.data import Pixels, draw_all, held_out_portraits
-from benchmarks.world.loop import Stage, Trainer
+from benchmarks.world.loop import TrainerOf
 from benchmarks.world.portrait import ATTRIBUTES, Portrait
 
 WEIGHTS = Path(__file__).with_name("judge.safetensors")
@@ -101,9 +101,7 @@ def train_judge(
     judge: Judge,
     pictures: Pixels,
     portraits: list[Portrait],
-    stage: Stage,
-    folder: Path,
-    seed: int,
+    trainer: TrainerOf,
     report: Callable[[str], None],
 ) -> None:
     """Train in place on roughened drawings."""
@@ -125,7 +123,7 @@ def train_judge(
         norm: Tensor = torch.linalg.vector_norm(torch.stack(losses))
         return norm
 
-    Trainer(stage, judge, folder, seed, report).run(step_loss)
+    trainer(judge).run(step_loss)
     judge.eval()
     report(f"judge: {_faults(judge)}")
 

@@ -189,5 +189,9 @@ class Trainer:
         )
 
 
+TrainerOf = Callable[[nn.Module], Trainer]
+"""From a module to what trains it: the stage, the folder and the seed are given."""
+
+
 def _one_thread() -> None:
     torch.set_num_threads(1)

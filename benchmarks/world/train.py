@@ -26,7 +26,7 @@ from benchmarks.world.data import Pixels, cached_pictures, training_portraits
 from benchmarks.world.denoiser import DETAIL, LAYOUT, Batches, Denoiser, train_denoiser
 from benchmarks.world.drawing import draw
 from benchmarks.world.judge import Judge, save_judge, train_judge
-from benchmarks.world.loop import Stage, Trainer
+from benchmarks.world.loop import Stage, Trainer, TrainerOf
 from benchmarks.world.pipeline import MODEL, REPOSITORY, export_pipeline
 from benchmarks.world.portrait import EXAMPLE, Portrait, held_out_portrait
 from benchmarks.world.tokenizer import make_tokenizer
@@ -108,9 +108,9 @@ class Training:
             vae.load_state_dict(state)
             set_scaling(vae, scaling)
             return vae.eval().requires_grad_(False)
-        pictures, common = self.pictures(), (self.work, self.recipe.seed, _say)
-        train_vae(vae, pictures, self.recipe.vae, *common)
-        train_decoder(vae, pictures, self.recipe.decoder, *common)
+        pictures = self.pictures()
+        train_vae(vae, pictures, self._trainer(self.recipe.vae))
+        train_decoder(vae, pictures, self._trainer(self.recipe.decoder))
         _save(
             vae.state_dict() | {"scaling_factor": torch.tensor(vae.config["scaling_factor"])}, path
         )
@@ -130,15 +130,8 @@ class Training:
     def judge(self) -> None:
         """Train the judge and put its weights where the benchmarks read them."""
         judge = self._seeded(Judge)
-        train_judge(
-            judge,
-            self.pictures(),
-            self.portraits(),
-            self.recipe.judge,
-            self.work,
-            self.recipe.seed,
-            _say,
-        )
+        trainer = self._trainer(self.recipe.judge)
+        train_judge(judge, self.pictures(), self.portraits(), trainer, _say)
         save_judge(judge)
 
     def denoiser(self) -> tuple[Denoiser, CLIPTokenizer]:
@@ -157,19 +150,22 @@ class Training:
         batches = Batches(self.latents(self.vae()), self.portraits(), tokenizer, self.device)
         scheduler = architecture.make_scheduler()
         for stage, focus in ((self.recipe.denoiser, LAYOUT), (self.recipe.refine, DETAIL)):
-            trainer = Trainer(stage, denoiser, self.work, self.recipe.seed, _say)
+            trainer = self._trainer(stage)(denoiser)
             train_denoiser(denoiser, batches, scheduler, focus, trainer)
 
     def export(self, folder: Path = MODEL) -> None:
         """Write the pipeline as the checkpoints have it, finished or not, and the example."""
         denoiser, tokenizer = self.denoiser()
         for stage in (self.recipe.denoiser, self.recipe.refine):
-            trainer = Trainer(stage, denoiser, self.work, self.recipe.seed, _say)
+            trainer = self._trainer(stage)(denoiser)
             trainer.resume()
             trainer.copy_average()
         export_pipeline(self.vae(), denoiser.text_encoder, tokenizer, denoiser.unet, folder)
         draw(held_out_portrait(EXAMPLE)).save(folder.with_name("girl.png"), optimize=True)
         _say(f"wrote {folder}")
+
+    def _trainer(self, stage: Stage) -> TrainerOf:
+        return lambda module: Trainer(stage, module, self.work, self.recipe.seed, _say)
 
     def _seeded(self, make: Callable[[], Module]) -> Module:
         torch.manual_seed(self.recipe.seed)

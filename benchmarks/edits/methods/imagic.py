@@ -7,8 +7,9 @@ from PIL import Image
 
 from benchmarks.edits.methods.base import Bench
 from benchmarks.edits.suite import Case
-from imagic_lora import Adapter, EditSettings, FitSettings
+from imagic_lora import Adapter, EditRequest, EditSettings, FitSettings, ImagicEditor
 from imagic_lora.editing.alphas import AUTO_ALPHAS
+from imagic_lora.editing.edits import Edits
 
 FIT, EDIT = FitSettings(), EditSettings()
 
@@ -32,21 +33,29 @@ class ImagicLora:
     strengths: tuple[float, ...] = AUTO_ALPHAS
     fixed: float = 1.0
 
-    def prepare(self, bench: Bench, case: Case) -> Adapter:
+    def editor(self, bench: Bench) -> ImagicEditor:
+        """Return what fits and edits."""
+        return bench.editor
+
+    def fit(self, bench: Bench, case: Case) -> Adapter:
         """Fit the picture."""
-        return bench.editor.fit(
+        return self.editor(bench).fit(
             case.image,
             target=case.target,
             source={"own": case.source, "empty": "", "found": None}[self.caption],
             settings=self.fitting,
         )
 
-    def edit(self, bench: Bench, case: Case, prepared: Adapter, strength: float) -> Image.Image:
-        """Edit towards the case's target."""
-        return bench.editor.edit(
-            prepared, target=case.target, alpha=strength, settings=self.editing
-        ).image
+    def prepare(self, bench: Bench, case: Case) -> Edits:
+        """Fit the picture, to be edited towards the case's target at any strength."""
+        request = EditRequest(adapter=self.fit(bench, case), target=case.target)
+        return self.editor(bench).edits([request], settings=self.editing)
 
-    def facts(self, prepared: Adapter) -> dict[str, float | None]:
+    def edit(self, bench: Bench, case: Case, prepared: Edits, strength: float) -> Image.Image:  # noqa: ARG002 (the edits have all)
+        """Make the edit at a strength."""
+        return prepared.at([strength])[0].image
+
+    def facts(self, prepared: Edits) -> dict[str, float | None]:
         """Return the size of the adapter's file, and the share of the loss that the fit left."""
-        return {"bytes": len(prepared.to_bytes()), "gap": prepared.record.gap}
+        adapter = prepared.requests[0].adapter
+        return {"bytes": len(adapter.to_bytes()), "gap": adapter.record.gap}

@@ -9,15 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from PIL import Image
 
 from benchmarks.edits.methods import Bench
 from benchmarks.edits.methods.imagic import EDIT, FIT, ImagicLora
 from benchmarks.edits.rates import mean, means
 from benchmarks.edits.scores import brightness, psnr
 from benchmarks.edits.study import Record, Run, Study
-from benchmarks.edits.suite import Case
-from imagic_lora import Adapter, ImagicEditor, MemoryPlan
+from imagic_lora import ImagicEditor, MemoryPlan
 
 FLOAT8 = torch.float8_e4m3fn
 PLAN = MemoryPlan(torch.device("cpu"), torch.float32)
@@ -36,20 +34,13 @@ class Levered(ImagicLora):
     plan: MemoryPlan = PLAN
     float8: bool = False
 
-    def prepare(self, bench: Bench, case: Case) -> Adapter:
-        """Fit the picture."""
-        return super().prepare(self._bench(bench), case)
-
-    def edit(self, bench: Bench, case: Case, prepared: Adapter, strength: float) -> Image.Image:
-        """Edit towards the case's target."""
-        return super().edit(self._bench(bench), case, prepared, strength)
-
-    def _bench(self, bench: Bench) -> Bench:
-        return replace(bench, editor=editor(bench.suite.model, self.plan, self.float8))
+    def editor(self, bench: Bench) -> ImagicEditor:
+        """Return what fits and edits under the plan."""
+        return planned(bench.suite.model, self.plan, self.float8)
 
 
 @cache
-def editor(model: Path, plan: MemoryPlan, float8: bool) -> ImagicEditor:  # noqa: FBT001 (part of a key)
+def planned(model: Path, plan: MemoryPlan, float8: bool) -> ImagicEditor:  # noqa: FBT001 (part of a key)
     """Return the editor of a plan, loaded once in each process: what is rounded stays so."""
     loaded = ImagicEditor.from_pretrained(model, memory=plan)
     if float8:

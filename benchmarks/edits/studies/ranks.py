@@ -23,6 +23,7 @@ from benchmarks.edits.suite import Case
 from benchmarks.switching import draw_weights, wrap
 from benchmarks.world.pipeline import REPOSITORY
 from imagic_lora import Adapter, EditSettings, FitSettings, ImagicEditor
+from imagic_lora.editing.edits import Edits
 from imagic_lora.models.blueprint import BLUEPRINTS
 
 PLOT = REPOSITORY / "docs" / "images" / "ranks.png"
@@ -55,9 +56,18 @@ class Sized(ImagicLora):
     share: int = 1
     exported: bool = False
 
-    def prepare(self, bench: Bench, case: Case) -> Adapter:
+    def editor(self, bench: Bench) -> ImagicEditor:
+        """Return an editor whose fits adapt the chosen layers; it has the bench's denoiser."""
+        model = copy.copy(bench.editor.model)
+        endings = tuple(f".{target}" for target in self.targets or model.traits.lora_targets)
+        layers = (path for path, _ in model.denoiser.named_modules() if path.endswith(endings))
+        chosen = tuple(path for path in layers if path.startswith(self.within))
+        model.traits = replace(model.traits, lora_targets=chosen)
+        return ImagicEditor(model)
+
+    def fit(self, bench: Bench, case: Case) -> Adapter:
         """Fit the picture and make of the adapter what is asked for."""
-        adapter = super().prepare(self._bench(bench), case)
+        adapter = super().fit(bench, case)
         if self.share > 1:
             return adapter.compact(len(adapter.to_bytes()) // self.share)
         if self.exported:
@@ -65,19 +75,11 @@ class Sized(ImagicLora):
             return replace(adapter, conditioning=words)
         return adapter
 
-    def edit(self, bench: Bench, case: Case, prepared: Adapter, strength: float) -> Image.Image:
+    def edit(self, bench: Bench, case: Case, prepared: Edits, strength: float) -> Image.Image:
         """Edit towards the case's target; recall the picture without fidelity."""
-        recalled = self if strength else replace(self, editing=ELSEWHERE)
-        return ImagicLora.edit(recalled, bench, case, prepared, strength)
-
-    def _bench(self, bench: Bench) -> Bench:
-        """Return a bench whose fits adapt the chosen layers; it has the same denoiser."""
-        model = copy.copy(bench.editor.model)
-        endings = tuple(f".{target}" for target in self.targets or model.traits.lora_targets)
-        layers = (path for path, _ in model.denoiser.named_modules() if path.endswith(endings))
-        chosen = tuple(path for path in layers if path.startswith(self.within))
-        model.traits = replace(model.traits, lora_targets=chosen)
-        return replace(bench, editor=ImagicEditor(model))
+        if strength == 0:
+            prepared = bench.editor.edits(prepared.requests, settings=ELSEWHERE)
+        return super().edit(bench, case, prepared, strength)
 
 
 WHOLE = f"rank {FIT.rank}"

@@ -9,8 +9,6 @@ from dataclasses import dataclass, replace
 from operator import itemgetter
 from typing import Any
 
-from PIL import Image
-
 from benchmarks.edits.methods import Bench
 from benchmarks.edits.methods.imagic import ImagicLora
 from benchmarks.edits.rates import rate_each
@@ -26,7 +24,7 @@ SUITE = ManyTargets()
 class FoundOnce(ImagicLora):
     """The product where it is fitted for the first prompt, whatever is asked for later."""
 
-    def prepare(self, bench: Bench, case: Any) -> Adapter:
+    def fit(self, bench: Bench, case: Any) -> Adapter:
         """Fit the picture."""
         return bench.editor.fit(case.image, target=case.first, settings=self.fitting)
 
@@ -44,18 +42,14 @@ class Said(ImagicLora):
     named: str = "everything"
     kept: bool = True
 
-    def prepare(self, bench: Bench, case: Any) -> Adapter:
+    def fit(self, bench: Bench, case: Any) -> Adapter:
         """Fit the picture."""
         caption = case.captions[self.named]
-        return bench.editor.fit(case.image, source=caption, settings=self.fitting)
-
-    def edit(self, bench: Bench, case: Any, prepared: Adapter, strength: float) -> Image.Image:
-        """Edit towards the case's target."""
-        if not self.kept:
-            # A prompt is never silent about itself: so the difference is taken from the fit's own
-            # embedding, and the fit is what it was.
-            prepared = replace(prepared, record=replace(prepared.record, source=case.target))
-        return super().edit(bench, case, prepared, strength)
+        adapter = bench.editor.fit(case.image, source=caption, settings=self.fitting)
+        if self.kept:
+            return adapter
+        # A prompt is never silent about itself: so an edit starts at what was fitted.
+        return replace(adapter, record=replace(adapter.record, source=case.target))
 
 
 def summary(run: Run) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from benchmarks.edits.scores import brightness
 from benchmarks.edits.study import Record, Run, Study
 from benchmarks.edits.suite import Case
 from benchmarks.environment import RESULTS
-from imagic_lora import Adapter
+from imagic_lora.editing.edits import Edits
 
 PLOT = RESULTS / "strength.png"
 ALPHAS = tuple(step / 4 for step in range(9))
@@ -30,10 +30,10 @@ LOCKS = (0.0, 0.1, 0.2, 0.4, 0.6)
 class Locked(ImagicLora):
     """The product at alpha 1; the strength is the structure lock."""
 
-    def edit(self, bench: Bench, case: Case, prepared: Adapter, strength: float) -> Image.Image:
-        """Edit towards the case's target, nearer to the input's layout the stronger it is."""
-        locked = replace(self, editing=replace(self.editing, structure_lock=strength))
-        return ImagicLora.edit(locked, bench, case, prepared, 1.0)
+    def edit(self, bench: Bench, case: Case, prepared: Edits, strength: float) -> Image.Image:  # noqa: ARG002 (the edits have all)
+        """Make the edit, nearer to the input's layout the stronger it is locked."""
+        locked = replace(self.editing, structure_lock=strength)
+        return self.editor(bench).edits(prepared.requests, settings=locked).at([1.0])[0].image
 
 
 def difference(first: Image.Image, second: Image.Image) -> float:

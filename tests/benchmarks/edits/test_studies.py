@@ -195,7 +195,7 @@ def test_one_fit_is_compared_with_a_fit_for_each(
         editor=SimpleNamespace(fit=lambda _, **given: (given["target"], given.get("source")))
     )
     first, other = make_targets("report", 0, 2)
-    each, once = (methods[name].prepare(bench, other) for name in ("a fit for each", "one fit"))
+    each, once = (methods[name].fit(bench, other) for name in ("a fit for each", "one fit"))
     assert ((other.target, None), (first.target, None)) == (each, once)
     assert 2 == found["portraits"]
     assert "| a fit for each | 10 | 0 % | 0 % |" in figures.reuse(found)
@@ -217,10 +217,9 @@ def test_an_edit_from_the_caption_loses_what_its_target_does_not_name(bench: Ben
         replace(reuse.STUDY.methods[name], **short)  # type: ignore[type-var]
         for name in ("hair and ears captioned", "hair and ears captioned, from the caption")
     )
-    fitted = kept.prepare(bench, case)
-    assert "a girl with blue hair and cat ears" == fitted.record.source
+    assert "a girl with blue hair and cat ears" == kept.fit(bench, case).record.source
 
-    first, second = (one.edit(bench, case, fitted, 1.0) for one in (kept, lost))
+    first, second = (one.edit(bench, case, one.prepare(bench, case), 1.0) for one in (kept, lost))
 
     assert first.tobytes() != second.tobytes()
 
@@ -232,7 +231,7 @@ def test_a_smaller_adapter_is_a_fit_of_its_own(bench: Bench) -> None:
     short = FitSettings(steps=1)
 
     whole, attention, half, words = (
-        replace(one, fitting=short).prepare(bench, case)
+        replace(one, fitting=short).fit(bench, case)
         for one in (
             ranks.Sized(),
             ranks.Sized(targets=ranks.ATTENTION),
