@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.support.browser import DESK, PHONE, browser, fill, opened, says, served, turn_to
+from tests.support.browser import DESKTOP, PHONE, browser, fill, opened, says, served, turn_to
 
 ROOT = Path(__file__).resolve().parents[1]
 SECOND_TARGET = "a girl wearing glasses"
@@ -45,7 +45,7 @@ def walk(chromium: Any, address: str, out: Path) -> None:
     page.locator("#library-delete").click()
     page.locator("#library-sure").wait_for()
     take(page, out / "ui-library.png")
-    for name, size, scheme in (("dark", DESK, "dark"), ("phone", PHONE, "light")):
+    for name, size, scheme in (("dark", DESKTOP, "dark"), ("phone", PHONE, "light")):
         other = opened(chromium, address, size, color_scheme=scheme)
         if name == "phone":
             take(other, out / "ui-phone-fit.png")

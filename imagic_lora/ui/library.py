@@ -19,6 +19,7 @@ SUFFIX = ".safetensors"
 
 _LONGEST = 80
 _NAME = re.compile(r"\w[\w .,()+-]*")
+_BROKEN = "something in it is not as it should be"
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Entry:
     mismatch: str
 
 
-class Shelf:
+class Library:
     """The adapters of one folder.
 
     Args:
@@ -165,7 +166,10 @@ class Shelf:
         """Return every file by name: what it holds, or why it cannot be used."""
         fresh = {}
         for path in self._files():
-            state = path.stat()
+            try:
+                state = path.stat()
+            except OSError:  # another page, or another program, has just deleted it
+                continue
             key = (path.name, state.st_mtime_ns, state.st_size)
             fresh[key] = self._known.get(key) or self._read(path)
         self._known = fresh
@@ -174,9 +178,14 @@ class Shelf:
     def _read(self, path: Path) -> Entry | str:
         """Return what a file holds, or why it cannot be used."""
         try:
-            adapter = _load(path)
+            return self._entry(path, _load(path))
         except AdapterError as error:
             return str(error)
+        except Exception as error:  # noqa: BLE001  one file must never hide the others
+            return f"'{path.name}' cannot be used: {_BROKEN} ({type(error).__name__})."
+
+    def _entry(self, path: Path, adapter: Adapter) -> Entry:
+        """Return what is shown of an adapter."""
         state = path.stat()
         changed = datetime.fromtimestamp(state.st_mtime).astimezone()
         return Entry(

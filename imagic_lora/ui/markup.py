@@ -65,7 +65,8 @@ def bar(progress: Progress, label: str = "") -> str:
     )
     text = " · ".join(word for word in words if word)
     return (
-        f'<div class="progress" role="progressbar" aria-valuenow="{share:.0%}">'
+        f'<div class="progress" role="progressbar" aria-label="{escape(label or progress.phase)}" '
+        f'aria-valuemin="0" aria-valuemax="100" aria-valuenow="{100 * share:.0f}">'
         f'<div class="track"><div class="done" style="width:{share:.1%}"></div></div>'
         f"<span>{escape(text)}</span></div>"
     )
@@ -77,6 +78,15 @@ def waiting(before: int) -> str:
         return note("Starting.")
     jobs = "1 job is" if before == 1 else f"{before} jobs are"
     return note(f"In line: {jobs} before yours. It starts by itself.", "warn")
+
+
+def stopped(begun: bool) -> str:  # noqa: FBT001
+    """Return what to say of a job that was stopped before it made anything.
+
+    Args:
+        begun: Whether its turn had come.
+    """
+    return note("Stopped before anything was made." if begun else "Taken out of the line.", "warn")
 
 
 def curve(losses: Sequence[float]) -> str:

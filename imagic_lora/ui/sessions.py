@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from imagic_lora.ui.jobs.pictures import Print
+from imagic_lora.ui.jobs.pictures import SavedPicture
 from imagic_lora.ui.jobs.queue import Job
 
 _MOST = 200
@@ -27,7 +27,11 @@ class Session:
         folder: Where its files go.
         picture: The image to fit, or None.
         mask: Where edits may change the picture, or None for everywhere.
+        mask_error: Why the mask that the page shows cannot be used, or "".
         adapter: Name of the adapter to edit with, or "".
+        prompted: Name of the adapter that the page's prompt was last chosen for, or "".
+        prompt: That adapter's own target.
+        fresh: Whether the adapter was just fitted, so that the prompt becomes its own.
         named: Name in the page's field to rename it by, as the page was last told.
         doomed: Name of the adapter that the page asks whether to delete, or "".
         fit: Its fit, waiting, running or over, or None.
@@ -40,14 +44,48 @@ class Session:
     folder: Path
     picture: Path | None = None
     mask: Path | None = None
+    mask_error: str = ""
     adapter: str = ""
+    prompted: str = ""
+    prompt: str = ""
+    fresh: bool = False
     named: str = ""
     doomed: str = ""
     fit: Job | None = None
     edits: Job | None = None
     comparison: Job | None = None
-    made: Sequence[Print] = ()
+    made: Sequence[SavedPicture] = ()
     before: Path | None = None
+
+    def turn_over(self) -> None:
+        """Forget what the page showed before it was loaded anew: its fields are empty now."""
+        self.named = self.prompted = self.prompt = self.mask_error = self.doomed = ""
+        self.fresh = False
+
+    def choose(self, adapter: str, target: str) -> None:
+        """Choose an adapter whose prompt the page has already, such as that of a picture.
+
+        Args:
+            adapter: Its name.
+            target: Its own target.
+        """
+        self.adapter = self.prompted = adapter
+        self.prompt = target
+
+    def next_prompt(self, held: str, own: str) -> str | None:
+        """Return what the page's prompt becomes for the adapter that is chosen, or None to leave it.
+
+        What somebody typed is left; a former adapter's own target is not, nor anything after a fit.
+
+        Args:
+            held: What the page's prompt is now.
+            own: The chosen adapter's own target.
+        """
+        if self.prompted == self.adapter and not self.fresh:
+            return None
+        replaced = self.fresh or held.strip() in ("", self.prompt)
+        self.prompted, self.prompt, self.fresh = self.adapter, own, False
+        return own if replaced else None
 
 
 class Sessions:
@@ -76,6 +114,7 @@ class Sessions:
             self._by_key[known] = Session(self._folder / secrets.token_hex(16), self._picture)
         self._by_key.move_to_end(known)
         self._keys[page] = known
+        self._by_key[known].turn_over()
         while len(self._by_key) > _MOST:
             self._by_key.popitem(last=False)
         while len(self._keys) > _MOST:

@@ -1,9 +1,11 @@
 """From the settings to widgets and back: help, ranges, choices and defaults are those of the fields.
 
-A setting with a usual span is a slider, one with choices a row of buttons; all others are fields.
+A setting whose whole range is a usual span is a slider, one with choices a row of buttons; all others
+are fields, which hold whatever is typed: a slider would cut it off without a word. What widgets hold is
+read by widget, so that none depends on its place among the others.
 """
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Mapping
 from typing import Any, TypeVar
 
 import gradio
@@ -13,7 +15,9 @@ from imagic_lora.settings import Option, options
 
 Settings = TypeVar("Settings")
 
-_PRECISION: dict[type, int | None] = {int: 0, float: None}
+Values = Mapping[Any, Any]
+"""What widgets hold, by widget."""
+
 LATEST: dict[str, Any] = {"trigger_mode": "always_last", "show_progress": "hidden"}
 """How an event is wired that looks at things as they are: the last one counts.
 
@@ -24,8 +28,19 @@ EACH: dict[str, Any] = {"trigger_mode": "multiple", "show_progress": "hidden"}
 """How a choice is wired: of two that come together Gradio's "always_last" would repeat the first.
 """
 
+STREAM: dict[str, Any] = {"concurrency_limit": None, "show_progress": "hidden"}
+"""How an event is wired that shows a job from its beginning to its end."""
+
+QUIET: dict[str, Any] = {"show_progress": "hidden"}
+"""How an event is wired that answers at once."""
+
 _STEPS = 100
 """Positions of a slider for numbers that are not whole."""
+
+
+def nothing() -> dict[Any, Any]:
+    """Return what an event answers that changes no widget."""
+    return dict(gradio.skip())
 
 
 def widget(name: str, described: Option, default: Any, **looks: Any) -> Any:
@@ -48,14 +63,13 @@ def widget(name: str, described: Option, default: Any, **looks: Any) -> Any:
         return gradio.Textbox("", label=label, info=info, lines=1, **looks)
     if described.kind is str:
         return gradio.Textbox(default, label=label, info=described.help, lines=1, **looks)
-    if described.usual is not None:
+    if described.usual is not None and described.usual == (described.low, described.high):
         return _slider(label, described, default, looks)
     return gradio.Number(
         default,
         label=label,
-        info=f"{described.help} ({described.range_text()})",
-        precision=_PRECISION[described.kind],
-        step=1 if described.kind is int else 0.0001,
+        info=f"{described.help} ({_span_text(described)})",
+        step=_step(described),
         **looks,
     )
 
@@ -76,19 +90,34 @@ def target(name: str) -> Any:
 
 
 def _slider(label: str, described: Option, default: Any, looks: Mapping[str, Any]) -> Any:
-    """Return a slider over the usual span."""
-    low, high = described.usual or (0, 1)
-    whole = described.kind is int
+    """Return a slider over all that is allowed."""
     return gradio.Slider(
-        low,
-        high,
+        described.low,
+        described.high,
         value=default,
-        step=1 if whole else (high - low) / _STEPS,
-        precision=0 if whole else None,
+        step=_step(described),
         label=label,
         info=described.help,
         **looks,
     )
+
+
+def _step(described: Option) -> float:
+    """Return how far apart two values are that a press of a key goes to."""
+    if described.kind is int:
+        return 1
+    if described.usual is None:
+        return 0.0001
+    low, high = described.usual
+    return (high - low) / _STEPS
+
+
+def _span_text(described: Option) -> str:
+    """Return what is allowed and, where that is less, what is usual."""
+    if described.usual is None:
+        return described.range_text()
+    low, high = described.usual
+    return f"usually {low:g} to {high:g}; allowed is {described.range_text()}"
 
 
 def form(
@@ -112,32 +141,40 @@ def form(
     }
 
 
-def read(
-    kind: type[Settings], names: Sequence[str], values: Sequence[Any], **more: Any
-) -> Settings:
+def read(kind: type[Settings], form: Mapping[str, Any], values: Values, **more: Any) -> Settings:
     """Return settings from what widgets hold.
 
     Args:
         kind: A settings class.
-        names: The fields that have a widget.
-        values: What the widgets hold, in the same order.
+        form: The widgets of its fields, by name.
+        values: What the widgets hold.
         more: Fields that have none.
 
     Raises:
         SettingsError: When a value is not allowed.
     """
     described = dict(options(kind))
-    held = {name: _typed(described[name], value) for name, value in zip(names, values, strict=True)}
+    held = {
+        name: number(name.replace("_", " "), described[name], values[each])
+        for name, each in form.items()
+    }
     return kind(**{**held, **more})
 
 
 def number(name: str, described: Option, value: Any) -> Any:
     """Return one checked value.
 
+    Args:
+        name: What the page calls it.
+        described: What is known of it.
+        value: What its widget holds.
+
     Raises:
         SettingsError: When it is not allowed.
     """
     value = _typed(described, value)
+    if value is None and not described.optional:
+        raise SettingsError(f"'{name}' is empty; allowed is {described.range_text()}.")
     described.check(name, value)
     return value
 

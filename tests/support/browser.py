@@ -6,7 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ FLAGS = (
 PATIENCE = 120_000
 """Milliseconds to wait for anything: a machine may be busy with other things."""
 
-DESK, PHONE = {"width": 1240, "height": 860}, {"width": 390, "height": 844}
+DESKTOP, PHONE = {"width": 1240, "height": 860}, {"width": 390, "height": 844}
 """Sizes of a window, in pixels."""
 
 
@@ -81,17 +81,27 @@ def served(folder: Path, *flags: str) -> Iterator[str]:
             process.wait(60)
 
 
-def opened(browser: Any, address: str, size: dict[str, int] = DESK, **looks: Any) -> Any:
+def opened(
+    browser: Any,
+    address: str,
+    size: dict[str, int] = DESKTOP,
+    asked: Callable[[str], None] | None = None,
+    **looks: Any,
+) -> Any:
     """Return the page in a browser session of its own, ready to be used.
 
     Args:
         browser: The browser.
         address: Where the page is.
         size: Size of the window.
+        asked: Told the address of everything that the browser asks for, and every error in it.
         looks: More of what the session has, such as its colour scheme.
     """
     page = browser.new_context(viewport=size, **looks).new_page()
     page.set_default_timeout(PATIENCE)
+    if asked is not None:
+        page.on("request", lambda request: asked(request.url))
+        page.on("pageerror", lambda error: asked(f"https://{error}/"))
     page.goto(address, wait_until="commit")
     page.wait_for_selector("#fit-cropped img")
     return page

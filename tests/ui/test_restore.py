@@ -17,7 +17,7 @@ from imagic_lora import (
     SamplingSettings,
 )
 from imagic_lora.images.png import save_png
-from imagic_lora.ui.jobs.pictures import Prints
+from imagic_lora.ui.jobs.pictures import PictureFolder
 from imagic_lora.ui.restore import read_recipe
 from tests.support.tiny import Kind
 
@@ -45,7 +45,7 @@ def test_an_edit_gives_back_what_made_it(tmp_path: Path, editor: Editor, adapter
     settings = EditSettings(steps=2, seed=7, guidance=3.0, negative="a dog")
     made = editor("sd1").edit(adapter("sd1"), alpha=1.25, target="a fox", settings=settings)
 
-    recipe = read_recipe(Prints(tmp_path).save(made, "alpha 1.25", "seed 7").path)
+    recipe = read_recipe(PictureFolder(tmp_path).save(made, "alpha 1.25", "seed 7").path)
 
     assert ("a fox", (1.25,), (7,)) == (recipe.target, recipe.alphas, recipe.seeds)
     assert settings == recipe.settings
@@ -54,14 +54,14 @@ def test_an_edit_gives_back_what_made_it(tmp_path: Path, editor: Editor, adapter
 
 def test_a_grid_gives_back_its_sweep(tmp_path: Path, editor: Editor, adapter: Fitted) -> None:
     """All strengths and seeds of a sheet are read from it."""
-    prints, made = Prints(tmp_path), []
+    folder, made = PictureFolder(tmp_path), []
     for seed in (0, 3):
         for alpha in (0.0, 1.0):
             settings = EditSettings(steps=1, seed=seed)
             picture = editor("sd1").edit(adapter("sd1"), alpha=alpha, settings=settings)
-            made.append(prints.save(picture, f"alpha {alpha:g}", f"seed {seed}"))
+            made.append(folder.save(picture, f"alpha {alpha:g}", f"seed {seed}"))
 
-    recipe = read_recipe(prints.save_sheet(made, made[0].picture.image))
+    recipe = read_recipe(folder.save_sheet(made, made[0].picture.image))
 
     assert ((0.0, 1.0), (0, 3)) == (recipe.alphas, recipe.seeds)
 
@@ -73,7 +73,7 @@ def test_an_img2img_picture_gives_back_strength_and_noise(
     settings = SamplingSettings(steps=2, seed=4)
     made = editor("sd1").img2img(picture, "a fox", strength=0.5, noise=0.25, settings=settings)
 
-    recipe = read_recipe(Prints(tmp_path).save(made, "strength 0.5", "seed 4").path)
+    recipe = read_recipe(PictureFolder(tmp_path).save(made, "strength 0.5", "seed 4").path)
 
     assert ((), 0.5, 0.25) == (recipe.alphas, recipe.strength, recipe.noise)
     assert settings == recipe.settings

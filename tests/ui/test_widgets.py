@@ -16,6 +16,12 @@ KINDS = pytest.mark.parametrize("kind", [FitSettings, SamplingSettings, EditSett
 SEED = dict(options(EditSettings))["seed"]
 
 
+def read(kind: type, **values: Any) -> Any:
+    """Return settings from widgets that hold some values."""
+    form = {name: object() for name in values}
+    return widgets.read(kind, form, {form[name]: value for name, value in values.items()})
+
+
 @KINDS
 def test_every_setting_has_a_widget_with_its_help(kind: type) -> None:
     """A new field appears on the page by itself, with its own words and its default."""
@@ -32,7 +38,7 @@ def test_untouched_widgets_give_the_defaults(kind: type) -> None:
     """What the page shows at first is what the library does by itself."""
     form = widgets.form(kind)
 
-    assert kind() == widgets.read(kind, tuple(form), [widget.value for widget in form.values()])
+    assert kind() == read(kind, **{name: widget.value for name, widget in form.items()})
 
 
 @KINDS
@@ -43,35 +49,50 @@ def test_fields_that_are_skipped_have_no_widget(kind: type) -> None:
 
 def test_whole_numbers_survive_the_web() -> None:
     """A browser sends 30 as 30.0, or 4 for 4.0; the settings hold what they ask for."""
-    settings = widgets.read(EditSettings, ("steps", "guidance"), (30.0, 4))
+    settings = read(EditSettings, steps=30.0, guidance=4)
 
     assert EditSettings(steps=30, guidance=4.0) == settings
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("steps", 0), ("steps", 2.5), ("steps", None), ("steps", "<script>"), ("guidance", True)],
+    [("steps", 0), ("steps", 2.5), ("steps", "<script>"), ("guidance", True)],
 )
 def test_what_is_not_allowed_is_refused_by_the_settings(name: str, value: Any) -> None:
     """A request that the page would never send is answered like any other input."""
     with pytest.raises(SettingsError, match=f"^{name} was"):
-        widgets.read(EditSettings, (name,), (value,))
+        read(EditSettings, **{name: value})
+
+
+def test_what_is_empty_is_said_to_be_empty() -> None:
+    """A field that was emptied is answered in the words that stand above it."""
+    with pytest.raises(SettingsError, match=r"^'lora lr' is empty; allowed is 0 to 1\.$"):
+        read(FitSettings, lora_lr=None)
 
 
 @pytest.mark.parametrize(("text", "expected"), [("", None), (" ", None), ("64", 64), (" 96 ", 96)])
 def test_a_number_may_be_left_out(text: str, expected: int | None) -> None:
     """An optional number is a text on the page, and an empty one is none."""
-    assert expected == widgets.read(FitSettings, ("width",), (text,)).width
+    assert expected == read(FitSettings, width=text).width
 
 
 @pytest.mark.parametrize("text", ["wide", "1.5", "0", "<b>"])
 def test_what_is_no_number_is_refused(text: str) -> None:
     """A text that holds no allowed number is answered by the settings."""
     with pytest.raises(SettingsError, match=r"^width was"):
-        widgets.read(FitSettings, ("width",), (text,))
+        read(FitSettings, width=text)
 
 
-def test_a_slider_is_no_limit() -> None:
+@KINDS
+def test_a_widget_holds_all_that_is_allowed(kind: type) -> None:
+    """A slider would cut off without a word what is typed beyond its ends."""
+    for name, described in options(kind):
+        shown = widgets.form(kind)[name]
+        limits = (getattr(shown, "minimum", None), getattr(shown, "maximum", None))
+        assert limits in ((None, None), (described.low, described.high)), name
+
+
+def test_what_is_unusual_is_allowed() -> None:
     """What lies beyond the usual span is allowed where the setting allows it."""
     assert 7.5 == widgets.number("alpha", ALPHA, 7.5)
 

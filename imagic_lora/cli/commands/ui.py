@@ -20,7 +20,7 @@ from imagic_lora.ui import check_installed
 
 if TYPE_CHECKING:
     from imagic_lora.editor import ImagicEditor
-    from imagic_lora.ui.studio import Example
+    from imagic_lora.ui.workspace import Example
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _PORT = Option("port to listen at, 0 for any that is free", kind=int, low=0, high=65_535)
@@ -71,21 +71,22 @@ def ui(
     check_writable(adapters / "adapter.safetensors", force=True)
     with _listener(host, port) as listener:
         editor = base.load(terminal)
-        from imagic_lora.ui.serving.server import LOCAL, Door, opened_studio, serve
+        from imagic_lora.ui.serving.server import LOCAL, Address, open_workspace, serve
 
-        door = Door(listener=listener, hosts=LOCAL if host in _LOOPBACK else None, login=login)
+        hosts = LOCAL if host in _LOOPBACK else None
+        place = Address(listener=listener, hosts=hosts, login=login)
         example = _example() if base.model == demo.MODEL else None
-        with opened_studio(editor, adapters, example, _plan(base.model, editor)) as studio:
+        with open_workspace(editor, adapters, example, _plan(base.model, editor)) as workspace:
             terminal.tell(f"The page is at http://{_address(listener)} (Ctrl-C ends it).")
             try:
-                serve(studio, door)
+                serve(workspace, place)
             except KeyboardInterrupt:
                 terminal.say("closing; a fit that runs is ended, and what it learned is kept")
 
 
 def _example() -> "Example":
     """Return what the page shows at first on the bundled model."""
-    from imagic_lora.ui.studio import Example
+    from imagic_lora.ui.workspace import Example
 
     return Example(picture=demo.PICTURE, source=demo.SOURCE, target=demo.TARGET, alphas=demo.ALPHAS)
 

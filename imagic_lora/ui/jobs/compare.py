@@ -7,12 +7,12 @@ from imagic_lora.adapters.adapter import Adapter
 from imagic_lora.editor import ImagicEditor
 from imagic_lora.progress import Progress
 from imagic_lora.settings import EditSettings, SamplingSettings, options
-from imagic_lora.ui.jobs.pictures import Print, Prints
+from imagic_lora.ui.jobs.pictures import PictureFolder, SavedPicture
 from imagic_lora.ui.jobs.queue import Job
 
 
-@dataclass(frozen=True)
-class Duel:
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
     """What one comparison is to make: an edit and a variation of the same picture.
 
     Attributes:
@@ -38,7 +38,7 @@ class Duel:
 
 
 @dataclass(frozen=True)
-class Comparing:
+class ComparisonState:
     """How far a comparison is.
 
     Attributes:
@@ -51,20 +51,20 @@ class Comparing:
     label: str = ""
     progress: Progress | None = None
     before: Path | None = None
-    made: tuple[Print, ...] = ()
+    made: tuple[SavedPicture, ...] = ()
 
 
-def make_both(editor: ImagicEditor, duel: Duel, prints: Prints, job: Job) -> None:
+def make_both(editor: ImagicEditor, asked: Comparison, folder: PictureFolder, job: Job) -> None:
     """Make the edit, then the variation.
 
     Args:
         editor: What makes them.
-        duel: What to make.
-        prints: Where they go.
+        asked: What to make.
+        folder: Where they go.
         job: What tells how far the work is.
     """
-    first = editor.input_image(duel.adapter)
-    state = Comparing("edit", before=prints.save_input(first))
+    first = editor.input_image(asked.adapter)
+    state = ComparisonState("edit", before=folder.save_input(first))
     job.post(state)
 
     def show(progress: Progress) -> None:
@@ -72,23 +72,23 @@ def make_both(editor: ImagicEditor, duel: Duel, prints: Prints, job: Job) -> Non
         job.post(replace(state, progress=progress))
 
     edit = editor.edit(
-        duel.adapter,
-        alpha=duel.alpha,
-        target=duel.target,
-        settings=duel.settings,
+        asked.adapter,
+        alpha=asked.alpha,
+        target=asked.target,
+        settings=asked.settings,
         on_progress=show,
     )
-    made = prints.save(edit, f"alpha {duel.alpha:g}", f"seed {duel.settings.seed}")
+    made = folder.save(edit, f"alpha {asked.alpha:g}", f"seed {asked.settings.seed}")
     state = replace(state, label="img2img", progress=None, made=(made,))
     job.post(state)
     variation = editor.img2img(
         first,
-        duel.target,
-        strength=duel.strength,
-        noise=duel.noise,
-        settings=duel.plain(),
+        asked.target,
+        strength=asked.strength,
+        noise=asked.noise,
+        settings=asked.plain(),
         on_progress=show,
     )
-    label = f"strength {duel.strength:g}, noise {duel.noise:g}"
-    other = prints.save(variation, label, f"seed {duel.settings.seed}")
+    label = f"strength {asked.strength:g}, noise {asked.noise:g}"
+    other = folder.save(variation, label, f"seed {asked.settings.seed}")
     job.post(replace(state, progress=None, made=(made, other)))

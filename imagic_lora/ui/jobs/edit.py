@@ -1,25 +1,32 @@
-"""A run of edits as a job: every strength of every seed, each picture kept as it lands."""
+"""A sweep as a job: every strength of every seed, each picture kept as it lands."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 from imagic_lora.adapters.adapter import Adapter
+from imagic_lora.editing.picture import Edit
 from imagic_lora.editor import ImagicEditor
-from imagic_lora.progress import Progress
+from imagic_lora.errors import warn
+from imagic_lora.images.reading import open_image
+from imagic_lora.progress import OnProgress, Progress
 from imagic_lora.settings import EditSettings
-from imagic_lora.ui.jobs.pictures import Print, Prints
+from imagic_lora.ui.jobs.pictures import PictureFolder, SavedPicture
 from imagic_lora.ui.jobs.queue import Job
 
+_ALIKE = 1.05
+"""Ratio of two aspect ratios below which pictures count as of one shape: sides are rounded."""
 
-@dataclass(frozen=True)
-class Plan:
+
+@dataclass(frozen=True, kw_only=True)
+class Sweep:
     """What one run of edits is to make.
 
     Attributes:
         adapter: The adapter.
         target: What to edit towards, or "" for the fit's own.
-        alphas: Prompt strengths, a column each; "auto" stands for one that is found.
+        alphas: Prompt strengths, a column each; of none, one is found for each seed.
         seeds: Seeds, a row each.
         settings: How to denoise.
         mask: An image, white where the edit may change the input, or None for everywhere.
@@ -27,49 +34,62 @@ class Plan:
 
     adapter: Adapter
     target: str
-    alphas: tuple[float | Literal["auto"], ...]
+    alphas: tuple[float, ...]
     seeds: tuple[int, ...]
     settings: EditSettings
     mask: Path | None = None
 
+    @property
+    def columns(self) -> int:
+        """How many pictures there are of each seed."""
+        return max(1, len(self.alphas))
+
     def __len__(self) -> int:
-        return len(self.alphas) * len(self.seeds)
+        return self.columns * len(self.seeds)
+
+    def label(self, index: int) -> str:
+        """Return what tells the picture of an index apart from the others."""
+        row, column = divmod(index, self.columns)
+        alpha = f"alpha {self.alphas[column]:g}" if self.alphas else "finding alpha"
+        return f"{alpha}, seed {self.seeds[row]}"
 
 
 @dataclass(frozen=True)
-class Editing:
-    """How far a run of edits is.
+class SweepState:
+    """How far a sweep is.
 
     Attributes:
-        total: How many pictures it is to make.
-        columns: How many of them stand in a row.
-        label: What is being made.
-        progress: The last step of that.
+        sweep: What it is to make.
+        progress: The last step of the picture that is being made.
         made: What is there already.
         before: The input, to hold them against.
         files: The sheet and the archive of all, once all is there.
     """
 
-    total: int
-    columns: int
-    label: str = ""
+    sweep: Sweep
     progress: Progress | None = None
-    made: tuple[Print, ...] = ()
+    made: tuple[SavedPicture, ...] = ()
     before: Path | None = None
     files: tuple[Path, ...] = ()
 
+    @property
+    def label(self) -> str:
+        """What is being made."""
+        return self.sweep.label(len(self.made))
 
-def make_edits(editor: ImagicEditor, plan: Plan, prints: Prints, job: Job) -> None:
+
+def make_sweep(editor: ImagicEditor, sweep: Sweep, folder: PictureFolder, job: Job) -> None:
     """Make one picture after another; a stop keeps those that are there.
 
     Args:
         editor: What makes them.
-        plan: What to make.
-        prints: Where they go.
+        sweep: What to make.
+        folder: Where they go.
         job: What tells how far the work is.
     """
-    first = editor.input_image(plan.adapter)
-    state = Editing(len(plan), len(plan.alphas), before=prints.save_input(first))
+    _compare_shapes(sweep)
+    first = editor.input_image(sweep.adapter)
+    state = SweepState(sweep, before=folder.save_input(first))
     job.post(state)
 
     def show(progress: Progress) -> None:
@@ -77,21 +97,41 @@ def make_edits(editor: ImagicEditor, plan: Plan, prints: Prints, job: Job) -> No
         job.post(replace(state, progress=progress))
 
     try:
-        for seed in plan.seeds:
-            for alpha in plan.alphas:
-                state = replace(state, label=f"alpha {alpha}, seed {seed}")
-                picture = editor.edit(
-                    plan.adapter,
-                    alpha=alpha,
-                    target=plan.target,
-                    mask=plan.mask,
-                    settings=replace(plan.settings, seed=seed),
-                    on_progress=show,
-                )
-                made = prints.save(picture, f"alpha {picture.alpha:g}", f"seed {seed}")
-                state = replace(state, made=(*state.made, made), progress=None)
-                job.post(state)
+        for edit in _edits(editor, sweep, show):
+            made = folder.save(edit, f"alpha {edit.alpha:g}", f"seed {edit.settings.seed}")
+            state = replace(state, made=(*state.made, made), progress=None)
+            job.post(state)
     finally:
         if state.made:
-            sheet = prints.save_sheet(state.made, first)
-            job.post(replace(state, files=(sheet, prints.save_all(state.made, [sheet]))))
+            sheet = folder.save_sheet(state.made, first)
+            job.post(replace(state, files=(sheet, folder.save_all(state.made, [sheet]))))
+
+
+def _edits(editor: ImagicEditor, sweep: Sweep, on_progress: OnProgress) -> Iterator[Edit]:
+    """Yield the edits of a sweep as they are made."""
+    given: dict[str, Any] = {"target": sweep.target, "mask": sweep.mask, "on_progress": on_progress}
+    if sweep.alphas:
+        yield from editor.sweep(
+            sweep.adapter,
+            alphas=sweep.alphas,
+            seeds=sweep.seeds,
+            settings=sweep.settings,
+            **given,
+        )
+        return
+    for seed in sweep.seeds:
+        settings = replace(sweep.settings, seed=seed)
+        yield editor.edit(sweep.adapter, alpha="auto", settings=settings, **given)
+
+
+def _compare_shapes(sweep: Sweep) -> None:
+    """Warn of a mask that is not of the picture's shape, since its ends are cut off."""
+    if sweep.mask is None:
+        return
+    record, (width, height) = sweep.adapter.record, open_image(sweep.mask).size
+    ratio = (width * record.height) / (height * record.width)
+    if not 1 / _ALIKE < ratio < _ALIKE:
+        warn(
+            f"The mask is {width} x {height} pixels and the picture {record.width} x "
+            f"{record.height}: what is wider or higher of the mask is cut off, about its centre."
+        )

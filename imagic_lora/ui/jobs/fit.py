@@ -10,15 +10,18 @@ from PIL import Image
 from imagic_lora.adapters.adapter import Adapter
 from imagic_lora.progress import Progress, StopFit
 from imagic_lora.ui.jobs.queue import Job
-from imagic_lora.ui.library import Shelf
+from imagic_lora.ui.library import Library
 from imagic_lora.ui.sessions import Session
 
 _PREVIEW_SECONDS = 3
 """Time between two previews; each takes about as long as one step."""
 
+_HARDLY = 0.9
+"""Share of the first loss above which a fit that was stopped has learned next to nothing."""
+
 
 @dataclass(frozen=True)
-class Fitting:
+class FitState:
     """How far a fit is.
 
     Attributes:
@@ -28,6 +31,7 @@ class Fitting:
         name: The adapter's name, once it is saved.
         file: A copy of its file, to download.
         words: What was done, once it is saved.
+        hardly: Whether it was stopped before it had learned much.
     """
 
     progress: Progress | None = None
@@ -36,21 +40,22 @@ class Fitting:
     name: str = ""
     file: Path | None = None
     words: str = ""
+    hardly: bool = False
 
 
 def make_adapter(
-    fit: Callable[..., Adapter], shelf: Shelf, session: Session, wish: str, job: Job
+    fit: Callable[..., Adapter], library: Library, session: Session, wish: str, job: Job
 ) -> None:
     """Fit, draw what is learned now and then, and save it; a stop keeps what there is.
 
     Args:
         fit: The fit, which lacks nothing but a callback.
-        shelf: Where the adapter goes.
+        library: Where the adapter goes.
         session: Whose fit it is; the adapter is chosen there.
         wish: What the adapter should be called like.
         job: What tells how far the work is.
     """
-    state, drawn = Fitting(), 0.0
+    state, drawn = FitState(), 0.0
 
     def show(progress: Progress) -> None:
         nonlocal state, drawn
@@ -58,16 +63,27 @@ def make_adapter(
         if progress.preview and time.monotonic() - drawn > _PREVIEW_SECONDS:
             preview, drawn = progress.preview() or preview, time.monotonic()
         losses = state.losses if progress.loss is None else (*state.losses, progress.loss)
-        state = Fitting(progress, losses, preview)
+        state = FitState(progress, losses, preview)
         job.post(state)
         if job.stopping:
             raise StopFit
 
     adapter = fit(on_progress=show)
-    name = session.adapter = shelf.keep(adapter, wish)
+    name = session.adapter = library.keep(adapter, wish)
+    session.fresh = True
+    file = library.copy(name, session.folder)
+    hardly = job.stopping and (adapter.record.gap is None or adapter.record.gap > _HARDLY)
+    words = _words(adapter, job.stopping, hardly)
+    job.post(replace(state, name=name, file=file, words=words, hardly=hardly))
+
+
+def _words(adapter: Adapter, stopped: bool, hardly: bool) -> str:  # noqa: FBT001
+    """Return what a fit came to."""
     steps = len(adapter.record.losses)
-    words = f"Fitted in {steps} step{'s' if steps > 1 else ''}"
-    if adapter.record.gap is not None:
-        words += f"; the loss is {adapter.record.gap:.0%} of what it was before"
-    file = shelf.copy(name, session.folder)
-    job.post(replace(state, name=name, file=file, words=f"{words}."))
+    count = f"{steps} step{'s' if steps > 1 else ''}"
+    done = f"Stopped after {count}" if stopped else f"Fitted in {count}"
+    if hardly:
+        return f"{done}; hardly anything was learned."
+    if adapter.record.gap is None:
+        return f"{done}."
+    return f"{done}; the loss is {adapter.record.gap:.0%} of what it was before."

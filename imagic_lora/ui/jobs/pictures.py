@@ -8,19 +8,18 @@ import secrets
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
 
 from PIL import Image
 
 from imagic_lora.editing.picture import Picture
+from imagic_lora.editing.sheets import Labelled, save_sheet
 from imagic_lora.files import write_atomic
 from imagic_lora.images.png import save_png
-from imagic_lora.images.sheet import Cell, sheet
 
 
 @dataclass(frozen=True)
-class Print:
+class SavedPicture:
     """One picture that was made.
 
     Attributes:
@@ -41,7 +40,7 @@ class Print:
         return f"{self.label}, {self.row}"
 
 
-class Prints:
+class PictureFolder:
     """Writes the pictures of one run into a fresh folder.
 
     Args:
@@ -51,11 +50,11 @@ class Prints:
     def __init__(self, folder: Path) -> None:
         self._folder = folder / secrets.token_hex(8)
 
-    def save(self, picture: Picture, label: str, row: str) -> Print:
+    def save(self, picture: Picture, label: str, row: str) -> SavedPicture:
         """Write one picture."""
         path = self._folder / f"{_plain(label)}_{_plain(row)}.png"
         picture.save(path, force=True)
-        return Print(path, picture, label, row)
+        return SavedPicture(path, picture, label, row)
 
     def save_input(self, image: Image.Image) -> Path:
         """Write the picture that was edited."""
@@ -63,21 +62,17 @@ class Prints:
         save_png(image, path, {}, force=True)
         return path
 
-    def save_sheet(self, made: Sequence[Print], first: Image.Image) -> Path:
+    def save_sheet(self, made: Sequence[SavedPicture], first: Image.Image) -> Path:
         """Write all pictures side by side, a row for each title, the input at its start."""
-        rows = [(row, list(prints)) for row, prints in groupby(made, key=lambda each: each.row)]
-        cells = [
-            [Cell(first, "input"), *(Cell(each.picture.image, each.label) for each in prints)]
-            for _, prints in rows
-        ]
-        titles = [f'"{prints[0].picture.target}", {row}' for row, prints in rows]
-        records = [each.picture.record() for each in made]
-        record = {"kind": "Sheet", "version": records[0]["version"], "pictures": records}
         path = self._folder / "sheet.png"
-        save_png(sheet(cells, titles=titles), path, record, force=True)
+        labelled = [
+            Labelled(each.picture, each.label, f'"{each.picture.target}", {each.row}')
+            for each in made
+        ]
+        save_sheet(path, labelled, first=first, force=True)
         return path
 
-    def save_all(self, made: Sequence[Print], others: Sequence[Path]) -> Path:
+    def save_all(self, made: Sequence[SavedPicture], others: Sequence[Path]) -> Path:
         """Write one archive of everything."""
         buffer = io.BytesIO()
         with zipfile.ZipFile(buffer, "w") as archive:

@@ -1,4 +1,4 @@
-"""One job at a time: a line of jobs, a thread that works it off, and what is seen of each.
+"""One job at a time: a queue of jobs, a thread that works it off, and what is seen of each.
 
 Knows nothing of the page, nor of what the jobs do. A job that nobody watches any more goes on: its
 page may come back.
@@ -39,6 +39,7 @@ class View:
         state: What the job posted last, or None.
         notes: What it warned of, each sentence once.
         error: Why it failed, or "".
+        begun: Whether its turn has come.
         stopping: Whether it was told to stop.
         done: Whether it is over.
     """
@@ -47,12 +48,13 @@ class View:
     state: Any
     notes: tuple[str, ...]
     error: str
+    begun: bool
     stopping: bool
     done: bool
 
 
 class Job:
-    """A piece of work that waits, runs and ends; made by `Desk.submit`."""
+    """A piece of work that waits, runs and ends; made by `JobQueue.submit`."""
 
     def __init__(self, work: Callable[["Job"], None], changed: threading.Condition) -> None:
         self._work = work
@@ -60,6 +62,7 @@ class Job:
         self.state: Any = None
         self.notes: dict[str, None] = {}
         self.error = ""
+        self.begun = False
         self.stopping = False
         self.done = False
         self.version = 0
@@ -69,13 +72,6 @@ class Job:
         with self._changed:
             self.state = state
             self.touch()
-
-    def stop(self) -> None:
-        """Ask the work to end, unless it has; it keeps what it has."""
-        with self._changed:
-            if not self.done:
-                self.stopping = True
-                self.touch()
 
     def check(self) -> None:
         """Raise Stopped where the work was asked to end."""
@@ -102,25 +98,25 @@ class Job:
             self.error = _BUG
 
 
-class Desk:
-    """The line of jobs, and the one thread that does them in the order in which they came."""
+class JobQueue:
+    """The jobs that wait, and the one thread that does them in the order in which they came."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._line: deque[Job] = deque()
+        self._waiting: deque[Job] = deque()
         self._open = True
         self._worker = threading.Thread(target=self._run, name="imagic-lora jobs", daemon=True)
         self._worker.start()
 
     def submit(self, work: Callable[[Job], None]) -> Job:
-        """Put a job at the end of the line.
+        """Put a job at the end of the queue.
 
         Args:
             work: What to do; it is given its job, to post to and to check.
         """
         job = Job(work, self._changed)
         with self._changed:
-            self._line.append(job)
+            self._waiting.append(job)
             self._changed.notify_all()
         return job
 
@@ -137,33 +133,48 @@ class Desk:
                 return
             time.sleep(_PAUSE)
 
+    def stop(self, job: Job) -> None:
+        """End a job: one that waits leaves the queue at once, one that runs keeps what it has."""
+        with self._changed:
+            if not job.done:
+                job.stopping = True
+                job.touch()
+                if not job.begun:
+                    self._leave(job)
+
     def close(self) -> None:
         """Stop every job, and wait for the running one to keep what it has."""
         with self._changed:
             self._open = False
-            for job in self._line:
-                job.stop()
+            for job in tuple(self._waiting):
+                self.stop(job)
             self._changed.notify_all()
         self._worker.join(_GOODBYE)
 
     def _view(self, job: Job) -> View:
         """Return what is to be seen of a job; the caller holds the condition."""
-        before = 0 if job.done else self._line.index(job)
-        return View(before, job.state, tuple(job.notes), job.error, job.stopping, job.done)
+        before = 0 if job.done else self._waiting.index(job)
+        return View(
+            before, job.state, tuple(job.notes), job.error, job.begun, job.stopping, job.done
+        )
+
+    def _leave(self, job: Job) -> None:
+        """Take a job that is over out of the queue; the caller holds the condition."""
+        self._waiting.remove(job)
+        job.done = True
+        for each in (job, *self._waiting):
+            each.touch()
 
     def _run(self) -> None:
         """Do one job after another until all is closed."""
         while True:
             with self._changed:
-                while not self._line and self._open:
+                while not self._waiting and self._open:
                     self._changed.wait()
-                if not self._line:
+                if not self._waiting:
                     return
-                job = self._line[0]
+                job = self._waiting[0]
+                job.begun = True
             job.run()
             with self._changed:
-                self._line.popleft()
-                job.done = True
-                job.touch()
-                for other in self._line:
-                    other.touch()
+                self._leave(job)

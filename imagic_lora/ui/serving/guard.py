@@ -4,15 +4,20 @@ It stands before the web framework, and trusts none of that framework's own chec
 """
 
 import json
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from collections.abc import Iterator, MutableMapping
 from pathlib import Path
 from typing import Any
+
+from imagic_lora.ui.serving.asgi import App, Receive, Scope, Send, again, answer, header, read
 
 MOST_UPLOAD_BYTES = 256_000_000
 """Largest upload: a large adapter; images have a limit of their own."""
 
 MOST_FORM_BYTES = 1_000_000
 """Largest set of values that a page sends; files are uploaded apart from them."""
+
+MOST_KEPT_BYTES = 2_000_000_000
+"""Most that may lie in the folder of uploads, with what was made there, before one more is taken."""
 
 HEADERS = {
     "content-security-policy": "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; "
@@ -21,11 +26,6 @@ HEADERS = {
     "x-content-type-options": "nosniff",
 }
 """Sent with every answer: the browser itself then asks no other server for anything."""
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class Guard:
@@ -50,13 +50,13 @@ class Guard:
             return
         refusal = self._refusal(scope)
         if refusal is None and _is_form(scope):
-            body = await _read(receive)
+            body = await read(receive)
             refusal = self._form_refusal(body)
-            receive = _again(body)
+            receive = again(body)
         if refusal is None:
             await self._app(scope, receive, _with_headers(send))
         else:
-            await _refuse(_with_headers(send), *refusal)
+            await answer(_with_headers(send), *refusal)
 
     def _refusal(self, scope: Scope) -> tuple[int, str] | None:
         """Return why a request is not let through by what its head says, or None."""
@@ -64,9 +64,22 @@ class Guard:
             return 403, "There are no sockets here."
         if self._hosts is not None and _host(scope) not in self._hosts:
             return 403, "This page is for this machine alone."
+        if _is_foreign(scope):
+            return 403, "This page answers to itself alone."
         if "file=http" in scope["path"] or "proxy=" in scope["path"]:
             return 403, "Nothing is fetched from elsewhere."
-        return _length_refusal(scope) if scope["method"] == "POST" else None
+        if scope["method"] != "POST":
+            return None
+        return _length_refusal(scope) or self._room_refusal(scope)
+
+    def _room_refusal(self, scope: Scope) -> tuple[int, str] | None:
+        """Return why there is no room for an upload, or None."""
+        if _is_form(scope):
+            return None
+        kept = sum(path.stat().st_size for path in self._uploads.rglob("*") if path.is_file())
+        if kept + int(header(scope, b"content-length")) <= MOST_KEPT_BYTES:
+            return None
+        return 507, "There is no room for more uploads; start the page anew."
 
     def _form_refusal(self, body: bytes) -> tuple[int, str] | None:
         """Return why the values that a page sends are not let through, or None."""
@@ -86,22 +99,31 @@ class Guard:
             return False
 
 
-def _header(scope: Scope, name: bytes) -> str:
-    """Return a header of a request, or ""."""
-    found = (value.decode("latin-1") for key, value in scope["headers"] if key == name)
-    return next(found, "")
-
-
 def _host(scope: Scope) -> str:
     """Return the name that a page is asked for by, without the port."""
-    host = _header(scope, b"host").lower()
+    host = header(scope, b"host").lower()
     name, _, port = host.rpartition(":")
     return name if port.isdecimal() else host
 
 
+def _is_foreign(scope: Scope) -> bool:
+    """Return whether another site's page asks for something to be done here.
+
+    A browser says who asks, and lets no page choose what it says. To look is not to do.
+    """
+    if scope["method"] in ("GET", "HEAD") and scope["path"].rstrip("/") != "/logout":
+        return False
+    site, origin = header(scope, b"sec-fetch-site"), header(scope, b"origin").lower()
+    if site and site not in ("same-origin", "none"):
+        return True
+    if origin in ("", "null"):  # "null" is a page of no origin, or of our own that hides it
+        return origin == "null" and site != "same-origin"
+    return origin.partition("://")[2] != header(scope, b"host").lower()
+
+
 def _length_refusal(scope: Scope) -> tuple[int, str] | None:
     """Return why a request is too long to be let through, or None."""
-    length = _header(scope, b"content-length")
+    length = header(scope, b"content-length")
     if not length.isdecimal():
         return 411, "A request must say how long it is."
     if int(length) > (MOST_FORM_BYTES if _is_form(scope) else MOST_UPLOAD_BYTES):
@@ -126,44 +148,15 @@ def _paths(values: Any) -> Iterator[Any]:
             yield from _paths(value)
 
 
-async def _read(receive: Receive) -> bytes:
-    """Return a whole body, the length of which was checked."""
-    parts, more = [], True
-    while more:
-        message = await receive()
-        parts.append(message.get("body", b""))
-        more = message.get("more_body", False)
-    return b"".join(parts)
-
-
-def _again(body: bytes) -> Receive:
-    """Return what gives a body that was read once more."""
-    sent = False
-
-    async def receive() -> MutableMapping[str, Any]:
-        nonlocal sent
-        if sent:
-            return {"type": "http.disconnect"}
-        sent = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return receive
-
-
 def _with_headers(send: Send) -> Send:
-    """Return what sends an answer with the headers of this page."""
+    """Return what sends an answer with the headers of this page, and lets no other page read it."""
     extra = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
 
     async def sending(message: MutableMapping[str, Any]) -> None:
         if message["type"] == "http.response.start":
-            message["headers"] = [*message.get("headers", []), *extra]
+            given = message.get("headers", [])
+            kept = [each for each in given if not each[0].lower().startswith(b"access-control-")]
+            message["headers"] = [*kept, *extra]
         await send(message)
 
     return sending
-
-
-async def _refuse(send: Send, status: int, reason: str) -> None:
-    """Answer a request that is not let through."""
-    headers = [(b"content-type", b"text/plain; charset=utf-8")]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": reason.encode()})

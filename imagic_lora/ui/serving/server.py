@@ -16,12 +16,13 @@ import uvicorn
 from fastapi import FastAPI
 
 from imagic_lora.editor import ImagicEditor
-from imagic_lora.ui.jobs.queue import Desk
-from imagic_lora.ui.library import Shelf
+from imagic_lora.ui.jobs.queue import JobQueue
+from imagic_lora.ui.library import Library
 from imagic_lora.ui.page import CSS, Page
 from imagic_lora.ui.serving.guard import MOST_UPLOAD_BYTES, Guard
+from imagic_lora.ui.serving.logins import LoginDelay
 from imagic_lora.ui.sessions import Sessions
-from imagic_lora.ui.studio import Example, Studio
+from imagic_lora.ui.workspace import Example, Uploads, Workspace
 
 LOCAL = frozenset({"127.0.0.1", "localhost", "[::1]"})
 """Names of this machine that only this machine knows it by."""
@@ -33,7 +34,7 @@ _FOLDERS = ("GRADIO_TEMP_DIR", "GRADIO_EXAMPLES_CACHE")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Door:
+class Address:
     """Where a page is served, and to whom.
 
     Attributes:
@@ -48,9 +49,9 @@ class Door:
 
 
 @contextmanager
-def opened_studio(
+def open_workspace(
     editor: ImagicEditor, adapters: Path, example: Example | None, plan: Any
-) -> Iterator[Studio]:
+) -> Iterator[Workspace]:
     """Give what a page works with; what it wrote is removed at the end, but for the adapters.
 
     Args:
@@ -60,25 +61,25 @@ def opened_studio(
         plan: What the work will need, as rows of a table.
     """
     with tempfile.TemporaryDirectory(prefix="imagic-lora-") as folder, _set(folder):
-        work, desk = Path(folder).resolve(), Desk()
+        work, jobs = Path(folder).resolve(), JobQueue()
         if example is not None:  # only what lies in this folder is served
             example = replace(example, picture=Path(shutil.copy(example.picture, work)))
         try:
-            yield Studio(
+            yield Workspace(
                 editor=editor,
-                desk=desk,
-                shelf=Shelf(adapters, work / "thumbnails", editor.check),
+                jobs=jobs,
+                library=Library(adapters, work / "thumbnails", editor.check),
                 sessions=Sessions(work, example.picture if example else None),
                 example=example,
                 plan=plan,
-                uploads=work,
+                uploads=Uploads(work),
             )
         finally:
-            desk.close()
+            jobs.close()
 
 
 async def build_app(
-    studio: Studio, hosts: frozenset[str] | None, login: tuple[str, str] | None
+    workspace: Workspace, hosts: frozenset[str] | None, login: tuple[str, str] | None
 ) -> Guard:
     """Return the page as an ASGI application, with its guard before it.
 
@@ -86,11 +87,11 @@ async def build_app(
     makes loops of its own and leaves them open.
 
     Args:
-        studio: What it works with.
+        workspace: What it works with.
         hosts: Names that it may be asked for by, or None for any.
         login: Name and password that are asked for, or None.
     """
-    blocks = Page(studio).blocks
+    blocks = Page(workspace).blocks
     app = gradio.mount_gradio_app(
         FastAPI(openapi_url=None),
         blocks,
@@ -108,23 +109,23 @@ async def build_app(
         css=CSS,
     )
     blocks.has_launched = True  # without it, what a page names is not held to the upload folder
-    return Guard(app, hosts, studio.uploads)
+    return Guard(LoginDelay(app), hosts, workspace.uploads.folder)
 
 
-def serve(studio: Studio, door: Door) -> None:
+def serve(workspace: Workspace, address: Address) -> None:
     """Serve the page until it is interrupted."""
-    asyncio.run(_serve(studio, door))
+    asyncio.run(_serve(workspace, address))
 
 
-async def _serve(studio: Studio, door: Door) -> None:
+async def _serve(workspace: Workspace, address: Address) -> None:
     """Serve the page until it is interrupted."""
     config = uvicorn.Config(
-        await build_app(studio, door.hosts, door.login),
+        await build_app(workspace, address.hosts, address.login),
         log_level="error",
         access_log=False,
         timeout_graceful_shutdown=_SECONDS_TO_LEAVE,
     )
-    await _Server(config, studio.desk).serve(sockets=[door.listener])
+    await _Server(config, workspace.jobs).serve(sockets=[address.listener])
 
 
 class _Server(uvicorn.Server):  # type: ignore[misc]  # no types, since it may be missing
@@ -132,22 +133,22 @@ class _Server(uvicorn.Server):  # type: ignore[misc]  # no types, since it may b
 
     Args:
         config: How to serve.
-        desk: The line of jobs.
+        jobs: The queue of jobs.
     """
 
-    def __init__(self, config: uvicorn.Config, desk: Desk) -> None:
+    def __init__(self, config: uvicorn.Config, jobs: JobQueue) -> None:
         super().__init__(config)
-        self._desk = desk
+        self._jobs = jobs
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Let the running job keep what it has, then close."""
-        self._desk.close()
+        self._jobs.close()
         await super().shutdown(sockets)
 
 
 def _theme() -> Any:
-    """Return calm colours, and fonts that every machine has."""
-    return gradio.themes.Base(
+    """Return calm colours that can be read (4.5 to 1 as the WCAG asks), and fonts of every machine."""
+    base = gradio.themes.Base(
         primary_hue="teal",
         neutral_hue="stone",
         font=_FONT,
@@ -155,6 +156,20 @@ def _theme() -> Any:
         spacing_size="sm",
         radius_size="md",
         text_size="md",
+    )
+    return base.set(
+        button_primary_background_fill="*primary_700",
+        button_primary_background_fill_dark="*primary_700",
+        button_primary_background_fill_hover="*primary_800",
+        button_primary_background_fill_hover_dark="*primary_600",
+        color_accent="*primary_700",
+        link_text_color="*primary_700",
+        link_text_color_dark="*primary_300",
+        body_text_color_subdued="*neutral_500",
+        block_info_text_color="*neutral_500",
+        block_title_text_color="*neutral_600",
+        input_border_color_focus="*primary_700",
+        input_border_color_focus_dark="*primary_400",
     )
 
 

@@ -1,6 +1,6 @@
 """The part of the page that compares: the same prompt by an edit and by plain img2img."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -16,11 +16,13 @@ from imagic_lora.settings import (
     options,
 )
 from imagic_lora.ui import markup, widgets
-from imagic_lora.ui.jobs.compare import Comparing, Duel, make_both
-from imagic_lora.ui.jobs.pictures import Prints
+from imagic_lora.ui.jobs.compare import Comparison, ComparisonState, make_both
+from imagic_lora.ui.jobs.pictures import PictureFolder, SavedPicture
 from imagic_lora.ui.jobs.queue import View
 from imagic_lora.ui.restore import Recipe
-from imagic_lora.ui.studio import Studio
+from imagic_lora.ui.sessions import Session
+from imagic_lora.ui.widgets import Values
+from imagic_lora.ui.workspace import Workspace
 
 _WAITING = "Say what it should show, then press Compare: the adapter is the one chosen for edits."
 _STRENGTH = 0.6
@@ -32,59 +34,53 @@ class CompareTab:
     """Layout and wiring of the comparison.
 
     Args:
-        studio: What all parts share.
+        workspace: What all parts share.
     """
 
-    def __init__(self, studio: Studio) -> None:
-        self._studio = studio
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
         with gradio.Row(equal_height=False):
-            with gradio.Column(scale=5, min_width=320):
-                self.target = widgets.target("compare-target")
-                self.alpha = widgets.widget("alpha", ALPHA, 1.0, elem_id="compare-alpha")
-                self.strength = widgets.widget(
-                    "strength", STRENGTH, _STRENGTH, elem_id="compare-strength"
-                )
-                self.noise = widgets.widget("noise", NOISE, 0.0, elem_id="compare-noise")
-                first = widgets.form(EditSettings, only=_SHOWN, prefix="compare")
-                with gradio.Row():
-                    self.run = gradio.Button("Compare", variant="primary", elem_id="compare-run")
-                    self.stop = gradio.Button("Stop", interactive=False, elem_id="compare-stop")
-                with gradio.Accordion("More settings", open=False):
-                    rest = widgets.form(EditSettings, skip=_SHOWN, prefix="compare")
-                self.form = {**first, **rest}
-            with gradio.Column(scale=7, min_width=320):
-                self.status = gradio.HTML(markup.note(_WAITING), elem_id="compare-status")
-                with gradio.Row(elem_classes=["three"]):
-                    self.before = _picture("Input", "compare-input")
-                    self.edit = _picture("Edit", "compare-edit")
-                    self.variation = _picture("img2img", "compare-img2img")
-                with gradio.Row(visible=False) as self.downloads:
-                    self.one = gradio.DownloadButton("The edit", size="md")
-                    self.other = gradio.DownloadButton("The img2img picture", size="md")
-        self.held = [self.target, self.strength, self.noise, *self.form.values()]
-        self.shown = [
-            self.status,
-            self.before,
-            self.edit,
-            self.variation,
-            self.run,
-            self.stop,
-            self.downloads,
-            self.one,
-            self.other,
-        ]
+            with gradio.Column(scale=5, min_width=300):
+                self._left()
+            with gradio.Column(scale=7, min_width=300):
+                self._right()
+        self.held = {self.target, self.strength, self.noise, *self.form.values()}
+        pictures = [self.before, self.edit, self.variation]
+        files = [self.downloads, self.one, self.other]
+        self.shown = [self.status, self.run, self.stop, *pictures, *files]
+
+    def _left(self) -> None:
+        """Lay out what asks for a comparison."""
+        self.target = widgets.target("compare-target")
+        self.alpha = widgets.widget("alpha", ALPHA, 1.0, elem_id="compare-alpha")
+        self.strength = widgets.widget("strength", STRENGTH, _STRENGTH, elem_id="compare-strength")
+        self.noise = widgets.widget("noise", NOISE, 0.0, elem_id="compare-noise")
+        first = widgets.form(EditSettings, only=_SHOWN, prefix="compare")
+        with gradio.Row():
+            self.run = gradio.Button("Compare", variant="primary", elem_id="compare-run")
+            self.stop = gradio.Button("Stop", interactive=False, elem_id="compare-stop")
+        with gradio.Accordion("More settings", open=False):
+            rest = widgets.form(EditSettings, skip=_SHOWN, prefix="compare")
+        self.form = {**first, **rest}
+
+    def _right(self) -> None:
+        """Lay out the three pictures."""
+        self.status = gradio.HTML(markup.note(_WAITING), elem_id="compare-status")
+        with gradio.Row(elem_classes=["three"]):
+            self.before = _picture("Input", "compare-input")
+            self.edit = _picture("Edit", "compare-edit")
+            self.variation = _picture("img2img", "compare-img2img")
+        with gradio.Row(visible=False) as self.downloads:
+            self.one = gradio.DownloadButton("The edit", size="md", elem_id="compare-one")
+            self.other = gradio.DownloadButton(
+                "The img2img picture", size="md", elem_id="compare-other"
+            )
 
     def wire(self) -> None:
         """Connect the widgets."""
         self.stop.click(self._stop, outputs=[self.stop], queue=False)
-        gradio.on(
-            [self.run.click, self.target.submit, self.form["negative"].submit],
-            self._run,
-            [self.target, self.alpha, self.strength, self.noise, *self.form.values()],
-            self.shown,
-            concurrency_limit=None,
-            show_progress="hidden",
-        )
+        started = [self.run.click, self.target.submit, self.form["negative"].submit]
+        gradio.on(started, self._run, {self.alpha, *self.held}, self.shown, **widgets.STREAM)
 
     def take_up(self, recipe: Recipe) -> dict[Any, Any]:
         """Return what the widgets show of a recipe."""
@@ -96,78 +92,88 @@ class CompareTab:
             **{self.form[name]: getattr(recipe.settings, name) for name in names},
         }
 
-    def watch(self, request: gradio.Request) -> Iterator[Sequence[Any]]:
+    def watch(self, request: gradio.Request) -> Iterator[dict[Any, Any]]:
         """Yield what is to be seen of a session's comparison, if there is one."""
-        job = self._studio.session(request).comparison
+        job = self._workspace.session(request).comparison
         if job is None:
-            yield [gradio.skip()] * len(self.shown)
+            yield widgets.nothing()
             return
-        for view in self._studio.desk.watch(job):
-            yield self._show(view, view.state or Comparing())
+        for view in self._workspace.jobs.watch(job):
+            yield self._show(view, view.state or ComparisonState())
 
-    def _run(self, request: gradio.Request, target: str, *values: Any) -> Any:
-        """Check what was given, get in line, and yield both pictures as they are made."""
-        session = self._studio.session(request)
+    def _run(self, values: Values, request: gradio.Request) -> Iterator[dict[Any, Any]]:
+        """Check what was given, get in the queue, and yield both pictures as they are made."""
+        session = self._workspace.session(request)
         try:
-            duel = self._duel(session.adapter, (target or "").strip(), *values)
+            asked = self._comparison(session, values)
         except ImagicError as error:
-            yield markup.note(str(error), "bad"), *[gradio.skip()] * (len(self.shown) - 1)
+            yield {self.status: markup.note(str(error), "bad")}
             return
-        prints = Prints(session.folder)
-        session.comparison = self._studio.desk.submit(
-            partial(make_both, self._studio.editor, duel, prints)
-        )
+        folder = PictureFolder(session.folder)
+        work = partial(make_both, self._workspace.editor, asked, folder)
+        session.comparison = self._workspace.jobs.submit(work)
         yield from self.watch(request)
 
-    def _duel(
-        self, name: str, target: str, alpha: Any, strength: Any, noise: Any, *values: Any
-    ) -> Duel:
+    def _comparison(self, session: Session, values: Values) -> Comparison:
         """Return what is to be made, everything checked that can be checked before."""
-        if not name:
+        if not session.adapter:
             raise AdapterError("There is no adapter yet: fit a picture first.")
-        adapter = self._studio.shelf.load(name)
-        target = target or adapter.record.target
+        adapter = self._workspace.library.load(session.adapter)
+        target = (values[self.target] or "").strip() or adapter.record.target
         if not target:
             raise PromptError("The adapter was fitted without a target; say what it should show.")
-        return Duel(
-            adapter,
-            target,
-            widgets.number("alpha", ALPHA, alpha),
-            widgets.number("strength", STRENGTH, strength),
-            widgets.number("noise", NOISE, noise),
-            widgets.read(EditSettings, tuple(self.form), values),
+        return Comparison(
+            adapter=adapter,
+            target=target,
+            alpha=widgets.number("alpha", ALPHA, values[self.alpha]),
+            strength=widgets.number("strength", STRENGTH, values[self.strength]),
+            noise=widgets.number("noise", NOISE, values[self.noise]),
+            settings=widgets.read(EditSettings, self.form, values),
         )
 
-    def _show(self, view: View, state: Comparing) -> Sequence[Any]:
+    def _show(self, view: View, state: ComparisonState) -> dict[Any, Any]:
         """Return what the widgets show of a comparison."""
-        pictures = [gradio.Image(str(state.before)) if state.before else gradio.skip()]
-        files: list[Any] = []
-        for kind, made in zip(("Edit", "img2img"), (*state.made, None, None), strict=False):
-            label = f"{kind}: {made.caption}" if made else kind
-            pictures.append(gradio.Image(str(made.path) if made else None, label=label))
-            files.append(str(made.path) if made else None)
-        if view.done:
-            words = view.error or ("" if len(state.made) > 1 else "Stopped.")
-            said = markup.note(words or "Done.", "bad" if words else "good")
-        elif state.progress:
-            said = markup.bar(state.progress, state.label)
-        else:
-            said = markup.waiting(view.before)
-        return (
-            said + markup.notes(view.notes),
-            *pictures,
-            gradio.Button(interactive=view.done),
-            gradio.Button(interactive=not view.done and not view.stopping),
-            gradio.Row(visible=view.done and bool(state.made)),
-            *files,
-        )
+        edit, variation = (*state.made, None, None)[:2]
+        before = gradio.Image(str(state.before)) if state.before else gradio.skip()
+        return {
+            self.status: _text(view, state) + markup.notes(view.notes),
+            self.run: gradio.Button(interactive=view.done),
+            self.stop: gradio.Button(interactive=not view.done and not view.stopping),
+            self.before: before,
+            self.edit: gradio.Image(str(edit.path) if edit else None, label=_label("Edit", edit)),
+            self.variation: gradio.Image(
+                str(variation.path) if variation else None, label=_label("img2img", variation)
+            ),
+            self.downloads: gradio.Row(visible=view.done and bool(state.made)),
+            self.one: str(edit.path) if edit else None,
+            self.other: str(variation.path) if variation else None,
+        }
 
-    def _stop(self, request: gradio.Request) -> Any:
+    def _stop(self, request: gradio.Request) -> dict[Any, Any]:
         """Ask a session's comparison to end; what is made stays."""
-        job = self._studio.session(request).comparison
+        job = self._workspace.session(request).comparison
         if job is not None:
-            job.stop()
-        return gradio.Button(interactive=False)
+            self._workspace.jobs.stop(job)
+        return {self.stop: gradio.Button(interactive=False)}
+
+
+def _text(view: View, state: ComparisonState) -> str:
+    """Return how far a comparison is, or what became of it."""
+    if view.done and view.error:
+        return markup.note(view.error, "bad")
+    if view.done and not state.made:
+        return markup.stopped(view.begun)
+    if view.done:
+        complete = len(state.made) > 1
+        return markup.note(*(("Done.", "good") if complete else ("Stopped.", "warn")))
+    if state.progress is None:
+        return markup.waiting(view.before)
+    return markup.bar(state.progress, state.label)
+
+
+def _label(kind: str, made: SavedPicture | None) -> str:
+    """Return what to write above a picture."""
+    return f"{kind}: {made.caption}" if made else kind
 
 
 def _picture(label: str, name: str) -> Any:

@@ -7,8 +7,9 @@ import gradio
 from imagic_lora.errors import ImagicError
 from imagic_lora.ui import markup, widgets
 from imagic_lora.ui.sessions import Session
-from imagic_lora.ui.studio import Studio
-from imagic_lora.ui.tabs.edit_form import blank
+from imagic_lora.ui.tabs import gallery
+from imagic_lora.ui.widgets import Values
+from imagic_lora.ui.workspace import Workspace
 from imagic_lora.units import bytes_text
 
 _EMPTY = "Nothing here yet. Fit a picture, or bring an adapter that somebody sent you."
@@ -18,101 +19,75 @@ class LibraryTab:
     """Layout and wiring of the library.
 
     Args:
-        studio: What all parts share.
+        workspace: What all parts share.
     """
 
-    def __init__(self, studio: Studio) -> None:
-        self._studio = studio
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace, self._library = workspace, workspace.library
         with gradio.Row(equal_height=False):
-            with gradio.Column(scale=7, min_width=320):
-                self.adapters = gradio.Gallery(
-                    label=f"Adapters in {studio.shelf.folder.name}",
-                    columns=4,
-                    fit_columns=False,
-                    height="auto",
-                    allow_preview=False,
-                    interactive=False,
-                    buttons=[],
-                    object_fit="cover",
-                    elem_id="library-adapters",
-                    elem_classes=["picture", "thumbnails"],
-                )
+            with gradio.Column(scale=7, min_width=300):
+                label = f"Adapters in {self._library.folder.name}"
+                self.adapters = gallery.adapter_gallery(label, "library-adapters", "auto")
                 self.bring = gradio.UploadButton(
                     "Bring an adapter file", file_count="single", elem_id="library-bring"
                 )
                 self.unreadable = gradio.HTML(elem_id="library-unreadable")
-            with gradio.Column(scale=5, min_width=320):
-                self.status = gradio.HTML(elem_id="library-status")
-                self.about = gradio.HTML(elem_id="library-about")
-                with gradio.Column(visible=False) as self.actions:
-                    with gradio.Row():
-                        self.use = gradio.Button("Edit with it", variant="primary", elem_id="use")
-                        self.download = gradio.DownloadButton("Download", elem_id="library-one")
-                    with gradio.Row(elem_classes=["tight"]):
-                        self.name = gradio.Textbox(
-                            label="Name", lines=1, elem_id="library-name", scale=3
-                        )
-                        self.rename = gradio.Button("Rename", scale=1, elem_id="library-rename")
-                    self.delete = gradio.Button("Delete", variant="stop", elem_id="library-delete")
-                    with gradio.Row(visible=False) as self.asking:
-                        self.sure = gradio.Button(
-                            "Yes, delete it for good", variant="stop", elem_id="library-sure"
-                        )
-                        self.spare = gradio.Button("No, leave it", elem_id="library-spare")
-        self.shown = [
-            self.adapters,
-            self.about,
-            self.actions,
-            self.name,
-            self.download,
-            self.asking,
-            self.unreadable,
-        ]
+            with gradio.Column(scale=5, min_width=300):
+                self._right()
+        asked = [self.name, self.download, self.asking]
+        self.shown = [self.adapters, self.about, self.actions, self.unreadable, *asked]
+
+    def _right(self) -> None:
+        """Lay out what is known of the chosen adapter, and what can be done with it."""
+        self.status = gradio.HTML(elem_id="library-status")
+        self.about = gradio.HTML(elem_id="library-about")
+        with gradio.Column(visible=False) as self.actions:
+            with gradio.Row():
+                self.use = gradio.Button("Edit with it", variant="primary", elem_id="use")
+                self.download = gradio.DownloadButton("Download", elem_id="library-one")
+            with gradio.Row(elem_classes=["tight"]):
+                self.name = gradio.Textbox(label="Name", lines=1, elem_id="library-name", scale=3)
+                self.rename = gradio.Button("Rename", scale=1, elem_id="library-rename")
+            self.delete = gradio.Button("Delete", variant="stop", elem_id="library-delete")
+            with gradio.Row(visible=False, elem_id="library-asking") as self.asking:
+                self.sure = gradio.Button(
+                    "Yes, delete it for good", variant="stop", elem_id="library-sure"
+                )
+                self.spare = gradio.Button("No, leave it", elem_id="library-spare")
 
     def wire(self) -> list[Any]:
         """Connect the widgets; return the events that may have changed something."""
-        quiet: dict[str, Any] = {"show_progress": "hidden"}
         self.delete.click(self._ask, outputs=[self.asking], queue=False)
         self.spare.click(self._spare, outputs=[self.asking], queue=False)
+        brought = self.bring.upload(
+            self._accept, {self.bring}, [self.status], preprocess=False, **widgets.EACH
+        )
+        renaming = [self.rename.click, self.name.submit]
         return [
             self.adapters.select(self._choose, outputs=[self.status], **widgets.EACH),
-            self.bring.upload(
-                self._accept, [self.bring], [self.status], preprocess=False, **widgets.EACH
-            ),
-            gradio.on(
-                [self.rename.click, self.name.submit],
-                self._rename,
-                [self.name],
-                [self.status],
-                **quiet,
-            ),
-            self.sure.click(self._delete, outputs=[self.status], **quiet),
+            brought,
+            gradio.on(renaming, self._rename, {self.name}, [self.status], **widgets.QUIET),
+            self.sure.click(self._delete, outputs=[self.status], **widgets.QUIET),
         ]
 
-    def refresh(self, request: gradio.Request) -> tuple[Any, ...]:
+    def refresh(self, request: gradio.Request) -> dict[Any, Any]:
         """Return everything that is shown, as it is in the folder now."""
-        session = self._studio.session(request)
-        entries = self._studio.shelf.entries()
-        names = [entry.name for entry in entries]
-        pictures = [(entry.thumbnail or blank(), entry.name) for entry in entries]
-        damaged = self._studio.shelf.unreadable().values()
-        index = names.index(session.adapter) if session.adapter in names else None
-        gallery = gradio.Gallery(pictures, selected_index=index, visible=bool(pictures))
-        about = self._about(session.adapter) if index is not None else ""
-        file = (
-            str(self._studio.shelf.copy(session.adapter, session.folder))
-            if index is not None
-            else None
-        )
-        return (
-            gallery,
-            about or ("" if entries else markup.note(_EMPTY)),
-            gradio.Column(visible=index is not None),
-            self._name(session),
-            file,
-            self._question(session),
-            markup.notes(damaged),
-        )
+        session = self._workspace.session(request)
+        entries = self._library.entries()
+        chosen = session.adapter in {entry.name for entry in entries}
+        shown = {
+            self.adapters: gallery.filled(entries, session.adapter),
+            self.about: "" if entries else markup.note(_EMPTY),
+            self.actions: gradio.Column(visible=chosen),
+            self.name: self._name(session),
+            self.download: None,
+            self.asking: self._question(session),
+            self.unreadable: markup.notes(self._library.unreadable().values()),
+        }
+        if chosen:
+            shown[self.about] = self._about(session.adapter)
+            shown[self.download] = str(self._library.copy(session.adapter, session.folder))
+        return shown
 
     def _question(self, session: Session) -> Any:
         """Take back the question whether to delete, if it was asked of another adapter."""
@@ -130,7 +105,7 @@ class LibraryTab:
 
     def _about(self, name: str) -> str:
         """Return what is known of an adapter."""
-        entry = self._studio.shelf.find(name)
+        entry = self._library.find(name)
         record = entry.record
         pairs = [
             ("shows", record.source),
@@ -146,49 +121,53 @@ class LibraryTab:
         mismatch = markup.note(entry.mismatch, "bad") if entry.mismatch else ""
         return mismatch + markup.facts(pairs)
 
-    def _choose(self, picked: gradio.SelectData, request: gradio.Request) -> str:
+    def _choose(self, picked: gradio.SelectData, request: gradio.Request) -> dict[Any, Any]:
         """Choose the adapter that was clicked."""
-        self._studio.session(request).adapter = str(picked.value["caption"])
-        return ""
+        self._workspace.session(request).adapter = gallery.name_of(picked)
+        return {self.status: ""}
 
-    def _accept(self, sent: Any, request: gradio.Request) -> str:
+    def _accept(self, values: Values, request: gradio.Request) -> dict[Any, Any]:
         """Take in a file, if it is an adapter for this model."""
         try:
-            name = self._studio.shelf.accept(self._studio.uploaded(sent))
+            name = self._library.accept(self._workspace.uploads.file(values[self.bring]))
         except ImagicError as error:
-            return markup.note(str(error), "bad")
-        self._studio.session(request).adapter = name
-        return markup.note(f"{name} is here now.", "good")
+            return self._said(str(error), "bad")
+        self._workspace.session(request).adapter = name
+        return self._said(f"{name} is here now.", "good")
 
-    def _rename(self, wish: str, request: gradio.Request) -> str:
+    def _rename(self, values: Values, request: gradio.Request) -> dict[Any, Any]:
         """Give the chosen adapter another name."""
-        session = self._studio.session(request)
+        session = self._workspace.session(request)
         before = session.adapter
         try:
-            session.adapter = self._studio.shelf.rename(before, wish or "")
+            session.adapter = self._library.rename(before, values[self.name] or "")
         except ImagicError as error:
-            return markup.note(str(error), "bad")
-        return markup.note(f"{before} is now called {session.adapter}.", "good")
+            return self._said(str(error), "bad")
+        return self._said(f"{before} is now called {session.adapter}.", "good")
 
-    def _ask(self, request: gradio.Request) -> Any:
+    def _ask(self, request: gradio.Request) -> dict[Any, Any]:
         """Ask whether to delete the chosen adapter."""
-        session = self._studio.session(request)
+        session = self._workspace.session(request)
         session.doomed = session.adapter
-        return gradio.Row(visible=True)
+        return {self.asking: gradio.Row(visible=True)}
 
-    def _spare(self, request: gradio.Request) -> Any:
+    def _spare(self, request: gradio.Request) -> dict[Any, Any]:
         """Leave the adapter that was asked about."""
-        self._studio.session(request).doomed = ""
-        return gradio.Row(visible=False)
+        self._workspace.session(request).doomed = ""
+        return {self.asking: gradio.Row(visible=False)}
 
-    def _delete(self, request: gradio.Request) -> str:
+    def _delete(self, request: gradio.Request) -> dict[Any, Any]:
         """Delete the adapter that was asked about."""
-        session = self._studio.session(request)
+        session = self._workspace.session(request)
         name = session.doomed
         if session.adapter == name:
             session.adapter = ""
         try:
-            self._studio.shelf.delete(name)
+            self._library.delete(name)
         except ImagicError as error:
-            return markup.note(str(error), "bad")
-        return markup.note(f"{name} is deleted.", "good")
+            return self._said(str(error), "bad")
+        return self._said(f"{name} is deleted.", "good")
+
+    def _said(self, text: str, kind: str) -> dict[Any, Any]:
+        """Return what came of it."""
+        return {self.status: markup.note(text, kind)}

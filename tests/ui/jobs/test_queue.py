@@ -1,24 +1,23 @@
 import threading
-import warnings
 from collections.abc import Callable, Iterator
 
 import pytest
 
-from imagic_lora.errors import FitError, ImagicWarning
-from imagic_lora.ui.jobs.queue import Desk, Job, View
+from imagic_lora.errors import FitError, warn
+from imagic_lora.ui.jobs.queue import Job, JobQueue, View
 
 
 @pytest.fixture
-def desk() -> Iterator[Desk]:
-    """Give a desk that is closed at the end, so that no thread is left behind."""
-    desk = Desk()
-    yield desk
-    desk.close()
+def queue() -> Iterator[JobQueue]:
+    """Give a queue that is closed at the end, so that no thread is left behind."""
+    queue = JobQueue()
+    yield queue
+    queue.close()
 
 
-def last(desk: Desk, job: Job) -> View:
+def last(queue: JobQueue, job: Job) -> View:
     """Return what is to be seen of a job once it is over."""
-    *_, view = desk.watch(job)
+    *_, view = queue.watch(job)
     return view
 
 
@@ -31,7 +30,7 @@ def waiting_for(gate: threading.Event) -> Callable[[Job], None]:
     return work
 
 
-def test_jobs_are_done_one_at_a_time_in_order(desk: Desk) -> None:
+def test_jobs_are_done_one_at_a_time_in_order(queue: JobQueue) -> None:
     """Two people never share the device, and who came first is served first."""
     order: list[str] = []
     gate = threading.Event()
@@ -40,23 +39,23 @@ def test_jobs_are_done_one_at_a_time_in_order(desk: Desk) -> None:
         gate.wait()
         order.append("first")
 
-    jobs = [desk.submit(first), desk.submit(lambda _: order.append("second"))]
-    waiting = next(desk.watch(jobs[1]))
+    jobs = [queue.submit(first), queue.submit(lambda _: order.append("second"))]
+    waiting = next(queue.watch(jobs[1]))
     gate.set()
     for job in jobs:
-        last(desk, job)
+        last(queue, job)
 
     assert ["first", "second"] == order
     assert 1 == waiting.before
 
 
-def test_who_waits_sees_the_line_move(desk: Desk) -> None:
+def test_who_waits_sees_the_line_move(queue: JobQueue) -> None:
     """A waiting job tells how many come before it, down to none."""
     gates = [threading.Event(), threading.Event()]
     for gate in gates:
-        desk.submit(waiting_for(gate))
-    job = desk.submit(lambda job: job.post("made"))
-    watching = desk.watch(job)
+        queue.submit(waiting_for(gate))
+    job = queue.submit(lambda job: job.post("made"))
+    watching = queue.watch(job)
 
     seen = [next(watching).before]
     gates[0].set()
@@ -68,15 +67,15 @@ def test_who_waits_sees_the_line_move(desk: Desk) -> None:
     assert ("made", True) == (final.state, final.done)
 
 
-def test_a_job_is_seen_again_by_who_comes_back(desk: Desk) -> None:
+def test_a_job_is_seen_again_by_who_comes_back(queue: JobQueue) -> None:
     """A page that is loaded anew finds what its job has made."""
-    job = desk.submit(lambda job: job.post("made"))
-    last(desk, job)
+    job = queue.submit(lambda job: job.post("made"))
+    last(queue, job)
 
-    assert "made" == last(desk, job).state
+    assert "made" == last(queue, job).state
 
 
-def test_a_stop_keeps_what_was_posted(desk: Desk) -> None:
+def test_a_stop_keeps_what_was_posted(queue: JobQueue) -> None:
     """A job that is told to stop ends without an error, and its state stays."""
     posted = threading.Event()
 
@@ -86,63 +85,71 @@ def test_a_stop_keeps_what_was_posted(desk: Desk) -> None:
         while True:
             job.check()
 
-    job = desk.submit(work)
+    job = queue.submit(work)
     posted.wait()
-    job.stop()
-    view = last(desk, job)
+    queue.stop(job)
+    view = last(queue, job)
 
     assert ("some", "", True) == (view.state, view.error, view.done)
 
 
-def test_a_job_that_is_stopped_in_line_never_begins(desk: Desk) -> None:
-    """Who changes their mind while waiting costs nobody anything."""
+def test_a_job_that_is_stopped_in_line_never_begins(queue: JobQueue) -> None:
+    """Who changes their mind while waiting is out of the line at once, and costs nobody anything."""
     gate, begun = threading.Event(), threading.Event()
-    desk.submit(waiting_for(gate))
-    job = desk.submit(lambda _: begun.set())
-    job.stop()
-    gate.set()
-    last(desk, job)
+    queue.submit(waiting_for(gate))
+    job = queue.submit(lambda _: begun.set())
+    behind = queue.submit(lambda _: None)
+    watching = queue.watch(behind)
 
+    assert 2 == next(watching).before
+    queue.stop(job)
+    view = last(queue, job)  # while the first is still running
+    assert (True, False) == (view.done, view.begun)
+    assert 1 == next(watching).before
+    gate.set()
+    last(queue, behind)
     assert not begun.is_set()
 
 
-def test_our_errors_are_shown_as_they_are(desk: Desk) -> None:
+def test_our_errors_are_shown_as_they_are(queue: JobQueue) -> None:
     """An error of the library is one sentence for people."""
 
     def work(_: Job) -> None:
         raise FitError("The loss became nan.")
 
-    assert "The loss became nan." == last(desk, desk.submit(work)).error
+    assert "The loss became nan." == last(queue, queue.submit(work)).error
 
 
-def test_a_bug_is_no_traceback_for_visitors(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_bug_is_no_traceback_for_visitors(
+    queue: JobQueue, capsys: pytest.CaptureFixture[str]
+) -> None:
     """What failed unforeseen is told without details, which go to the terminal; the next job runs."""
 
     def work(_: Job) -> None:
         raise KeyError("/secret/path")
 
-    view = last(desk, desk.submit(work))
+    view = last(queue, queue.submit(work))
 
     assert "secret" not in view.error
     assert "terminal" in view.error
     assert "KeyError: '/secret/path'" in capsys.readouterr().err
-    assert "next" == last(desk, desk.submit(lambda job: job.post("next"))).state
+    assert "next" == last(queue, queue.submit(lambda job: job.post("next"))).state
 
 
-def test_warnings_become_notes(desk: Desk) -> None:
+def test_warnings_become_notes(queue: JobQueue) -> None:
     """What the library warns of is shown once, and belongs to the job that it came from."""
 
     def work(job: Job) -> None:
         for _ in range(2):
-            warnings.warn("the ends are cropped", ImagicWarning, stacklevel=1)
+            warn("the ends are cropped")
         job.post("made")
 
-    assert ("the ends are cropped",) == last(desk, desk.submit(work)).notes
+    assert ("the ends are cropped",) == last(queue, queue.submit(work)).notes
 
 
 def test_closing_lets_the_running_job_keep_what_it_has() -> None:
     """When the program ends, the running job ends as a stopped one does."""
-    desk, kept = Desk(), threading.Event()
+    queue, kept = JobQueue(), threading.Event()
     begun = threading.Event()
 
     def work(job: Job) -> None:
@@ -151,8 +158,8 @@ def test_closing_lets_the_running_job_keep_what_it_has() -> None:
             pass
         kept.set()
 
-    desk.submit(work)
+    queue.submit(work)
     begun.wait()
-    desk.close()
+    queue.close()
 
     assert kept.is_set()

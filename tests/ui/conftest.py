@@ -1,0 +1,67 @@
+"""A page over a tiny model, served once; every test comes to it as somebody new."""
+
+import asyncio
+import secrets
+from collections.abc import Callable, Iterator
+
+import pytest
+from PIL import Image
+from starlette.testclient import TestClient
+
+from imagic_lora import Adapter, ImagicEditor
+from imagic_lora.ui.serving.server import LOCAL, build_app, open_workspace
+from imagic_lora.ui.workspace import Example, Workspace
+from tests.support.tiny import Kind
+from tests.support.visitor import Visitor
+
+HERE = "http://127.0.0.1"
+
+
+@pytest.fixture(scope="module")
+def shared_workspace(
+    tmp_path_factory: pytest.TempPathFactory,
+    picture: Image.Image,
+    editor: Callable[[Kind], ImagicEditor],
+) -> Iterator[Workspace]:
+    """Give what a page works with: a tiny model and an example."""
+    folder = tmp_path_factory.mktemp("page")
+    picture.save(folder / "cat.png")
+    example = Example(picture=folder / "cat.png", source="a dog", target="a cat", alphas=(0.0, 1.0))
+    with open_workspace(editor("sd1"), folder / "adapters", example, []) as workspace:
+        yield workspace
+
+
+@pytest.fixture(scope="module")
+def shared_client(shared_workspace: Workspace) -> Iterator[TestClient]:
+    """Give what asks the page's server, from this machine."""
+    app = asyncio.run(build_app(shared_workspace, LOCAL, None))
+    with TestClient(app, base_url=HERE) as client:
+        yield client
+
+
+@pytest.fixture
+def workspace(shared_workspace: Workspace, adapter: Callable[[Kind], Adapter]) -> Workspace:
+    """Give what the page works with, its folder holding one adapter."""
+    for path in shared_workspace.library.folder.glob("*"):
+        path.unlink()
+    adapter("sd1").save(shared_workspace.library.folder / "cat.safetensors")
+    return shared_workspace
+
+
+@pytest.fixture
+def client(shared_client: TestClient, workspace: Workspace) -> TestClient:
+    """Give what asks the page's server, its folder holding one adapter."""
+    assert workspace
+    return shared_client
+
+
+@pytest.fixture
+def visit(client: TestClient) -> Callable[..., Visitor]:
+    """Give a function that opens the page: in a new browser tab, or in one of a given name."""
+    return lambda tab=None: Visitor(client, secrets.token_hex(8), tab or secrets.token_hex(16))
+
+
+@pytest.fixture
+def visitor(visit: Callable[[], Visitor]) -> Visitor:
+    """Give somebody who has just opened the page."""
+    return visit()
