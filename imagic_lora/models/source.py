@@ -6,6 +6,7 @@ Everything that can be known to be wrong is found before a weight is read.
 import json
 import re
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
