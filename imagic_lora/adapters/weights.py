@@ -62,7 +62,7 @@ class Weights(Mapping[str, torch.Tensor]):
         Args:
             pairs: The matrices by the layer's path.
         """
-        tensors = {}
+        tensors: dict[str, torch.Tensor] = {}
         for path, pair in pairs.items():
             tensors |= {path + _DOWN: pair.down, path + _UP: pair.up}
         return cls(tensors)

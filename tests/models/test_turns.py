@@ -1,0 +1,96 @@
+"""One model, several threads: everybody is answered as if alone."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+import pytest
+from PIL import Image
+
+from imagic_lora import Adapter, EditSettings, FitSettings, ImagicEditor, SamplingSettings
+from tests.support.handmade import filled
+from tests.support.tiny import Kind
+
+Editor = Callable[[Kind], ImagicEditor]
+Fitted = Callable[[Kind], Adapter]
+QUICK = EditSettings(steps=3)
+SHORT = FitSettings(steps=2, rank=2)
+
+
+@pytest.fixture
+def works(
+    editor: Editor, adapter: Fitted, picture: Image.Image
+) -> dict[str, Callable[[ImagicEditor], bytes]]:
+    """Give one of each kind of work, as a function from an editor to what comes of it."""
+    fitted = adapter("sd1")
+    other = Adapter(
+        filled(editor("sd1").model.denoiser, rank=3, seed=1),
+        fitted.conditioning,
+        fitted.latents,
+        fitted.record,
+    )
+    plain = SamplingSettings(steps=3)
+    return {
+        "an edit": lambda e: e.edit(fitted, alpha=1.5, settings=QUICK).image.tobytes(),
+        "another's edit": lambda e: e.edit(other, target="a horse", settings=QUICK).image.tobytes(),
+        "a fit": lambda e: e.fit(picture, source="a dog", target="a cat", settings=SHORT).to_bytes(),
+        "img2img": lambda e: e.img2img(picture, "a cat", settings=plain).image.tobytes(),
+    }
+
+
+def test_threads_are_answered_as_if_alone(
+    editor: Editor, works: dict[str, Callable[[ImagicEditor], bytes]]
+) -> None:
+    """Edits, fits and baselines at the same time come out as one after the other."""
+    ours = editor("sd1")
+    expected = [work(ours) for work in works.values()]
+
+    with ThreadPoolExecutor(2 * len(works)) as pool:
+        found = list(pool.map(lambda work: work(ours), [*works.values()] * 2))
+
+    assert expected * 2 == found
+    assert expected == [work(ours) for work in works.values()]
+
+
+def test_two_editors_of_one_model_take_turns(
+    editor: Editor, works: dict[str, Callable[[ImagicEditor], bytes]]
+) -> None:
+    """What takes turns is the model, not the editor."""
+    editors = [editor("sd1"), ImagicEditor(editor("sd1").model)]
+    pair = [works["an edit"], works["another's edit"]]
+    expected = [work(editors[0]) for work in pair]
+
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda work, of: work(of), pair * 2, editors * 2))
+
+    assert expected * 2 == found
+
+
+def test_a_web_handler_may_hand_edits_to_threads(
+    editor: Editor, works: dict[str, Callable[[ImagicEditor], bytes]]
+) -> None:
+    """asyncio.to_thread gives each caller their own picture."""
+    pair = [works["an edit"], works["another's edit"]]
+    expected = [work(editor("sd1")) for work in pair]
+
+    async def handle() -> list[bytes]:
+        return await asyncio.gather(
+            *(asyncio.to_thread(partial(work, editor("sd1"))) for work in pair)
+        )
+
+    assert expected == asyncio.run(handle())
+
+
+def test_nothing_is_left_in_the_model(
+    editor: Editor, works: dict[str, Callable[[ImagicEditor], bytes]]
+) -> None:
+    """After threads are done, no layer has another's forward, and none is trained."""
+    ours = editor("sd1")
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda work: work(ours), works.values()))
+
+    layers = list(ours.model.denoiser.modules())
+    assert not [layer for layer in layers if "forward" in vars(layer)]
+    assert not [p for p in ours.model.denoiser.parameters() if p.requires_grad]
