@@ -17,6 +17,9 @@ from diffusers import (
 from tokenizers import pre_tokenizers
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
+from imagic_lora.memory import MemoryPlan
+from imagic_lora.models.stable_diffusion import StableDiffusion
+
 Kind = Literal["sd1", "sd2", "sd2-v", "sdxl"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
@@ -26,6 +29,18 @@ def build(kind: Kind, seed: int = 0) -> Any:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return _build_xl() if kind == "sdxl" else _build_sd(kind)
+
+
+def with_scheduler(scheduler: Any) -> Any:
+    """Return the smallest kind as a model whose own scheduler is another.
+
+    Args:
+        scheduler: A class of diffusers; it is made for the same noise schedule.
+    """
+    pipeline = build("sd1")
+    pipeline.scheduler = scheduler.from_config(pipeline.scheduler.config)
+    pipeline.unet.requires_grad_(requires_grad=False)
+    return StableDiffusion(pipeline, "tiny", MemoryPlan.automatic("cpu"))
 
 
 def _build_sd(kind: Kind) -> Any:

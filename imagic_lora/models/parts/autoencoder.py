@@ -25,6 +25,11 @@ class Autoencoder:
         """Pixels per latent, along each side."""
         return int(2 ** (len(self.module.config.block_out_channels) - 1))
 
+    @property
+    def channels(self) -> int:
+        """Channels of the latents."""
+        return int(self.module.config.latent_channels)
+
     @torch.no_grad()
     def encode(self, pixels: torch.Tensor) -> torch.Tensor:
         """Return the mean latents of pixels, scaled, float32.
