@@ -1,10 +1,12 @@
 from collections.abc import Callable
+from typing import Any
 
 import diffusers
 import pytest
 import torch
 
 from imagic_lora import ImagicEditor, ModelError
+from imagic_lora.conditioning import Conditioning
 from imagic_lora.fitting.loss import reconstruction_loss
 from imagic_lora.models.parts.samplers import read_objective
 from imagic_lora.objective import Diffusion, Flow, Prediction
@@ -47,25 +49,50 @@ def test_loss_equals_the_one_computed_with_diffusers(
 ) -> None:
     """For each family, the fit's loss is what diffusers' scheduler and UNet give (invariant 6)."""
     model = editor(kind).model
-    latents = randn((1, 4, 16, 16), generator(0, "latents"))
-    noise = randn((2, 4, 16, 16), generator(1, "noise"))
-    t = torch.tensor([10, 900])
+    channels = model.traits.latent_channels
+    latents = randn((1, channels, 16, 16), generator(0, "latents"))
+    noise = randn((2, channels, 16, 16), generator(1, "noise"))
     conditioning = model.encode_prompt("a cat")
-    scheduler = build(kind).scheduler
+    theirs = _loss_of_flow if kind == "flow" else _loss_of_diffusion
+    t = model.objective.time(torch.tensor([0.01, 0.9]))
 
-    x_t = scheduler.add_noise(latents.expand(2, -1, -1, -1), noise, t)
+    with torch.no_grad():
+        ours = reconstruction_loss(model, latents, conditioning, noise, t)
+        expected = theirs(kind, model.denoiser, latents.expand(2, -1, -1, -1), noise, conditioning)
+
+    torch.testing.assert_close(expected, ours)
+
+
+def _loss_of_diffusion(
+    kind: Kind, unet: Any, latents: torch.Tensor, noise: torch.Tensor, conditioning: Conditioning
+) -> torch.Tensor:
+    """Return the loss at noise levels 0.01 and 0.9 by diffusers alone."""
+    t, scheduler = torch.tensor([10, 899]), build(kind).scheduler
+    x_t = scheduler.add_noise(latents, noise, t)
     added = {"time_ids": torch.tensor([[32, 32, 0, 0, 32, 32]] * 2)}
     if conditioning.pooled is not None:
         added["text_embeds"] = conditioning.pooled.expand(2, -1)
-    with torch.no_grad():
-        output = model.denoiser(
-            x_t, t, conditioning.tokens.expand(2, -1, -1), added_cond_kwargs=added
-        ).sample
-        ours = reconstruction_loss(model, latents, conditioning, noise, t)
-    velocity = scheduler.get_velocity(latents.expand(2, -1, -1, -1), noise, t)
-    target = velocity if kind == "sd2-v" else noise
+    output = unet(x_t, t, conditioning.tokens.expand(2, -1, -1), added_cond_kwargs=added).sample
+    target = scheduler.get_velocity(latents, noise, t) if kind == "sd2-v" else noise
+    return torch.nn.functional.mse_loss(output, target)
 
-    torch.testing.assert_close(torch.nn.functional.mse_loss(output, target), ours)
+
+def _loss_of_flow(
+    kind: Kind,
+    transformer: Any,
+    latents: torch.Tensor,
+    noise: torch.Tensor,
+    conditioning: Conditioning,
+) -> torch.Tensor:
+    """Return the loss at noise levels 0.01 and 0.9 by diffusers alone."""
+    del kind
+    scheduler, t = diffusers.FlowMatchEulerDiscreteScheduler(), torch.tensor([0.01, 0.9])
+    scheduler.set_timesteps(sigmas=[0.01, 0.9], timesteps=[10.0, 900.0])
+    x_t = scheduler.scale_noise(latents, scheduler.timesteps, noise)
+    tokens = conditioning.tokens.expand(2, -1, -1)
+    every = torch.ones(tokens.shape[:2], dtype=torch.bool)
+    output = transformer(x_t, 1 - t, tokens, every).sample
+    return torch.nn.functional.mse_loss(-output, noise - latents)
 
 
 def test_timesteps_are_stratified() -> None:

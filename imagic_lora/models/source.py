@@ -65,6 +65,8 @@ class Source:
             with quiet():
                 if self.path.is_file():
                     pipeline = self._load_file(dtype)
+                    for name, precision in exact.items():
+                        getattr(pipeline, name).to(precision)
                 else:
                     pipeline = self._load_folder({"default": dtype, **exact})
         except _LOAD_ERRORS as error:
@@ -78,7 +80,7 @@ class Source:
             raise ModelError(f"The model {self.name!r} cannot be read: {reason}") from error
         for name in self.family.networks:
             network = getattr(pipeline, name)
-            network.to(exact.get(name, dtype)).requires_grad_(requires_grad=False).eval()
+            network.requires_grad_(requires_grad=False).eval()
         return pipeline
 
     @property

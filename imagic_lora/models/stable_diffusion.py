@@ -1,12 +1,13 @@
 """Stable Diffusion 1.x and 2.x: one text encoder, a UNet, an autoencoder."""
 
+from collections.abc import Sequence
 from threading import RLock
 from typing import Any
 
 import torch
 
 from imagic_lora.conditioning import Conditioning
-from imagic_lora.memory import MemoryPlan
+from imagic_lora.memory import MemoryPlan, relieved
 from imagic_lora.models.base import Networks, Sampler, Traits
 from imagic_lora.models.families import find_family
 from imagic_lora.models.parts.autoencoder import Autoencoder
@@ -68,17 +69,20 @@ class StableDiffusion:
     @torch.no_grad()
     def encode_prompt(self, *prompts: str) -> Conditioning:
         """Return the last hidden states, shape (B, tokens, width)."""
-        with self.plan.resident(self._text.module):
+        return relieved(self, "text encode", lambda: self._encode(prompts))
+
+    def _encode(self, prompts: Sequence[str]) -> Conditioning:
+        with self.plan.resident(*self.networks.encoders):
             outputs = [self._text.encode(prompt, self.plan.device) for prompt in prompts]
         return Conditioning(torch.cat([output.last_hidden_state.float() for output in outputs]))
 
     def encode_image(self, pixels: torch.Tensor) -> torch.Tensor:
         """Return the mean latents, shape (B, C, H / factor, W / factor)."""
-        return self._autoencoder.encode(pixels)
+        return relieved(self, "image encode", lambda: self._autoencoder.encode(pixels))
 
     def decode(self, latents: torch.Tensor) -> torch.Tensor:
         """Return pixels, shape (B, 3, H, W)."""
-        return self._autoencoder.decode(latents)
+        return relieved(self, "decode", lambda: self._autoencoder.decode(latents))
 
     def predict(
         self, x_t: torch.Tensor, t: torch.Tensor, conditioning: Conditioning

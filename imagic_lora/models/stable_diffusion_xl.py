@@ -1,5 +1,6 @@
 """Stable Diffusion XL: two text encoders, a pooled embedding, size conditioning, a UNet."""
 
+from collections.abc import Sequence
 from threading import RLock
 from typing import Any
 
@@ -7,7 +8,7 @@ import torch
 
 from imagic_lora.conditioning import Conditioning, concatenate
 from imagic_lora.errors import AdapterMismatchError
-from imagic_lora.memory import MemoryPlan
+from imagic_lora.memory import MemoryPlan, relieved
 from imagic_lora.models.base import Networks, Sampler, Traits
 from imagic_lora.models.families import find_family
 from imagic_lora.models.parts.autoencoder import Autoencoder
@@ -77,10 +78,13 @@ class StableDiffusionXL:
         The tokens are the last but one hidden states of both encoders, side by side; the pooled
         embedding is the second encoder's. Where the model was trained so, the empty prompt is zero.
         """
-        with self.plan.resident(*self.networks.encoders):
-            return concatenate([self._encode(prompt) for prompt in prompts])
+        return relieved(self, "text encode", lambda: self._encode(prompts))
 
-    def _encode(self, prompt: str) -> Conditioning:
+    def _encode(self, prompts: Sequence[str]) -> Conditioning:
+        with self.plan.resident(*self.networks.encoders):
+            return concatenate([self._encode_one(prompt) for prompt in prompts])
+
+    def _encode_one(self, prompt: str) -> Conditioning:
         """Return the conditioning of one prompt, with the encoders on the device."""
         outputs = [text.encode(prompt, self.plan.device) for text in self._texts]
         tokens = torch.cat([output.hidden_states[-2] for output in outputs], dim=-1)
@@ -91,11 +95,11 @@ class StableDiffusionXL:
 
     def encode_image(self, pixels: torch.Tensor) -> torch.Tensor:
         """Return the mean latents, shape (B, C, H / factor, W / factor)."""
-        return self._autoencoder.encode(pixels)
+        return relieved(self, "image encode", lambda: self._autoencoder.encode(pixels))
 
     def decode(self, latents: torch.Tensor) -> torch.Tensor:
         """Return pixels, shape (B, 3, H, W)."""
-        return self._autoencoder.decode(latents)
+        return relieved(self, "decode", lambda: self._autoencoder.decode(latents))
 
     def predict(
         self, x_t: torch.Tensor, t: torch.Tensor, conditioning: Conditioning

@@ -30,8 +30,11 @@ QUICK = EditSettings(steps=3)
 
 def others(editor: ImagicEditor, adapter: Adapter) -> list[Adapter]:
     """Return two adapters that change the pictures a lot, of several ranks, and the given one."""
-    unet = editor.model.denoiser
-    drawn = [replace(adapter, lora=filled(unet, rank=rank, seed=rank)) for rank in (1, 3)]
+    unet, targets = editor.model.denoiser, editor.model.traits.lora_targets
+    drawn = [
+        replace(adapter, lora=filled(unet, rank=rank, seed=rank, targets=targets))
+        for rank in (1, 3)
+    ]
     return [drawn[0], adapter, drawn[1]]
 
 

@@ -19,6 +19,7 @@ from imagic_lora import (
     ImagicEditor,
     SamplingError,
     SamplingSettings,
+    SettingsError,
 )
 from imagic_lora.conditioning import interpolate
 from imagic_lora.editing import guidance, sampling
@@ -215,7 +216,7 @@ def test_a_negative_prompt_moves_the_start_of_the_difference(editor: Editor) -> 
 
 @pytest.mark.parametrize("scheduler", get_args(SchedulerName))
 @pytest.mark.parametrize("direction", get_args(Direction))
-@pytest.mark.parametrize("kind", ["sd1", "sd2-v"])
+@pytest.mark.parametrize("kind", ["sd1", "sd2-v", "flow"])
 def test_a_faithful_edit_of_nothing_is_the_input(
     kind: Kind, direction: Direction, scheduler: SchedulerName, editor: Editor, adapter: Fitted
 ) -> None:
@@ -224,7 +225,11 @@ def test_a_faithful_edit_of_nothing_is_the_input(
     x_0 = fitted.latents.float()
     settings = EditSettings(direction=direction, scheduler=scheduler, steps=6, seed=7)
 
-    edit = editor(kind).edit(fitted, alpha=0.0, target="a cat", settings=settings)
+    if kind == "flow" and scheduler not in ("ddim", "euler", "model"):
+        with pytest.raises(SettingsError, match="follows a flow"):
+            editor(kind).edit(fitted, settings=settings)
+        return
+    edit = editor(kind).edit(fitted, alpha=0.0, target="a cat on a mat", settings=settings)
 
     assert_same_pixels(model.decode(x_0) / 2 + 0.5, edit.image)
 

@@ -27,7 +27,7 @@ from imagic_lora.models.loading import load_model
 from imagic_lora.models.parts.samplers import make_scheduler
 from imagic_lora.seeding import generator, randn
 from imagic_lora.settings import SchedulerName
-from tests.support.tiny import KINDS, Kind, build
+from tests.support.tiny import KINDS, UNETS, Kind, build
 
 PLAN = MemoryPlan.automatic("cpu")
 Folder = Callable[[Kind], Path]
@@ -56,7 +56,7 @@ def test_a_folder_is_fitted_and_edited(
     assert len(adapter.record.losses) == 2
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", UNETS)
 def test_prompts_are_encoded_as_diffusers_does(
     kind: Kind, editor: Callable[[Kind], ImagicEditor]
 ) -> None:
@@ -98,11 +98,19 @@ def test_the_family_and_its_widths_are_read_from_the_folder(kind: Kind, folder: 
     """Family, sizes and prediction type come from the model's own configuration."""
     model = load_model(folder(kind), PLAN)
 
-    assert ("sdxl" if kind == "sdxl" else "sd") == model.traits.family
-    assert {"sd1": 32, "sd2": 48, "sd2-v": 48, "sdxl": 56}[kind] == model.traits.token_width
+    assert {"sdxl": "sdxl", "flow": "tiny-flow"}.get(kind, "sd") == model.traits.family
+    widths = {"sd1": 32, "sd2": 48, "sd2-v": 48, "sdxl": 56, "flow": 24}
+    assert widths[kind] == model.traits.token_width
     assert (40 if kind == "sdxl" else None) == model.traits.pooled_width
-    assert (32, 8, 10) == (model.traits.native_size, model.traits.multiple, model.traits.rate)
-    assert ("v_prediction" if kind == "sd2-v" else "epsilon") == model.objective.name
+    multiple = 4 if kind == "flow" else 8
+    assert (32, multiple, 10) == (
+        model.traits.native_size,
+        model.traits.multiple,
+        model.traits.rate,
+    )
+    channels = 16 if kind == "flow" else 4
+    assert (channels, 2) == (model.traits.latent_channels, model.traits.latent_factor)
+    assert {"sd2-v": "v_prediction", "flow": "flow"}.get(kind, "epsilon") == model.objective.name
     assert f"tiny-{kind}" == model.traits.name
 
 

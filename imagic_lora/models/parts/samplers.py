@@ -13,7 +13,7 @@ import torch
 
 from imagic_lora.errors import ModelError, SettingsError
 from imagic_lora.models.base import Sampler
-from imagic_lora.objective import Diffusion, Objective
+from imagic_lora.objective import Diffusion, Flow, Objective
 from imagic_lora.settings import SchedulerName
 
 _CLASSES: dict[SchedulerName, str] = {
@@ -23,6 +23,7 @@ _CLASSES: dict[SchedulerName, str] = {
     "heun": "HeunDiscreteScheduler",
     "unipc": "UniPCMultistepScheduler",
 }
+_OF_FLOWS: tuple[SchedulerName, ...] = ("ddim", "euler", "model")
 _CLEAN: dict[str, Any] = {
     "algorithm_type": "dpmsolver++",
     "clip_sample": False,
@@ -75,6 +76,33 @@ def diffusion_sampler(
     if isinstance(scheduler, _named("ddim")):
         return Deterministic(objective, scheduler.timesteps)
     return DiffusersSampler(scheduler, steps)
+
+
+def flow_sampler(
+    name: SchedulerName, own: Any, steps: int, device: torch.device, mu: float | None = None
+) -> Sampler:
+    """Return a sampler for a model that follows a flow.
+
+    Args:
+        name: A name from the settings: "ddim" and "euler" are the same along straight lines, and
+            "model" is the model's own, which shifts the times in any case.
+        own: The FlowMatchEulerDiscreteScheduler that came with the model.
+        steps: Steps of the whole schedule.
+        device: Where the work is done.
+        mu: How far times are shifted towards noise, where the model makes that depend on the
+            canvas.
+
+    Raises:
+        SettingsError: When there is no such sampler for flows.
+    """
+    if name not in _OF_FLOWS:
+        raise SettingsError(
+            f"The sampler {name!r} was asked for, and this model follows a flow; allowed is one of "
+            f"{', '.join(_OF_FLOWS)}."
+        )
+    scheduler = type(own).from_config(own.config)
+    scheduler.set_timesteps(sigmas=np.linspace(1, 1 / steps, steps), device=device, mu=mu)
+    return Deterministic(Flow(), scheduler.sigmas[:-1])
 
 
 def make_scheduler(name: SchedulerName, own: Any, steps: int) -> Any:
