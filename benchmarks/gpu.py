@@ -20,8 +20,8 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.environment import describe, write_result
-from benchmarks.slowdown import conditioning, fit_step, random_model, seconds
-from imagic_lora.editing import sampling
+from benchmarks.slowdown import conditioning, fit_step, latents_of, random_model, seconds
+from imagic_lora.editing import guidance, sampling
 from imagic_lora.editing.slots import Slots
 from imagic_lora.fitting import fit as fitting
 from imagic_lora.memory import MemoryPlan, footprints
@@ -77,7 +77,7 @@ def measure_fit(model: LatentModel, side: int, steps: int) -> dict[str, Any]:
 def measure_job(model: LatentModel, side: int, steps: int) -> dict[str, Any]:
     """Return memory and time of the whole of a fit, an edit and a switch of adapters."""
     device = model.plan.device
-    anchor, latents = conditioning(model), torch.zeros(1, 4, side // 8, side // 8)
+    anchor, latents = conditioning(model), latents_of(model, side)
     settings = FitSettings(steps=steps, stop_at=0)
     fitted: list[fitting.Fitted] = []
     slots = Slots(model.denoiser)
@@ -88,11 +88,11 @@ def measure_job(model: LatentModel, side: int, steps: int) -> dict[str, Any]:
     def edit() -> None:
         own = fitted[0].conditioning.to(device, torch.float32)
         target = anchor.to(device, torch.float32)
-        predictor = sampling.guided(model, own, own, target, GUIDANCE)
+        predictor = guidance.guided(model, own, own, target, GUIDANCE)
         start = sampling.Start(latents, 1.0, (0,))
         with slots.holding([fitted[0].lora], device):
             found = sampling.denoise(
-                model, model.scheduler("ddim"), predictor, start, steps, ignore
+                model, model.sampler("ddim", steps, tuple(latents.shape)), predictor, start, ignore
             )
         model.decode(found)
 

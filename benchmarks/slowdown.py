@@ -36,7 +36,7 @@ def random_model(blueprint: Blueprint, plan: MemoryPlan) -> LatentModel:
     """Return a model of true size, its weights drawn as if it were about to be trained."""
     model = blueprint.build(plan)
     draws = torch.Generator().manual_seed(0)
-    for part in model.parts():
+    for part in model.networks.all():
         part.to_empty(device="cpu")
         for tensor in (*part.parameters(), *part.buffers()):
             if tensor.is_floating_point():
@@ -51,13 +51,20 @@ def conditioning(model: LatentModel) -> Conditioning:
     """Return a conditioning of a model's widths."""
     traits = model.traits
     pooled = None if traits.pooled_width is None else torch.zeros(1, traits.pooled_width)
-    return Conditioning(torch.zeros(1, 77, traits.token_width), pooled)
+    return Conditioning(torch.zeros(1, traits.token_count, traits.token_width), pooled)
+
+
+def latents_of(model: LatentModel, side: int) -> torch.Tensor:
+    """Return latents of a square canvas."""
+    traits = model.traits
+    rows = side // traits.latent_factor
+    return torch.zeros(1, traits.latent_channels, rows, rows)
 
 
 @contextmanager
 def fit_step(model: LatentModel, side: int) -> Iterator[Callable[[], object]]:
     """Give one optimiser step of a fit."""
-    inputs = torch.zeros(1, 4, side // 8, side // 8), conditioning(model)
+    inputs = latents_of(model, side), conditioning(model)
     with fitting.rehearsal(model, *inputs, SETTINGS) as step:
         yield step
 
@@ -66,7 +73,7 @@ def fit_step(model: LatentModel, side: int) -> Iterator[Callable[[], object]]:
 def sample_step(model: LatentModel, side: int) -> Iterator[Callable[[], object]]:
     """Give one guided step of denoising."""
     device = model.plan.device
-    x_t = torch.zeros(2, 4, side // 8, side // 8, device=device)
+    x_t = latents_of(model, side).to(device).repeat(2, 1, 1, 1)
     t = torch.full((2,), 500, device=device)
     both = conditioning(model).to(device, torch.float32).repeat(2)
     with model.plan.denoising(model.denoiser), torch.no_grad():
@@ -76,7 +83,7 @@ def sample_step(model: LatentModel, side: int) -> Iterator[Callable[[], object]]
 @contextmanager
 def decoding(model: LatentModel, side: int) -> Iterator[Callable[[], object]]:
     """Give the decoding of one picture."""
-    yield lambda: model.decode(torch.zeros(1, 4, side // 8, side // 8))
+    yield lambda: model.decode(latents_of(model, side))
 
 
 @contextmanager

@@ -32,7 +32,7 @@ from imagic_lora.adapters.weights import Pair, Weights, weight_shape
 from imagic_lora.conditioning import Conditioning
 from imagic_lora.editing.slots import Slots
 from imagic_lora.models.blueprint import BLUEPRINTS
-from imagic_lora.models.parts.unet import UNET_LORA_TARGETS
+from imagic_lora.models.parts.unet import LORA_TARGETS
 from imagic_lora.seeding import generator, randn
 
 CPU = torch.device("cpu")
@@ -61,7 +61,7 @@ def draw_weights(unet: Any, seed: int) -> Weights:
     drawn, pairs = generator(seed, "weights"), {}
     for path, layer in unet.named_modules():
         shape = weight_shape(layer)
-        if shape and path.endswith(tuple(f".{target}" for target in UNET_LORA_TARGETS)):
+        if shape and path.endswith(tuple(f".{target}" for target in LORA_TARGETS)):
             down = randn((RANK, *shape[1:]), drawn).half()
             up = (shape[0], RANK, *(1 for _ in shape[2:]))
             pairs[path] = Pair(down, 0.01 * randn(up, drawn).half())

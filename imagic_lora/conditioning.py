@@ -1,14 +1,14 @@
 """What the text encoders hand the denoiser, and the arithmetic that edits need of it.
 
-A Conditioning holds exactly the tensors that a fit may move and alpha interpolates. It knows
-nothing of prompts or of models.
+A Conditioning holds exactly the tensors that a fit may move and alpha interpolates, and which of
+the tokens count. It knows nothing of prompts or of models.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from operator import itemgetter
+from dataclasses import dataclass, replace
 
 import torch
+from torch.nn import functional
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,40 +18,80 @@ class Conditioning:
     Attributes:
         tokens: Token embeddings, shape (B, tokens, width).
         pooled: Pooled embedding, shape (B, pooled width), or None.
+        mask: Which tokens count, boolean, shape (B, tokens); None is all of them. Rows whose
+            prompts have lengths of their own are filled up with tokens that do not.
     """
 
     tokens: torch.Tensor
     pooled: torch.Tensor | None = None
+    mask: torch.Tensor | None = None
 
     def tensors(self) -> list[torch.Tensor]:
-        """Return the tensors that are there: one or two."""
+        """Return the embeddings that are there: one or two."""
         return [self.tokens] if self.pooled is None else [self.tokens, self.pooled]
 
     def map(self, function: Callable[[torch.Tensor], torch.Tensor]) -> "Conditioning":
-        """Return a Conditioning with a function applied to each tensor."""
+        """Return a Conditioning with a function applied to each embedding; the mask stays."""
         pooled = None if self.pooled is None else function(self.pooled)
-        return Conditioning(function(self.tokens), pooled)
+        return replace(self, tokens=function(self.tokens), pooled=pooled)
 
     def to(self, device: torch.device | str, dtype: torch.dtype) -> "Conditioning":
         """Return it on a device, in a dtype."""
-        return self.map(lambda tensor: tensor.to(device, dtype))
+        mask = None if self.mask is None else self.mask.to(device)
+        return replace(self.map(lambda tensor: tensor.to(device, dtype)), mask=mask)
 
     def trainable(self) -> "Conditioning":
-        """Return a float32 copy whose tensors are leaves that take gradients."""
+        """Return a float32 copy whose embeddings are leaves that take gradients."""
         return self.map(lambda tensor: tensor.detach().float().clone().requires_grad_())
 
     def repeat(self, count: int) -> "Conditioning":
         """Return it repeated along the batch, without copying: shape (count, ...) from (1, ...)."""
-        return self.map(lambda tensor: tensor.expand(count, *tensor.shape[1:]))
+        return self._reshaped(lambda tensor: tensor.expand(count, *tensor.shape[1:]))
+
+    def select(self, rows: Sequence[int]) -> "Conditioning":
+        """Return some rows of the batch, in any order, any number of times."""
+        return self._reshaped(lambda tensor: tensor[list(rows)])
 
     def rows(self) -> list["Conditioning"]:
-        """Return each row of the batch alone, as views."""
-        return [self.map(itemgetter(slice(row, row + 1))) for row in range(len(self.tokens))]
+        """Return each row of the batch alone, without the tokens that do not count, as views."""
+        return [self._row(row) for row in range(len(self.tokens))]
 
     def equal(self, other: "Conditioning") -> bool:
         """Return whether both hold the same tensors, bit for bit."""
-        ours, theirs = self.tensors(), other.tensors()
+        ours, theirs = ([*each.tensors(), each.counted()] for each in (self, other))
         return len(ours) == len(theirs) and all(map(torch.equal, ours, theirs))
+
+    def padded(self, length: int) -> "Conditioning":
+        """Return it filled up to a number of tokens with some that do not count.
+
+        Args:
+            length: At least as many tokens as it has.
+        """
+        missing = length - self.tokens.shape[1]
+        if missing == 0:
+            return self
+        tokens = functional.pad(self.tokens, (0, 0, 0, missing))
+        mask = functional.pad(self.counted(), (0, missing), value=False)
+        return replace(self, tokens=tokens, mask=mask)
+
+    def _reshaped(self, function: Callable[[torch.Tensor], torch.Tensor]) -> "Conditioning":
+        """Return it with a function of the batch applied to every tensor."""
+        mask = None if self.mask is None else function(self.mask)
+        return replace(self.map(function), mask=mask)
+
+    def _row(self, row: int) -> "Conditioning":
+        """Return one row, without the tokens at its end that do not count."""
+        alone = self._reshaped(lambda tensor: tensor[row : row + 1])
+        if self.mask is None:
+            return alone
+        length = int(self.mask[row].sum())
+        return replace(alone, tokens=alone.tokens[:, :length], mask=None)
+
+    def counted(self) -> torch.Tensor:
+        """Return the mask, also where all tokens count."""
+        if self.mask is not None:
+            return self.mask
+        return torch.ones(self.tokens.shape[:2], dtype=torch.bool, device=self.tokens.device)
 
 
 def interpolate(
@@ -59,23 +99,46 @@ def interpolate(
 ) -> Conditioning:
     """Return (1 - alpha) start + alpha end, exact at 0 and at 1.
 
+    Where one has more tokens, the other's are taken to go on with zeros; at 0 and at 1 the tokens
+    of one alone count.
+
     Args:
         start: Conditioning at alpha 0.
-        end: Conditioning at alpha 1, of the same shape.
+        end: Conditioning at alpha 1, of the same widths.
         alpha: Any real number, or one for each row, shape (B,); outside 0 to 1 the line is
             extended.
 
     Source: Kawar et al. 2022, arXiv 2210.09276, equation 3 (there: eta).
     """
+    length = max(start.tokens.shape[1], end.tokens.shape[1])
+    start, end = start.padded(length), end.padded(length)
     weight = torch.as_tensor(alpha, dtype=start.tokens.dtype, device=start.tokens.device)
     tokens = torch.lerp(start.tokens, end.tokens, weight.view(-1, 1, 1))
+    mask = _interpolated_mask(start, end, weight.view(-1, 1))
     if start.pooled is None or end.pooled is None:
-        return Conditioning(tokens)
-    return Conditioning(tokens, torch.lerp(start.pooled, end.pooled, weight.view(-1, 1)))
+        return Conditioning(tokens, mask=mask)
+    pooled = torch.lerp(start.pooled, end.pooled, weight.view(-1, 1))
+    return Conditioning(tokens, pooled, mask)
+
+
+def _interpolated_mask(
+    start: Conditioning, end: Conditioning, weight: torch.Tensor
+) -> torch.Tensor | None:
+    """Return which tokens count between two conditionings of one length."""
+    if start.mask is None and end.mask is None:
+        return None
+    first, last = start.counted(), end.counted()
+    return (first & (weight != 1)) | (last & (weight != 0))
 
 
 def concatenate(parts: Sequence[Conditioning]) -> Conditioning:
-    """Return the parts one after the other along the batch."""
-    tokens = torch.cat([part.tokens for part in parts])
+    """Return the parts one after the other along the batch, filled up to the longest."""
+    length = max(part.tokens.shape[1] for part in parts)
+    parts = [part.padded(length) for part in parts]
     pooled = [part.pooled for part in parts if part.pooled is not None]
-    return Conditioning(tokens, torch.cat(pooled) if pooled else None)
+    masked = any(part.mask is not None for part in parts)
+    return Conditioning(
+        torch.cat([part.tokens for part in parts]),
+        torch.cat(pooled) if pooled else None,
+        torch.cat([part.counted() for part in parts]) if masked else None,
+    )

@@ -1,11 +1,18 @@
 """Files on the Hugging Face Hub, and its failures as sentences; knows nothing of what they hold."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import CommitOperationAdd, HfApi, ModelCardData, get_token, hf_hub_download
+from huggingface_hub import (
+    CommitOperationAdd,
+    HfApi,
+    ModelCardData,
+    get_token,
+    hf_hub_download,
+    snapshot_download,
+)
 from huggingface_hub.errors import (  # type: ignore[attr-defined]  # HTTPError is imported there
     EntryNotFoundError,
     HfHubHTTPError,
@@ -19,7 +26,7 @@ from huggingface_hub.errors import (  # type: ignore[attr-defined]  # HTTPError 
 
 from imagic_lora.errors import HubError
 
-_LOG_IN = "log in with 'hf auth login', or pass a token with write access"
+_LOG_IN = "log in with 'hf auth login', or pass a token with access to it"
 
 
 def upload(
@@ -48,10 +55,10 @@ def upload(
         )
     api = HfApi(token=token)
     operations = [CommitOperationAdd(path, content) for path, content in files.items()]
-    with _explained(repository):
+    with _explained(repository, "write to"):
         address = api.create_repo(repository, private=private, exist_ok=force)
     try:
-        with _explained(repository):
+        with _explained(repository, "write to"):
             api.create_commit(repository, operations, commit_message="Add an adapter")
     except HubError as error:
         # Not deleted: the commit may be there all the same, where only the answer was lost.
@@ -72,7 +79,7 @@ def download(repository: str, file: str, *, revision: str | None, token: str | N
     Raises:
         HubError: When there is no such repository or file, or the Hub cannot be reached.
     """
-    with _explained(repository):
+    with _explained(repository, "read"):
         return Path(hf_hub_download(repository, file, revision=revision, token=token))
 
 
@@ -85,9 +92,24 @@ def card_header(**fields: Any) -> str:
     return f"---\n{ModelCardData(**fields).to_yaml()}\n---"
 
 
+def fetch_snapshot(repository: str, patterns: Sequence[str]) -> Path:
+    """Return a folder with some files of a repository, fetched unless the cache has them all.
+
+    Args:
+        repository: Its name, "owner/name".
+        patterns: Which files: paths in which * stands for anything.
+
+    Raises:
+        HubError: When there is no such repository, or the Hub cannot be reached and the cache lacks
+            some of them.
+    """
+    with _explained(repository, "read"):
+        return Path(snapshot_download(repository, allow_patterns=list(patterns)))
+
+
 @contextmanager
-def _explained(repository: str) -> Iterator[None]:
-    """Turn what goes wrong with the Hub in a block into one sentence."""
+def _explained(repository: str, doing: str) -> Iterator[None]:
+    """Turn what goes wrong with the Hub in a block into one sentence; `doing` is a verb."""
     try:
         yield
     except HFValidationError as error:
@@ -109,7 +131,7 @@ def _explained(repository: str) -> Iterator[None]:
     except OfflineModeIsEnabled as error:
         raise HubError(_out_of_reach(repository)) from error
     except HfHubHTTPError as error:
-        raise HubError(_refused(repository, error.response.status_code)) from error
+        raise HubError(_refused(repository, doing, error.response.status_code)) from error
     except HTTPError as error:
         raise HubError(_out_of_reach(repository)) from error
     except ValueError as error:
@@ -126,10 +148,10 @@ def _out_of_reach(repository: str) -> str:
     )
 
 
-def _refused(repository: str, status: int) -> str:
+def _refused(repository: str, doing: str, status: int) -> str:
     """Return what an answer of the Hub means."""
     if status in (401, 403):
-        return f"The Hub does not let you write to {repository!r}; {_LOG_IN}."
+        return f"The Hub does not let you {doing} {repository!r}; {_LOG_IN}."
     if status == 409:
         return f"The repository {repository!r} exists already; pass force=True to write to it."
     return f"The Hub answered {status} for {repository!r}; try again later."

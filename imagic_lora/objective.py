@@ -2,10 +2,11 @@
 
 Everything is read from the noise schedule that a model's own scheduler carries; there is no
 constant of any particular model here, and no knowledge of which library the schedule came from.
+Elsewhere a place in a schedule is named by its noise level alone, and nobody indexes one.
 """
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, Protocol, get_args
 
 import torch
 
@@ -14,9 +15,50 @@ from imagic_lora.errors import ModelError
 Prediction = Literal["epsilon", "v_prediction", "sample"]
 
 
+class Objective(Protocol):
+    """A noise schedule and the quantity that is predicted. Times t are what `predict` takes."""
+
+    @property
+    def name(self) -> str:
+        """What the denoiser predicts."""
+
+    def time(self, level: torch.Tensor) -> torch.Tensor:
+        """Return the times t of noise levels, from 0 (clean) to 1 (noise), of any shape."""
+
+    def draw(self, count: int, generator: torch.Generator) -> torch.Tensor:
+        """Return times spread evenly over the schedule, one drawn from each of `count` strata.
+
+        Stratified draws have the mean of uniform ones and much less variance from step to step.
+
+        Args:
+            count: How many, at least 1.
+            generator: A CPU generator.
+
+        Returns:
+            Times of shape (count,), in rising order.
+        """
+
+    def add_noise(self, x_0: torch.Tensor, noise: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        """Return x_t, the image noised to time t.
+
+        Args:
+            x_0: Clean latents, shape (B, C, h, w).
+            noise: Standard normal noise of the same shape.
+            t: Times, shape (B,) or (1,).
+        """
+
+    def target(self, x_0: torch.Tensor, noise: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        """Return what a perfect denoiser would predict for add_noise(x_0, noise, t)."""
+
+    def split(
+        self, x_t: torch.Tensor, predicted: torch.Tensor, t: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the x_0 and the noise of which a prediction says that x_t consists."""
+
+
 @dataclass(frozen=True, eq=False)
-class Objective:
-    """A noise schedule and the quantity that is predicted.
+class Diffusion:
+    """A schedule of discrete timesteps, at which signal and noise add up to variance 1.
 
     Attributes:
         alphas_cumprod: Share of the signal's variance left at each timestep, shape (timesteps,),
@@ -25,6 +67,9 @@ class Objective:
 
     Raises:
         ModelError: When the prediction type is unknown.
+
+    Source: Ho et al. 2020, arXiv 2006.11239, equation 4; for v, Salimans and Ho 2022, arXiv
+    2202.00512, appendix D.
     """
 
     alphas_cumprod: torch.Tensor
@@ -38,39 +83,36 @@ class Objective:
             )
 
     @property
-    def timesteps(self) -> int:
-        """Number of timesteps of the schedule."""
-        return len(self.alphas_cumprod)
+    def name(self) -> str:
+        """What the denoiser predicts."""
+        return self.prediction
 
     def _levels(self, t: torch.Tensor, like: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return signal and noise levels at t, each of shape (B, 1, 1, 1)."""
-        share = self.alphas_cumprod.to(like.device)[t.to(like.device)].to(like.dtype)
+        """Return how much of x_t is signal and how much noise, each of shape (B, 1, 1, 1).
+
+        Some samplers step between timesteps; the nearest one counts.
+        """
+        index = t.to(like.device).round().long()
+        share = self.alphas_cumprod.to(like.device)[index].to(like.dtype)
         share = share.view(-1, *[1] * (like.dim() - 1))
         return share.sqrt(), (1 - share).sqrt()
 
+    def time(self, level: torch.Tensor) -> torch.Tensor:
+        """Return the timesteps of noise levels, integers from 0."""
+        return (level * (len(self.alphas_cumprod) - 1)).round().long()
+
+    def draw(self, count: int, generator: torch.Generator) -> torch.Tensor:
+        """Return timesteps, one from each of `count` equal parts of the schedule."""
+        timesteps = len(self.alphas_cumprod)
+        return (_stratified(count, generator) * timesteps).long().clamp_(max=timesteps - 1)
+
     def add_noise(self, x_0: torch.Tensor, noise: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
-        """Return x_t, the image noised to timestep t.
-
-        Args:
-            x_0: Clean latents, shape (B, C, h, w).
-            noise: Standard normal noise of the same shape.
-            t: Timesteps, shape (B,), integers from 0.
-
-        Source: Ho et al. 2020, arXiv 2006.11239, equation 4.
-        """
+        """Return x_t, the image noised to timestep t."""
         signal, sigma = self._levels(t, x_0)
         return signal * x_0 + sigma * noise
 
     def target(self, x_0: torch.Tensor, noise: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
-        """Return what a perfect denoiser would predict for add_noise(x_0, noise, t).
-
-        Args:
-            x_0: Clean latents, shape (B, C, h, w).
-            noise: Standard normal noise of the same shape.
-            t: Timesteps, shape (B,), integers from 0.
-
-        Source: for v, Salimans and Ho 2022, arXiv 2202.00512, appendix D.
-        """
+        """Return the noise, the image, or v."""
         if self.prediction == "epsilon":
             return noise
         if self.prediction == "sample":
@@ -78,18 +120,60 @@ class Objective:
         signal, sigma = self._levels(t, x_0)
         return signal * noise - sigma * x_0
 
-    def sample_timesteps(self, count: int, generator: torch.Generator) -> torch.Tensor:
-        """Return timesteps spread evenly over the schedule, one drawn from each of `count` strata.
+    def split(
+        self, x_t: torch.Tensor, predicted: torch.Tensor, t: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the x_0 and the noise that a prediction at x_t amounts to."""
+        signal, sigma = self._levels(t, x_t)
+        if self.prediction == "epsilon":
+            return (x_t - sigma * predicted) / signal, predicted
+        if self.prediction == "sample":
+            return predicted, (x_t - signal * predicted) / sigma
+        return signal * x_t - sigma * predicted, signal * predicted + sigma * x_t
 
-        Stratified draws have the mean of uniform ones and much less variance from step to step.
 
-        Args:
-            count: How many, at least 1.
-            generator: A CPU generator.
+@dataclass(frozen=True)
+class Flow:
+    """A straight line from the image at t = 0 to the noise at t = 1; its velocity is predicted.
 
-        Returns:
-            Integers from 0 to timesteps - 1, shape (count,), in rising order.
-        """
-        offsets = torch.rand(count, generator=generator)
-        positions = (torch.arange(count) + offsets) / count
-        return (positions * self.timesteps).long().clamp_(max=self.timesteps - 1)
+    Source: Liu et al. 2022, arXiv 2209.03003, equation 1; Lipman et al. 2022, arXiv 2210.02747.
+    """
+
+    @property
+    def name(self) -> str:
+        """What the denoiser predicts."""
+        return "flow"
+
+    def time(self, level: torch.Tensor) -> torch.Tensor:
+        """Return the times of noise levels: they are the same."""
+        return level
+
+    def draw(self, count: int, generator: torch.Generator) -> torch.Tensor:
+        """Return times from 0 to 1, one from each of `count` equal parts."""
+        return _stratified(count, generator)
+
+    def add_noise(self, x_0: torch.Tensor, noise: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        """Return (1 - t) x_0 + t noise."""
+        return torch.lerp(x_0, noise, _beside(x_0, t))
+
+    def target(self, x_0: torch.Tensor, noise: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        """Return noise - x_0, the same at every time."""
+        del t
+        return noise - x_0
+
+    def split(
+        self, x_t: torch.Tensor, predicted: torch.Tensor, t: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return both ends of the line through x_t."""
+        time = _beside(x_t, t)
+        return x_t - time * predicted, x_t + (1 - time) * predicted
+
+
+def _stratified(count: int, generator: torch.Generator) -> torch.Tensor:
+    """Return a number from each of `count` equal parts of 0 to 1."""
+    return (torch.arange(count) + torch.rand(count, generator=generator)) / count
+
+
+def _beside(x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+    """Return times in a shape that is multiplied with a batch."""
+    return t.to(x.device, x.dtype).view(-1, *[1] * (x.dim() - 1))

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import imagic_lora
+from imagic_lora.models.families import FAMILIES
 from tests.support.architecture import INSIDE, OWNERS, ROWS
 
 PACKAGE = Path(imagic_lora.__file__).parent
@@ -99,6 +100,26 @@ def test_rooms_keep_to_themselves(folder: str, strangers: str) -> None:
     ]
 
     assert [] == wrong
+
+
+def test_only_its_row_and_its_module_spell_a_family() -> None:
+    """Whatever differs between families is asked of the row or of the model, never of the name."""
+    shipped = {
+        name: family.model.partition(":")[0].removeprefix("imagic_lora.")
+        for name, family in FAMILIES.items()
+        if family.model.startswith("imagic_lora.")
+    }
+
+    spelled = [
+        f"{_name(path)} spells {node.value!r}"
+        for path in SOURCES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant)
+        and node.value in shipped
+        and _dotted(path) not in ("models.families", shipped[str(node.value)])
+    ]
+
+    assert [] == spelled
 
 
 def test_foreign_packages_have_one_owner() -> None:

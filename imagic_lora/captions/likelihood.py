@@ -10,7 +10,7 @@ _LOOKS = 10
 """Noised copies of a picture that are looked at, if nothing else is said."""
 
 _LEVELS = (0.25, 0.9)
-"""Shares of the schedule between which they are noised: where prompts make a difference."""
+"""Noise levels between which they are noised: where prompts make a difference."""
 
 
 @torch.no_grad()
@@ -36,10 +36,8 @@ def surprise(
     Source: Li et al. 2023 (Diffusion Classifier), arXiv 2303.16203, equation 5.
     """
     objective, noises = model.objective, generator(seed, "likelihood noise")
-    low, high = (level * (objective.timesteps - 1) for level in _LEVELS)
     total = 0.0
-    for level in torch.linspace(low, high, looks).round().long().tolist():
-        t = torch.full((1,), level, device=latents.device)
+    for t in objective.time(torch.linspace(*_LEVELS, looks)).to(latents.device).view(-1, 1):
         noise = randn(tuple(latents.shape), noises).to(latents.device)
         predicted = model.predict(objective.add_noise(latents, noise, t), t, prompt)
         target = objective.target(latents, noise, t)

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from imagic_lora.conditioning import Conditioning
-from imagic_lora.editing import focus, sampling, trajectory
+from imagic_lora.editing import focus, guidance, sampling, trajectory
 from imagic_lora.editing.picture import Edit
 from imagic_lora.editing.prompts import Prompts
 from imagic_lora.editing.request import EditRequest
@@ -143,7 +143,7 @@ class Edits:
         strength = 1 - self.settings.structure_lock
         return sampling.Start(self.latents, strength, self.seeds, pure=not held)
 
-    def predictor(self, alphas: Sequence[float]) -> sampling.Predictor:
+    def predictor(self, alphas: Sequence[float]) -> guidance.Predictor:
         """Return what is predicted at each step, with the adapters in the model.
 
         Args:
@@ -158,31 +158,31 @@ class Edits:
             predictor = trajectory.masked(predictor, self._way, lambda: self._free(alphas))
         return predictor
 
-    def _directed(self, alphas: Sequence[float]) -> sampling.Predictor:
+    def _directed(self, alphas: Sequence[float]) -> guidance.Predictor:
         """Return what is predicted where nothing holds the edits to their inputs."""
         settings, weight = self.settings, torch.tensor(alphas, dtype=torch.float64)
         own = self.prompts.own
         if not any(alphas) and settings.direction == "guided":
             # Without the prompts, since nothing but the inputs plays a part.
-            return sampling.guided(self.model, own, own, own, 0)
+            return guidance.guided(self.model, own, own, own, 0)
         away, target = self.prompts.away, self.prompts.target
         if settings.direction == "interpolate":
-            return sampling.interpolated(self.model, away, own, target, weight, settings.guidance)
+            return guidance.interpolated(self.model, away, own, target, weight, settings.guidance)
 
         def release() -> torch.Tensor:
             return self._asked_share * weight.clamp(0, 1).to(self._asked_share).view(-1, 1, 1, 1)
 
         strength = weight * settings.guidance
-        return sampling.guided(
+        return guidance.guided(
             self.model, own, away, target, strength, None if settings.negative else release
         )
 
     @cached_property
-    def _way(self) -> trajectory.Trail:
+    def _way(self) -> trajectory.Trajectory:
         """The inputs' way through the noise."""
         device = self.model.plan.device
         latents, noise = self.latents.to(device), self.start.noise().to(device)
-        return trajectory.Trail(self.model.objective, latents, noise)
+        return trajectory.Trajectory(self.model.objective, latents, noise)
 
     @cached_property
     def _missed(self) -> trajectory.Missed:

@@ -14,8 +14,8 @@ from imagic_lora.seeding import generator, randn
 _LOOKS = 12
 """Noised copies of the input that are looked at: fewer leave the map speckled."""
 
-_LEVELS = (0.35, 0.85)
-"""Shares of the schedule between which they are noised: below, predictions follow the input alone;
+_LEVELS = (0.3499, 0.8494)
+"""Noise levels between which they are noised: below, predictions follow the input alone;
 above, they follow the prompt everywhere."""
 
 _FAINT, _PLAIN = 0.075, 0.2
@@ -45,13 +45,12 @@ def differences(
     Source: Couairon et al. 2022 (DiffEdit), arXiv 2210.11427, section 3.2, step 1.
     """
     objective = model.objective
-    low, high = (round(level * (objective.timesteps - 1)) for level in _LEVELS)
     generators = [generator(seed, "focus noise") for seed in seeds]
     both = concatenate([source, target])
     found = []
-    for level in torch.linspace(low, high, _LOOKS).long().tolist():
+    for level in objective.time(torch.linspace(*_LEVELS, _LOOKS)).to(latents.device):
         noise = torch.cat([randn((1, *latents.shape[1:]), one) for one in generators])
-        t = torch.full((len(latents),), level, device=latents.device)
+        t = level.expand(len(latents))
         x_t = objective.add_noise(latents, noise.to(latents.device), t)
         predicted = model.predict(x_t.repeat(2, 1, 1, 1), t.repeat(2), both)
         at_source, at_target = predicted.chunk(2)

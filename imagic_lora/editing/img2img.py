@@ -1,6 +1,6 @@
 """Plain img2img, the baseline to hold an edit against: no adapter, no embedding of its own."""
 
-from imagic_lora.editing import sampling
+from imagic_lora.editing import guidance, sampling
 from imagic_lora.editing.picture import Variation
 from imagic_lora.images.png import image_hash
 from imagic_lora.memory.relief import lever_names
@@ -31,7 +31,7 @@ def img2img(
     extra = randn(tuple(latents.shape), generator(settings.seed, "input noise"))
     latents = latents + noise * latents.std() * extra.to(latents.device)
     away, towards = model.encode_prompt(settings.negative, target).rows()
-    predictor = sampling.classifier_free(model, away, towards, settings.guidance)
+    predictor = guidance.classifier_free(model, away, towards, settings.guidance)
     start = sampling.Start(latents, strength, (settings.seed,))
     (made,) = sampling.draw(model, predictor, start, settings, on_progress)
     return Variation(

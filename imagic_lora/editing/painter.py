@@ -260,7 +260,7 @@ class Painter:
                 f"{traits.family}, embedding width {traits.token_width}); load a base model like "
                 "the adapter's."
             )
-        if record.fingerprint != traits.fingerprint:
+        if record.fingerprint not in traits.fingerprints:
             warn(
                 f"The adapter{place} was fitted on {record.base_model!r}, this is another checkpoint, "
                 f"{traits.name!r}: the picture may differ from the input even at alpha 0."

@@ -6,7 +6,6 @@ It knows adapters and captions; of models only that they encode prompts.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from operator import itemgetter
 
 import torch
 
@@ -84,4 +83,4 @@ class Prompts:
         targets = [request.target for request in self.requests]
         once = list(dict.fromkeys(targets))
         rows = [once.index(target) for target in targets]
-        return self.model.encode_prompt(*once).map(itemgetter(rows))
+        return self.model.encode_prompt(*once).select(rows)

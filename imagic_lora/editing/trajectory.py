@@ -9,15 +9,15 @@ from functools import cache
 
 import torch
 
-from imagic_lora.editing.sampling import Predictor
+from imagic_lora.editing.guidance import Predictor
 from imagic_lora.objective import Objective
 
 Missed = Callable[[torch.Tensor], torch.Tensor]
-"""From timesteps t (B,), all the same, to an error of predictions there, shape (B, C, h, w)."""
+"""From times t (B,), all the same, to an error of predictions there, shape (B, C, h, w)."""
 
 
 @dataclass(frozen=True)
-class Trail:
+class Trajectory:
     """The input at every noise level, along one noise: where a perfect reconstruction would go.
 
     Attributes:
@@ -31,35 +31,30 @@ class Trail:
     noise: torch.Tensor
 
     def at(self, t: torch.Tensor) -> torch.Tensor:
-        """Return the input noised to timesteps t, shape (B, C, h, w)."""
-        return self.objective.add_noise(self.latents, self.noise, _whole(t))
+        """Return the input noised to times t, shape (B, C, h, w)."""
+        return self.objective.add_noise(self.latents, self.noise, t)
 
     def prediction(self, t: torch.Tensor) -> torch.Tensor:
         """Return what a perfect model predicts there, shape (B, C, h, w)."""
-        return self.objective.target(self.latents, self.noise, _whole(t))
+        return self.objective.target(self.latents, self.noise, t)
 
 
-def _whole(t: torch.Tensor) -> torch.Tensor:
-    """Return timesteps as a schedule is indexed; some samplers step between them."""
-    return t.round().long()
-
-
-def missed(reconstruction: Predictor, trail: Trail) -> Missed:
-    """Return a function that tells what a reconstruction misses of the input at a timestep.
+def missed(reconstruction: Predictor, trajectory: Trajectory) -> Missed:
+    """Return a function that tells what a reconstruction misses of the input at a time.
 
     The noise is chosen by us, so it is known at every step, not estimated, and the same for every
-    edit along the trail: it is found once for each timestep.
+    edit along the trajectory: it is found once for each time.
 
     Args:
         reconstruction: What is predicted at alpha 0.
-        trail: Where the input lies at each noise level.
+        trajectory: Where the input lies at each noise level.
     """
     known: dict[float, torch.Tensor] = {}
 
     def find(t: torch.Tensor) -> torch.Tensor:
-        level = t[0].item()  # all rows are at the same timestep
+        level = t[0].item()  # all rows are at the same time
         if level not in known:
-            known[level] = trail.prediction(t) - reconstruction(trail.at(t), t)
+            known[level] = trajectory.prediction(t) - reconstruction(trajectory.at(t), t)
         return known[level]
 
     return find
@@ -73,7 +68,7 @@ def faithful(predictor: Predictor, missed: Missed, fidelity: float) -> Predictor
 
     Args:
         predictor: The edit.
-        missed: What the reconstruction misses at each timestep.
+        missed: What the reconstruction misses at each time.
         fidelity: Share of the error that is added, 0 to 1.
 
     Source: Xu et al. 2023 (InfEdit), arXiv 2312.04965, section 3; Ju et al. 2023, arXiv 2310.01506.
@@ -81,14 +76,16 @@ def faithful(predictor: Predictor, missed: Missed, fidelity: float) -> Predictor
     return lambda x_t, t: predictor(x_t, t) + fidelity * missed(t)
 
 
-def masked(predictor: Predictor, trail: Trail, find_mask: Callable[[], torch.Tensor]) -> Predictor:
+def masked(
+    predictor: Predictor, trajectory: Trajectory, find_mask: Callable[[], torch.Tensor]
+) -> Predictor:
     """Let an edit change only a part of the picture; the rest ends in the input exactly.
 
     Args:
         predictor: The edit.
-        trail: Where the input lies at each noise level; denoising must begin on it.
+        trajectory: Where the input lies at each noise level; denoising must begin on it.
         find_mask: Returns where the edit may change the picture: 1 is fully, 0 not at all; shape
             (B, 1, h, w). Called once, at the first step, with the model ready to predict.
     """
     mask = cache(find_mask)
-    return lambda x_t, t: torch.lerp(trail.prediction(t), predictor(x_t, t), mask())
+    return lambda x_t, t: torch.lerp(trajectory.prediction(t), predictor(x_t, t), mask())

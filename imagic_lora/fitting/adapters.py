@@ -41,7 +41,7 @@ def make_adapter(
         family=traits.family,
         base_model=traits.name,
         fingerprint=traits.fingerprint,
-        prediction=model.objective.prediction,
+        prediction=model.objective.name,
         versions={package: version(package) for package in _PACKAGES},
         width=encoded.size[0],
         height=encoded.size[1],

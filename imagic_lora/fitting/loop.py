@@ -17,9 +17,6 @@ from imagic_lora.memory.relief import Relieved
 from imagic_lora.progress import OnProgress, StopFit, Ticker
 from imagic_lora.settings import FitSettings
 
-_REFERENCE_WIDTH = 320
-"""Width of the denoiser that learning rates are given for: Stable Diffusion's."""
-
 _CHECK_EVERY = 10
 """Optimiser steps between two looks at the bank; a look costs less than a step."""
 
@@ -50,7 +47,7 @@ class Optimisation:
     ) -> None:
         self._loss, self._work = loss, work
         self._draws = loss.draws(settings.batch, settings.seed, phase)
-        scale = _REFERENCE_WIDTH / loss.model.traits.width
+        scale = loss.model.traits.rate
         groups = [
             {"params": list(embedding), "lr": settings.embedding_lr * scale},
             {"params": list(weights), "lr": settings.lora_lr * scale},

@@ -67,7 +67,7 @@ class Loss:
         noise, times = generator(seed, f"{phase} noise"), generator(seed, f"{phase} timesteps")
         while True:
             e = randn((count, *self.latents.shape[1:]), noise)
-            yield e, self.model.objective.sample_timesteps(count, times)
+            yield e, self.model.objective.draw(count, times)
 
     def backward(self, noise: torch.Tensor, t: torch.Tensor, scaler: torch.amp.GradScaler) -> float:
         """Add the gradient of the mean loss over some samples, and return that loss."""

@@ -138,16 +138,19 @@ class MemoryPlan:
         helping = (lever for lever in LADDER if phase in lever.slower and not lever.rounds)
         return next((lever for lever in helping if not self._pulled(lever)), None)
 
-    def prepare(self, denoiser: Any, encoders: tuple[Any, ...]) -> None:
+    def prepare(
+        self, denoiser: Any, encoders: tuple[Any, ...], *, exact: tuple[str, ...] = ()
+    ) -> None:
         """Store the frozen weights of a model as the plan says.
 
         Args:
             denoiser: The denoiser, on the CPU or on the device.
             encoders: The text encoders and the autoencoder: streamed, but never rounded.
+            exact: Paths of the denoiser's layers that are left as they are.
         """
         if self.eight_bit or self.streaming:
             stream = Stream(self.device) if self.streaming else None
-            freeze(denoiser, eight_bit=self.eight_bit, stream=stream)
+            freeze(denoiser, eight_bit=self.eight_bit, stream=stream, exact=exact)
         if self.streaming:
             for encoder in encoders:
                 freeze(encoder, eight_bit=False, stream=Stream(self.device))

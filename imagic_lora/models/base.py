@@ -6,7 +6,7 @@ LatentModel; the families are siblings and share parts (text.py, autoencoder.py)
 
 from dataclasses import dataclass
 from threading import RLock
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 
@@ -21,16 +21,19 @@ class Traits:
     """Plain facts about a model.
 
     Attributes:
-        family: Kind of model, e.g. "sd".
+        family: Kind of model, a name of families.py.
         name: Where it was loaded from: a Hub name, or the name of a folder or file.
         fingerprints: Short hashes of the denoiser's weights, which tell checkpoints apart: the
             one that new adapters carry, then those that former ones may carry.
         native_size: Side of the square canvas that it was trained on, in pixels.
         multiple: Canvas sides are multiples of this, in pixels.
-        width: Channels of the denoiser's first level.
+        latent_channels: Channels of the latents.
+        latent_factor: Pixels per latent, along each side.
+        token_count: Most tokens of a prompt.
         token_width: Width of a token embedding.
         pooled_width: Width of the pooled embedding, or None where the family has none.
         lora_targets: Endings of the names of the layers that a fit adapts.
+        rate: What learning rates are multiplied by for a denoiser of this width.
     """
 
     family: str
@@ -38,15 +41,79 @@ class Traits:
     fingerprints: tuple[str, ...]
     native_size: int
     multiple: int
-    width: int
+    latent_channels: int
+    latent_factor: int
+    token_count: int
     token_width: int
     pooled_width: int | None
     lora_targets: tuple[str, ...]
+    rate: float
 
     @property
     def fingerprint(self) -> str:
         """The hash that new adapters carry."""
         return self.fingerprints[0]
+
+
+@dataclass(frozen=True)
+class Networks:
+    """What has weights in a model.
+
+    Attributes:
+        denoiser: Predicts.
+        autoencoder: Leads from pixels to latents and back.
+        encoders: Read prompts.
+    """
+
+    denoiser: torch.nn.Module
+    autoencoder: torch.nn.Module
+    encoders: tuple[torch.nn.Module, ...]
+
+    def all(self) -> tuple[torch.nn.Module, ...]:
+        """Return every one."""
+        return self.denoiser, self.autoencoder, *self.encoders
+
+
+class Sampler(Protocol):
+    """The steps from noise to latents, for one run.
+
+    Attributes:
+        times: What is still to be run, each as `predict` takes it, shape (steps,).
+    """
+
+    times: torch.Tensor
+
+    def start(
+        self, noise: torch.Tensor, latents: torch.Tensor | None, strength: float
+    ) -> torch.Tensor:
+        """Return x_t to begin with, and leave out the times before it.
+
+        The convention is diffusers' own for image-to-image, so that strengths mean the same there.
+
+        Args:
+            noise: Standard normal noise, shape (B, C, h, w), on the device of the work.
+            latents: What is noised, of the same shape; None begins with noise alone.
+            strength: Share of the times that is run; at 0 the latents are returned.
+        """
+
+    def scaled(self, x_t: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        """Return x_t as `predict` takes it."""
+
+    def step(
+        self,
+        predicted: torch.Tensor,
+        t: torch.Tensor,
+        x_t: torch.Tensor,
+        generators: list[torch.Generator],
+    ) -> torch.Tensor:
+        """Return x at the next time, or the clean latents after the last.
+
+        Args:
+            predicted: The prediction at x_t.
+            t: The time, shape ().
+            x_t: Noisy latents, shape (B, C, h, w).
+            generators: One for each row, for samplers that draw noise at every step.
+        """
 
 
 class LatentModel(Protocol):
@@ -55,7 +122,8 @@ class LatentModel(Protocol):
     Attributes:
         traits: Plain facts.
         objective: Noise schedule and prediction target.
-        denoiser: The network that predicts; frozen.
+        networks: What has weights; frozen.
+        denoiser: The network that predicts.
         plan: Where it works and in what precision.
         lock: Held by everything that works with the model, so that threads take turns.
     """
@@ -63,14 +131,12 @@ class LatentModel(Protocol):
     lock: RLock
     traits: Traits
     objective: Objective
+    networks: Networks
     denoiser: torch.nn.Module
     plan: MemoryPlan
 
     def replan(self, plan: MemoryPlan) -> None:
         """Work by another plan from now on; weights that it rounds stay rounded."""
-
-    def parts(self) -> list[torch.nn.Module]:
-        """Return the networks: the denoiser, the autoencoder, then what encodes text."""
 
     def encode_prompt(self, *prompts: str) -> Conditioning:
         """Return the conditioning of prompts, a row for each, float32, on the plan's device.
@@ -87,7 +153,16 @@ class LatentModel(Protocol):
     def predict(
         self, x_t: torch.Tensor, t: torch.Tensor, conditioning: Conditioning
     ) -> torch.Tensor:
-        """Return the denoiser's float32 output for x_t (B, C, h, w) at t (B,)."""
+        """Return the denoiser's float32 output for x_t (B, C, h, w) at times t (B,)."""
 
-    def scheduler(self, name: SchedulerName) -> Any:
-        """Return a fresh diffusers scheduler: a named one, or the model's own for "model"."""
+    def sampler(self, name: SchedulerName, steps: int, shape: tuple[int, ...]) -> Sampler:
+        """Return a fresh sampler, a named one or the model's own for "model".
+
+        Args:
+            name: A name of the settings.
+            steps: Steps of the whole schedule.
+            shape: Shape of the latents, (B, C, h, w).
+
+        Raises:
+            SettingsError: When the model has no such sampler, or it cannot make so many steps.
+        """

@@ -5,23 +5,19 @@ Everything that can be known to be wrong is found before a weight is read.
 
 import json
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import torch
-from huggingface_hub import snapshot_download
-from huggingface_hub.errors import (
-    HfHubHTTPError,
-    LocalEntryNotFoundError,
-    OfflineModeIsEnabled,
-    RepositoryNotFoundError,
-)
 from safetensors import SafetensorError, safe_open
 
-from imagic_lora.errors import ModelError, near_match
+from imagic_lora.errors import HubError, ModelError, near_match
+from imagic_lora.hub import fetch_snapshot
 from imagic_lora.models.families import FAMILIES, Family
 from imagic_lora.models.parts.quiet import quiet
 
@@ -46,12 +42,14 @@ class Source:
         family: Kind of model.
         path: Pipeline folder or checkpoint file.
         config: Pipeline folder with the configuration of a checkpoint file.
+        schedule: What a checkpoint file says of its noise schedule, by diffusers' names.
     """
 
     name: str
     family: Family
     path: Path
     config: Path | None = None
+    schedule: Mapping[str, Any] = field(default_factory=dict)
 
     def load(self, dtype: torch.dtype) -> Any:
         """Return the diffusers pipeline on the CPU, frozen.
@@ -67,6 +65,8 @@ class Source:
             with quiet():
                 if self.path.is_file():
                     pipeline = self._load_file(dtype)
+                    for name, precision in exact.items():
+                        getattr(pipeline, name).to(precision)
                 else:
                     pipeline = self._load_folder({"default": dtype, **exact})
         except _LOAD_ERRORS as error:
@@ -80,7 +80,7 @@ class Source:
             raise ModelError(f"The model {self.name!r} cannot be read: {reason}") from error
         for name in self.family.networks:
             network = getattr(pipeline, name)
-            network.to(exact.get(name, dtype)).requires_grad_(requires_grad=False).eval()
+            network.requires_grad_(requires_grad=False).eval()
         return pipeline
 
     @property
@@ -95,13 +95,18 @@ class Source:
 
     def _load_file(self, dtype: torch.dtype) -> Any:
         """Return the pipeline of a single checkpoint."""
-        return self._pipeline_class.from_single_file(
+        pipeline = self._pipeline_class.from_single_file(
             str(self.path),
             config=None if self.config is None else str(self.config),
             dtype=dtype,
             local_files_only=self.config is not None,
             **self._extra,
         )
+        if self.schedule:
+            config = {**pipeline.scheduler.config, **self.schedule}
+            scheduler_class = import_module("diffusers").DDIMScheduler
+            pipeline.scheduler = scheduler_class.from_config(config)
+        return pipeline
 
     def _load_folder(self, dtypes: dict[str, torch.dtype]) -> Any:
         """Return the pipeline of a folder."""
@@ -146,28 +151,44 @@ def resolve(source: str | Path, config: Path | None) -> Source:
 
 
 def _from_folder(folder: Path, name: str) -> Source:
-    """Return the Source of a pipeline folder, checked for missing parts."""
-    index = folder / "model_index.json"
+    """Return the Source of a pipeline folder, checked for missing and for unknown parts."""
+    family = _read_index(folder, name)
+    _check_parts(folder, name, family)
+    return Source(name, family, folder)
+
+
+def _read_index(folder: Path, name: str) -> Family:
+    """Return the family that a folder's model_index.json tells of, all its parts being known."""
     try:
-        class_name = json.loads(index.read_text("utf-8"))["_class_name"]
+        index = dict(json.loads((folder / "model_index.json").read_text("utf-8")))
+        class_name = str(index["_class_name"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(
             f"The folder of the model {name!r} has no readable model_index.json; a pipeline folder "
             "as diffusers' save_pretrained writes it is needed."
         ) from error
-    family = _family(str(class_name), name)
-    _check_parts(folder, name, family)
-    return Source(name, family, folder)
-
-
-def _family(class_name: str, name: str) -> Family:
-    """Return the family that a pipeline class belongs to."""
     by_class = {each: family for family in FAMILIES.values() for each in family.pipelines}
     if class_name not in by_class:
         raise ModelError(
             f"The model {name!r} is a {class_name}; supported are {', '.join(by_class)}."
         )
+    for part, found in index.items():
+        if isinstance(found, list) and found != [None, None]:
+            _check_class(by_class[class_name], name, part, found)
     return by_class[class_name]
+
+
+def _check_class(family: Family, name: str, part: str, found: list[Any]) -> None:
+    """Raise a ModelError unless a part is of a class that it may be of.
+
+    Any other class may bring code of its own, and none is ever run that comes with a model.
+    """
+    known = {**family.networks, **family.plain, **family.unused}.get(part, ())
+    if ".".join(map(str, found)) not in known:
+        raise ModelError(
+            f"The model {name!r} has a part {part!r} of the class {'.'.join(map(str, found))!r}; "
+            f"supported there is {', '.join(known) or 'none'}."
+        )
 
 
 def _check_parts(folder: Path, name: str, family: Family) -> None:
@@ -185,7 +206,7 @@ def _from_file(path: Path, config: Path | None) -> Source:
     """Return the Source of one checkpoint file, its family told from its tensors' names."""
     try:
         with safe_open(path, framework="pt") as checkpoint:
-            keys = list(checkpoint.keys())
+            keys, header = list(checkpoint.keys()), checkpoint.metadata() or {}
     except (OSError, SafetensorError) as error:
         raise ModelError(
             f"The file {path.name!r} is not a readable .safetensors checkpoint ({error}); other "
@@ -199,7 +220,20 @@ def _from_file(path: Path, config: Path | None) -> Source:
         )
     if config is not None:
         _from_folder_config(config)
-    return Source(path.name, family, path, config)
+    return Source(path.name, family, path, config, _schedule(keys, header))
+
+
+def _schedule(keys: list[str], header: Mapping[str, str]) -> dict[str, Any]:
+    """Return what a checkpoint says of its noise schedule: by empty tensors, or in its header.
+
+    Source: the keys that ComfyUI and A1111 read; https://github.com/Stability-AI/ModelSpec.
+    """
+    found: dict[str, Any] = {}
+    if "v_pred" in keys or header.get("modelspec.prediction_type", "").startswith("v"):
+        found["prediction_type"] = "v_prediction"
+    if "ztsnr" in keys:
+        found |= {"rescale_betas_zero_snr": True, "timestep_spacing": "trailing"}
+    return found
 
 
 def _family_of_checkpoint(keys: list[str]) -> Family | None:
@@ -223,21 +257,31 @@ def _from_folder_config(config: Path) -> None:
 
 
 def _download(name: str) -> Path:
-    """Fetch a pipeline from the Hub, in half precision where it is offered; cached files serve."""
-    small = ["model_index.json", "*/config.json", "scheduler/*", "tokenizer*/*"]
+    """Fetch a pipeline from the Hub, in half precision where it is offered; cached files serve.
+
+    What it consists of is checked before the weights are fetched, and only files that hold no code
+    are. Out of the Hub's reach, whatever form is whole in the cache will do.
+    """
     try:
-        folder = Path(snapshot_download(name, allow_patterns=[*small, "*/*.fp16.safetensors"]))
-        if not any((folder / "unet").glob("*.safetensors")):
-            weights = ["*/model.safetensors", "*/diffusion_pytorch_model.safetensors"]
-            folder = Path(snapshot_download(name, allow_patterns=[*small, *weights]))
-    except RepositoryNotFoundError as error:
-        raise ModelError(
-            f"The Hub has no model {name!r} that you may read; check the name, or log in with "
-            "'hf auth login' if it is gated."
-        ) from error
-    except (LocalEntryNotFoundError, OfflineModeIsEnabled, HfHubHTTPError, OSError) as error:
-        raise ModelError(
-            f"The model {name!r} is not in the local cache and the Hub cannot be reached; connect "
-            "to the network once, or give a pipeline folder."
-        ) from error
-    return folder
+        family = _read_index(fetch_snapshot(name, ["model_index.json"]), name)
+        for variant in (".fp16", ""):
+            with suppress(HubError):
+                folder = fetch_snapshot(name, _patterns(family, variant))
+                if all(any((folder / part).glob("*.safetensors")) for part in family.networks):
+                    return folder
+        return fetch_snapshot(name, _patterns(family, ""))
+    except HubError as error:
+        raise ModelError(str(error)) from error
+
+
+def _patterns(family: Family, variant: str) -> list[str]:
+    """Return which files of a repository are needed, with weights of one variant."""
+    parts = (*family.networks, *family.plain)
+    plain = [f"{part}/*.{ending}" for part in parts for ending in ("json", "txt", "model")]
+    weights = [
+        f"{part}/{stem}{ending}.safetensors"
+        for part in family.networks
+        for stem in ("diffusion_pytorch_model", "model")
+        for ending in (variant, f"{variant}-*-of-*", f"-*-of-*{variant}")
+    ]
+    return ["model_index.json", *plain, *weights]

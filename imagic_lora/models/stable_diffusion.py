@@ -1,19 +1,23 @@
 """Stable Diffusion 1.x and 2.x: one text encoder, a UNet, an autoencoder."""
 
+from collections.abc import Sequence
 from threading import RLock
 from typing import Any
 
 import torch
 
 from imagic_lora.conditioning import Conditioning
-from imagic_lora.memory import MemoryPlan
-from imagic_lora.models.base import Traits
+from imagic_lora.memory import MemoryPlan, relieved
+from imagic_lora.models.base import Networks, Sampler, Traits
+from imagic_lora.models.families import find_family
 from imagic_lora.models.parts.autoencoder import Autoencoder
 from imagic_lora.models.parts.fingerprint import fingerprints
-from imagic_lora.models.parts.samplers import make_scheduler, read_objective
+from imagic_lora.models.parts.samplers import diffusion_sampler, read_objective
 from imagic_lora.models.parts.text import TextEncoder
-from imagic_lora.models.parts.unet import UNET_LORA_TARGETS
+from imagic_lora.models.parts.unet import LORA_TARGETS, check_channels, learning_rate
 from imagic_lora.settings import SchedulerName
+
+_FAMILY = find_family("sd")
 
 
 class StableDiffusion:
@@ -26,56 +30,64 @@ class StableDiffusion:
     """
 
     def __init__(self, pipeline: Any, name: str, plan: MemoryPlan) -> None:
-        self.lock = RLock()
         self.denoiser = pipeline.unet
         self.objective = read_objective(pipeline.scheduler)
         self._own_scheduler = pipeline.scheduler
         self._autoencoder = Autoencoder(pipeline.vae, plan)
+        check_channels(pipeline.unet, self._autoencoder.channels, name)
         self._text = TextEncoder(pipeline.tokenizer, pipeline.text_encoder)
-        config = pipeline.unet.config
+        self.networks = Networks(
+            denoiser=pipeline.unet,
+            autoencoder=pipeline.vae,
+            encoders=(self._text.module,),
+        )
+        self.lock = RLock()
         self.traits = Traits(
-            family="sd",
+            family=_FAMILY.name,
             name=name,
             fingerprints=fingerprints(pipeline.unet),
-            native_size=config.sample_size * self._autoencoder.factor,
+            native_size=pipeline.unet.config.sample_size * self._autoencoder.factor,
             multiple=max(8, self._autoencoder.factor),
-            width=config.block_out_channels[0],
+            latent_channels=self._autoencoder.channels,
+            latent_factor=self._autoencoder.factor,
+            token_count=self._text.length,
             token_width=self._text.width,
             pooled_width=None,
-            lora_targets=UNET_LORA_TARGETS,
+            lora_targets=LORA_TARGETS,
+            rate=learning_rate(pipeline.unet),
         )
         self.replan(plan)
 
     def replan(self, plan: MemoryPlan) -> None:
         """Work by another plan from now on; what it rounds stays rounded."""
         self.plan = plan
-        self._autoencoder = Autoencoder(self._autoencoder.module, plan)
-        denoiser, *encoders = self.parts()
-        plan.prepare(denoiser, tuple(encoders))
-
-    def parts(self) -> list[torch.nn.Module]:
-        """Return the networks: the denoiser, the autoencoder and what encodes text."""
-        return [self.denoiser, self._autoencoder.module, self._text.module]
+        networks = self.networks
+        self._autoencoder = Autoencoder(networks.autoencoder, plan)
+        encoders = (networks.autoencoder, *networks.encoders)
+        plan.prepare(networks.denoiser, encoders, exact=_FAMILY.exact_layers)
 
     @torch.no_grad()
     def encode_prompt(self, *prompts: str) -> Conditioning:
         """Return the last hidden states, shape (B, tokens, width)."""
-        with self.plan.resident(self._text.module):
+        return relieved(self, "text encode", lambda: self._encode(prompts))
+
+    def _encode(self, prompts: Sequence[str]) -> Conditioning:
+        with self.plan.resident(*self.networks.encoders):
             outputs = [self._text.encode(prompt, self.plan.device) for prompt in prompts]
         return Conditioning(torch.cat([output.last_hidden_state.float() for output in outputs]))
 
     def encode_image(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Return the mean latents, shape (B, 4, H / factor, W / factor)."""
-        return self._autoencoder.encode(pixels)
+        """Return the mean latents, shape (B, C, H / factor, W / factor)."""
+        return relieved(self, "image encode", lambda: self._autoencoder.encode(pixels))
 
     def decode(self, latents: torch.Tensor) -> torch.Tensor:
         """Return pixels, shape (B, 3, H, W)."""
-        return self._autoencoder.decode(latents)
+        return relieved(self, "decode", lambda: self._autoencoder.decode(latents))
 
     def predict(
         self, x_t: torch.Tensor, t: torch.Tensor, conditioning: Conditioning
     ) -> torch.Tensor:
-        """Return the UNet's output, shape (B, 4, h, w)."""
+        """Return the UNet's output, shape (B, C, h, w)."""
         dtype = self.denoiser.dtype
         tokens = conditioning.tokens.to(dtype)
         output: torch.Tensor = self.denoiser(
@@ -83,6 +95,7 @@ class StableDiffusion:
         )[0]
         return output.float()
 
-    def scheduler(self, name: SchedulerName) -> Any:
-        """Return a fresh scheduler by name."""
-        return make_scheduler(name, self._own_scheduler)
+    def sampler(self, name: SchedulerName, steps: int, shape: tuple[int, ...]) -> Sampler:
+        """Return a fresh sampler by name; the schedule is the same for every canvas."""
+        del shape
+        return diffusion_sampler(name, self._own_scheduler, self.objective, steps, self.plan.device)

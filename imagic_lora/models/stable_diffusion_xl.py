@@ -1,5 +1,6 @@
 """Stable Diffusion XL: two text encoders, a pooled embedding, size conditioning, a UNet."""
 
+from collections.abc import Sequence
 from threading import RLock
 from typing import Any
 
@@ -7,14 +8,17 @@ import torch
 
 from imagic_lora.conditioning import Conditioning, concatenate
 from imagic_lora.errors import AdapterMismatchError
-from imagic_lora.memory import MemoryPlan
-from imagic_lora.models.base import Traits
+from imagic_lora.memory import MemoryPlan, relieved
+from imagic_lora.models.base import Networks, Sampler, Traits
+from imagic_lora.models.families import find_family
 from imagic_lora.models.parts.autoencoder import Autoencoder
 from imagic_lora.models.parts.fingerprint import fingerprints
-from imagic_lora.models.parts.samplers import make_scheduler, read_objective
+from imagic_lora.models.parts.samplers import diffusion_sampler, read_objective
 from imagic_lora.models.parts.text import TextEncoder
-from imagic_lora.models.parts.unet import UNET_LORA_TARGETS
+from imagic_lora.models.parts.unet import LORA_TARGETS, check_channels, learning_rate
 from imagic_lora.settings import SchedulerName
+
+_FAMILY = find_family("sdxl")
 
 
 class StableDiffusionXL:
@@ -27,40 +31,45 @@ class StableDiffusionXL:
     """
 
     def __init__(self, pipeline: Any, name: str, plan: MemoryPlan) -> None:
-        self.lock = RLock()
         self.denoiser = pipeline.unet
         self.objective = read_objective(pipeline.scheduler)
         self._own_scheduler = pipeline.scheduler
         self._autoencoder = Autoencoder(pipeline.vae, plan)
+        check_channels(pipeline.unet, self._autoencoder.channels, name)
         self._texts = (
             TextEncoder(pipeline.tokenizer, pipeline.text_encoder),
             TextEncoder(pipeline.tokenizer_2, pipeline.text_encoder_2),
         )
         self._zeros_for_empty = bool(pipeline.config.get("force_zeros_for_empty_prompt", True))
-        config = pipeline.unet.config
+        self.networks = Networks(
+            denoiser=pipeline.unet,
+            autoencoder=pipeline.vae,
+            encoders=tuple(text.module for text in self._texts),
+        )
+        self.lock = RLock()
         self.traits = Traits(
-            family="sdxl",
+            family=_FAMILY.name,
             name=name,
             fingerprints=fingerprints(pipeline.unet),
-            native_size=config.sample_size * self._autoencoder.factor,
+            native_size=pipeline.unet.config.sample_size * self._autoencoder.factor,
             multiple=max(8, self._autoencoder.factor),
-            width=config.block_out_channels[0],
+            latent_channels=self._autoencoder.channels,
+            latent_factor=self._autoencoder.factor,
+            token_count=self._texts[0].length,
             token_width=sum(text.width for text in self._texts),
             pooled_width=int(pipeline.text_encoder_2.config.projection_dim),
-            lora_targets=UNET_LORA_TARGETS,
+            lora_targets=LORA_TARGETS,
+            rate=learning_rate(pipeline.unet),
         )
         self.replan(plan)
 
     def replan(self, plan: MemoryPlan) -> None:
         """Work by another plan from now on; what it rounds stays rounded."""
         self.plan = plan
-        self._autoencoder = Autoencoder(self._autoencoder.module, plan)
-        denoiser, *encoders = self.parts()
-        plan.prepare(denoiser, tuple(encoders))
-
-    def parts(self) -> list[torch.nn.Module]:
-        """Return the networks: the denoiser, the autoencoder and what encodes text."""
-        return [self.denoiser, self._autoencoder.module, *(text.module for text in self._texts)]
+        networks = self.networks
+        self._autoencoder = Autoencoder(networks.autoencoder, plan)
+        encoders = (networks.autoencoder, *networks.encoders)
+        plan.prepare(networks.denoiser, encoders, exact=_FAMILY.exact_layers)
 
     @torch.no_grad()
     def encode_prompt(self, *prompts: str) -> Conditioning:
@@ -69,11 +78,13 @@ class StableDiffusionXL:
         The tokens are the last but one hidden states of both encoders, side by side; the pooled
         embedding is the second encoder's. Where the model was trained so, the empty prompt is zero.
         """
-        modules = [text.module for text in self._texts]
-        with self.plan.resident(*modules):
-            return concatenate([self._encode(prompt) for prompt in prompts])
+        return relieved(self, "text encode", lambda: self._encode(prompts))
 
-    def _encode(self, prompt: str) -> Conditioning:
+    def _encode(self, prompts: Sequence[str]) -> Conditioning:
+        with self.plan.resident(*self.networks.encoders):
+            return concatenate([self._encode_one(prompt) for prompt in prompts])
+
+    def _encode_one(self, prompt: str) -> Conditioning:
         """Return the conditioning of one prompt, with the encoders on the device."""
         outputs = [text.encode(prompt, self.plan.device) for text in self._texts]
         tokens = torch.cat([output.hidden_states[-2] for output in outputs], dim=-1)
@@ -83,17 +94,17 @@ class StableDiffusionXL:
         return conditioning
 
     def encode_image(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Return the mean latents, shape (B, 4, H / factor, W / factor)."""
-        return self._autoencoder.encode(pixels)
+        """Return the mean latents, shape (B, C, H / factor, W / factor)."""
+        return relieved(self, "image encode", lambda: self._autoencoder.encode(pixels))
 
     def decode(self, latents: torch.Tensor) -> torch.Tensor:
         """Return pixels, shape (B, 3, H, W)."""
-        return self._autoencoder.decode(latents)
+        return relieved(self, "decode", lambda: self._autoencoder.decode(latents))
 
     def predict(
         self, x_t: torch.Tensor, t: torch.Tensor, conditioning: Conditioning
     ) -> torch.Tensor:
-        """Return the UNet's output, shape (B, 4, h, w)."""
+        """Return the UNet's output, shape (B, C, h, w)."""
         dtype = self.denoiser.dtype
         if conditioning.pooled is None:
             raise AdapterMismatchError(
@@ -123,6 +134,7 @@ class StableDiffusionXL:
         row = torch.tensor([height, width, 0, 0, height, width], device=x_t.device)
         return row.expand(len(x_t), 6)
 
-    def scheduler(self, name: SchedulerName) -> Any:
-        """Return a fresh scheduler by name."""
-        return make_scheduler(name, self._own_scheduler)
+    def sampler(self, name: SchedulerName, steps: int, shape: tuple[int, ...]) -> Sampler:
+        """Return a fresh sampler by name; the schedule is the same for every canvas."""
+        del shape
+        return diffusion_sampler(name, self._own_scheduler, self.objective, steps, self.plan.device)

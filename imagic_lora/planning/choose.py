@@ -14,7 +14,7 @@ import torch
 
 from imagic_lora.adapters.weights import Weights
 from imagic_lora.conditioning import Conditioning
-from imagic_lora.editing import sampling
+from imagic_lora.editing import guidance, sampling
 from imagic_lora.editing.slots import Slots
 from imagic_lora.errors import DeviceError, ModelError, near_match
 from imagic_lora.fitting import fit as fitting
@@ -238,7 +238,7 @@ def count(
     model = blueprint.build(replace(plan, eight_bit=False, streaming=False))
     lora.load()
     with pretending():
-        for part in model.parts():
+        for part in model.networks.all():
             pretend(part)
         model.replan(plan)
         found: dict[Phase, int] = {}
@@ -260,14 +260,14 @@ def _count_phase(model: LatentModel, work: Callable[[LatentModel], object], phas
 
 def _on_device(model: LatentModel, phase: Phase) -> Iterator[torch.nn.Module]:
     """Yield the parts of a model that are on the device in a phase."""
-    denoiser, autoencoder, *texts = model.parts()
+    networks = model.networks
     loop = phase in ("fit", "sample")
     if loop or not model.plan.offload_denoiser:
-        yield denoiser
+        yield networks.denoiser
     if phase == "text encode":
-        yield from texts
+        yield from networks.encoders
     elif not loop:
-        yield autoencoder
+        yield networks.autoencoder
 
 
 def _encode_text(model: LatentModel) -> None:
@@ -289,14 +289,14 @@ def _fit(model: LatentModel) -> None:
 
 def _sample(model: LatentModel) -> None:
     own, target = _conditioning(model), _conditioning(model)
-    predictor = sampling.classifier_free(model, own, target, _GUIDANCE)
+    predictor = guidance.classifier_free(model, own, target, _GUIDANCE)
     start = sampling.Start(_latents(model), 1.0, (0,))
     # The adapter comes from a file.
     with host_memory():
         weights = _adapter(model)
     with Slots(model.denoiser).holding([weights], model.plan.device):
-        scheduler = model.scheduler("ddim")
-        sampling.denoise(model, scheduler, predictor, start, 2, ignore)
+        sampler = model.sampler("ddim", 2, tuple(start.latents.shape))
+        sampling.denoise(model, sampler, predictor, start, ignore)
 
 
 def _adapter(model: LatentModel) -> Weights:
@@ -324,13 +324,14 @@ _WORK: dict[Phase, Callable[[LatentModel], None]] = {
 
 def _latents(model: LatentModel) -> torch.Tensor:
     """Return latents of the model's own canvas."""
-    side = model.traits.native_size // 8
-    return torch.zeros(1, 4, side, side)
+    traits = model.traits
+    side = traits.native_size // traits.latent_factor
+    return torch.zeros(1, traits.latent_channels, side, side)
 
 
 def _conditioning(model: LatentModel) -> Conditioning:
-    """Return a conditioning of the model's widths, as long as CLIP's prompts can be."""
+    """Return a conditioning of the model's widths, as long as its prompts can be."""
     traits = model.traits
-    tokens = torch.zeros(1, 77, traits.token_width)
+    tokens = torch.zeros(1, traits.token_count, traits.token_width)
     pooled = None if traits.pooled_width is None else torch.zeros(1, traits.pooled_width)
     return Conditioning(tokens, pooled)

@@ -21,7 +21,7 @@ from imagic_lora import (
 )
 from imagic_lora.settings import Direction
 from tests.support.handmade import filled
-from tests.support.tiny import KINDS, Kind
+from tests.support.tiny import KINDS, Kind, with_scheduler
 
 Editor = Callable[[Kind], ImagicEditor]
 Fitted = Callable[[Kind], Adapter]
@@ -30,8 +30,11 @@ QUICK = EditSettings(steps=3)
 
 def others(editor: ImagicEditor, adapter: Adapter) -> list[Adapter]:
     """Return two adapters that change the pictures a lot, of several ranks, and the given one."""
-    unet = editor.model.denoiser
-    drawn = [replace(adapter, lora=filled(unet, rank=rank, seed=rank)) for rank in (1, 3)]
+    unet, targets = editor.model.denoiser, editor.model.traits.lora_targets
+    drawn = [
+        replace(adapter, lora=filled(unet, rank=rank, seed=rank, targets=targets))
+        for rank in (1, 3)
+    ]
     return [drawn[0], adapter, drawn[1]]
 
 
@@ -100,19 +103,14 @@ def test_a_row_does_not_depend_on_the_others(editor: Editor, adapter: Fitted) ->
         assert difference(one.image, other.image) <= 1
 
 
-def test_noise_of_every_step_is_the_rows_own(
-    editor: Editor, adapter: Fitted, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_noise_of_every_step_is_the_rows_own(editor: Editor, adapter: Fitted) -> None:
     """With a sampler that draws noise at every step, a row still equals the edit alone."""
-    model = editor("sd1").model
-    config = model.scheduler("model").config
-    monkeypatch.setattr(
-        model, "scheduler", lambda _: EulerAncestralDiscreteScheduler.from_config(config)
-    )
+    model = with_scheduler(EulerAncestralDiscreteScheduler)
+    drawing, settings = ImagicEditor(model), replace(QUICK, scheduler="model")
     asked = requests(others(editor("sd1"), adapter("sd1")))
 
-    together = editor("sd1").edit_batch(asked, settings=QUICK)
-    again = editor("sd1").edit_batch(asked[2:], settings=QUICK)
+    together = drawing.edit_batch(asked, settings=settings)
+    again = drawing.edit_batch(asked[2:], settings=settings)
 
     assert difference(together[2].image, again[0].image) <= 1
 

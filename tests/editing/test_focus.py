@@ -115,7 +115,8 @@ def test_focus_holds_an_edit_to_a_part(editor: Editor, adapter: Fitted) -> None:
         settings = EditSettings(focus=focus, guidance=8)
         edits = editor("sd1").edits([request], settings=settings)
         predictor, start = edits.predictor([1.0]), edits.start
-        found = sampling.denoise(model, model.scheduler("dpm++"), predictor, start, 6, ignore)
+        sampler = model.sampler("dpm++", 6, tuple(edits.latents.shape))
+        found = sampling.denoise(model, sampler, predictor, start, ignore)
         return (found - edits.latents).abs()
 
     held, free = change(4.0), change(0.0)

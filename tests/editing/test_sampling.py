@@ -5,6 +5,7 @@ from typing import Any, get_args
 import pytest
 import torch
 from diffusers import (
+    DDIMScheduler,
     EulerAncestralDiscreteScheduler,
     StableDiffusionImg2ImgPipeline,
     StableDiffusionPipeline,
@@ -18,15 +19,17 @@ from imagic_lora import (
     ImagicEditor,
     SamplingError,
     SamplingSettings,
+    SettingsError,
 )
 from imagic_lora.conditioning import interpolate
-from imagic_lora.editing import sampling
+from imagic_lora.editing import guidance, sampling
 from imagic_lora.editing import trajectory as trail
 from imagic_lora.images.pixels import to_images, to_pixels
+from imagic_lora.models.parts.samplers import make_scheduler
 from imagic_lora.progress import Progress, ignore
 from imagic_lora.seeding import generator, randn
 from imagic_lora.settings import Direction, SchedulerName
-from tests.support.tiny import Kind
+from tests.support.tiny import Kind, with_scheduler
 
 Editor = Callable[[Kind], ImagicEditor]
 Fitted = Callable[[Kind], Adapter]
@@ -38,7 +41,7 @@ def plain(folder: Callable[[Kind], Path], adapter: Fitted, tmp_path: Path) -> Ca
 
     def pipeline(kind: Kind, pipeline_class: Any) -> Any:
         adapter(kind).save(tmp_path / "a.safetensors", force=True)
-        loaded = pipeline_class.from_pretrained(folder(kind))
+        loaded = ending_clean(pipeline_class.from_pretrained(folder(kind)))
         loaded.load_lora_weights(tmp_path, weight_name="a.safetensors", adapter_name="ours")
         loaded.set_progress_bar_config(disable=True)
         return loaded
@@ -46,13 +49,21 @@ def plain(folder: Callable[[Kind], Path], adapter: Fitted, tmp_path: Path) -> Ca
     return pipeline
 
 
+SHAPE = (1, 4, 16, 16)
+
 MORE = "a dog and a cat"
 """A target that repeats the caption of the adapters, so that edits start at what they fitted."""
 
 
+def ending_clean(pipeline: Any) -> Any:
+    """Return a pipeline whose DDIM ends at clean latents, which its file leaves out."""
+    pipeline.scheduler = DDIMScheduler.from_config(pipeline.scheduler.config, set_alpha_to_one=True)
+    return pipeline
+
+
 def noise(seed: int) -> torch.Tensor:
     """Return the noise that a seed starts from."""
-    return randn((1, 4, 16, 16), generator(seed, "sample noise"))
+    return randn(SHAPE, generator(seed, "sample noise"))
 
 
 def assert_same_pixels(expected: torch.Tensor, image: Any) -> None:
@@ -131,7 +142,7 @@ def test_a_noised_start_equals_plain_diffusers(
     """Structure lock starts where diffusers' img2img of strength 1 - lock does, at any sampler."""
     fitted, model = adapter("sd1"), editor("sd1").model
     pipeline = plain("sd1", StableDiffusionImg2ImgPipeline)
-    pipeline.scheduler = model.scheduler(scheduler)
+    pipeline.scheduler = make_scheduler(scheduler, pipeline.scheduler, 8)
     target = model.encode_prompt(MORE)
     settings = EditSettings(
         fidelity=0,
@@ -172,7 +183,7 @@ def test_strength_zero_has_no_trace_of_the_target(editor: Editor) -> None:
 
     with torch.no_grad():
         expected = model.predict(x_t, t, own)
-        found = sampling.guided(model, own, own, target, 0.0)(x_t, t)
+        found = guidance.guided(model, own, own, target, 0.0)(x_t, t)
 
     assert torch.equal(expected, found)
 
@@ -185,7 +196,7 @@ def test_strength_one_is_the_target(editor: Editor) -> None:
 
     with torch.no_grad():
         expected = model.predict(x_t, t, target)
-        found = sampling.guided(model, own, own, target, 1.0)(x_t, t)
+        found = guidance.guided(model, own, own, target, 1.0)(x_t, t)
 
     torch.testing.assert_close(expected, found)
 
@@ -198,14 +209,14 @@ def test_a_negative_prompt_moves_the_start_of_the_difference(editor: Editor) -> 
 
     with torch.no_grad():
         at_own, at_away, at_target = (model.predict(x_t, t, c) for c in (own, away, target))
-        found = sampling.guided(model, own, away, target, 2.0)(x_t, t)
+        found = guidance.guided(model, own, away, target, 2.0)(x_t, t)
 
     torch.testing.assert_close(at_own + 2 * (at_target - at_away), found)
 
 
 @pytest.mark.parametrize("scheduler", get_args(SchedulerName))
 @pytest.mark.parametrize("direction", get_args(Direction))
-@pytest.mark.parametrize("kind", ["sd1", "sd2-v"])
+@pytest.mark.parametrize("kind", ["sd1", "sd2-v", "flow"])
 def test_a_faithful_edit_of_nothing_is_the_input(
     kind: Kind, direction: Direction, scheduler: SchedulerName, editor: Editor, adapter: Fitted
 ) -> None:
@@ -214,10 +225,12 @@ def test_a_faithful_edit_of_nothing_is_the_input(
     x_0 = fitted.latents.float()
     settings = EditSettings(direction=direction, scheduler=scheduler, steps=6, seed=7)
 
-    edit = editor(kind).edit(fitted, alpha=0.0, target="a cat", settings=settings)
+    if kind == "flow" and scheduler not in ("ddim", "euler", "model"):
+        with pytest.raises(SettingsError, match="follows a flow"):
+            editor(kind).edit(fitted, settings=settings)
+        return
+    edit = editor(kind).edit(fitted, alpha=0.0, target="a cat on a mat", settings=settings)
 
-    if scheduler in ("ddim", "model"):  # they end at the schedule's first noise level
-        x_0 = trail.Trail(model.objective, x_0, noise(7)).at(torch.tensor([0]))
     assert_same_pixels(model.decode(x_0) / 2 + 0.5, edit.image)
 
 
@@ -225,8 +238,8 @@ def test_fidelity_adds_the_known_error(editor: Editor) -> None:
     """On the input's own trail, a faithful reconstruction predicts what was mixed in."""
     model = editor("sd1").model
     own, x_0, e = model.encode_prompt("a dog"), noise(0), noise(1)
-    way, t = trail.Trail(model.objective, x_0, e), torch.tensor([500])
-    plain = sampling.guided(model, own, own, own, 0.0)
+    way, t = trail.Trajectory(model.objective, x_0, e), torch.tensor([500])
+    plain = guidance.guided(model, own, own, own, 0.0)
 
     with torch.no_grad():
         half, full = (
@@ -244,12 +257,13 @@ def test_outside_a_mask_the_input_stays(editor: Editor) -> None:
     model = editor("sd1").model
     own, target = model.encode_prompt("a dog"), model.encode_prompt("a cat")
     start = sampling.Start(noise(0), 1.0, (3,), pure=False)
-    way = trail.Trail(model.objective, noise(0), start.noise())
+    way = trail.Trajectory(model.objective, noise(0), start.noise())
     mask = torch.zeros(1, 1, 16, 16)
     mask[..., :8] = 1
-    predictor = trail.masked(sampling.guided(model, own, own, target, 4.0), way, lambda: mask)
+    predictor = trail.masked(guidance.guided(model, own, own, target, 4.0), way, lambda: mask)
 
-    found = sampling.denoise(model, model.scheduler("dpm++"), predictor, start, 6, ignore)
+    sampler = model.sampler("dpm++", 6, SHAPE)
+    found = sampling.denoise(model, sampler, predictor, start, ignore)
 
     torch.testing.assert_close(found[..., 8:], noise(0)[..., 8:], rtol=0, atol=1e-5)
     assert (found - noise(0))[..., :8].abs().amax(dim=(1, 2)).min() > 0.01
@@ -263,7 +277,7 @@ def test_what_only_the_caption_says_is_let_go_of_where_asked(editor: Editor) -> 
     left[..., :8] = 1
 
     with torch.no_grad():
-        found = sampling.guided(model, own, shared, target, 2.0, lambda: left)(x_t, t)
+        found = guidance.guided(model, own, shared, target, 2.0, lambda: left)(x_t, t)
         at_own, at_shared, at_target = (model.predict(x_t, t, p) for p in (own, shared, target))
 
     kept, gone = (start + 2 * (at_target - at_shared) for start in (at_own, at_shared))
@@ -297,19 +311,18 @@ def test_progress_counts_the_steps_that_are_run(editor: Editor, adapter: Fitted)
     assert [(n, 5) for n in range(1, 6)] == sampled
 
 
-def test_a_sampler_that_draws_noise_is_repeatable(editor: Editor) -> None:
+def test_a_sampler_that_draws_noise_is_repeatable() -> None:
     """Noise drawn inside the loop comes from the seed, not from the global random state."""
-    model = editor("sd1").model
+    model = with_scheduler(EulerAncestralDiscreteScheduler)
     own = model.encode_prompt("a dog")
     start = sampling.Start(noise(0), 1.0, (3,))
 
     first, second = (
         sampling.denoise(
             model,
-            EulerAncestralDiscreteScheduler.from_config(model.scheduler("model").config),
-            sampling.classifier_free(model, own, own, 1.0),
+            model.sampler("model", 4, SHAPE),
+            guidance.classifier_free(model, own, own, 1.0),
             start,
-            4,
             ignore,
         )
         for _ in range(2)
@@ -326,7 +339,7 @@ def test_img2img_equals_plain_diffusers(
 ) -> None:
     """The baseline is the img2img that people know, with nothing of an adapter in it."""
     model = editor("sd1").model
-    pipeline = StableDiffusionImg2ImgPipeline.from_pretrained(folder("sd1"))
+    pipeline = ending_clean(StableDiffusionImg2ImgPipeline.from_pretrained(folder("sd1")))
     pipeline.set_progress_bar_config(disable=True)
     monkeypatch.setattr(
         "diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion_img2img.randn_tensor",
@@ -358,9 +371,8 @@ def test_a_picture_of_no_numbers_is_refused(editor: Editor) -> None:
     with pytest.raises(SamplingError, match=r"torch\.float32.*less guidance"):
         sampling.denoise(
             model,
-            model.scheduler("ddim"),
+            model.sampler("ddim", 2, SHAPE),
             broken,
             sampling.Start(noise(0), 1.0, (0,)),
-            2,
             ignore,
         )

@@ -10,7 +10,7 @@ from imagic_lora import AdapterMismatchError
 from imagic_lora.adapters.weights import Pair, Weights
 from imagic_lora.editing.slots import Slots
 from imagic_lora.memory.levers.frozen import Stream, freeze
-from tests.support.handmade import CPU, filled, pipeline, predict_rows
+from tests.support.handmade import CPU, denoiser, filled, pipeline, predict_rows
 from tests.support.tiny import KINDS, Kind
 
 Tensors = dict[str, torch.Tensor]
@@ -58,8 +58,8 @@ def assert_same_state(before: Any, unet: Any) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_held_adapter_does_what_peft_makes_of_it(kind: Kind) -> None:
     """One adapter, some of its layers of a smaller rank, gives the output of PEFT's own layers."""
-    unet = pipeline(kind).unet
-    weights = filled(unet)
+    unet, targets = denoiser(kind)
+    weights = filled(unet, targets=targets)
 
     theirs = by_peft(unet, weights)
 
@@ -70,8 +70,8 @@ def test_a_held_adapter_does_what_peft_makes_of_it(kind: Kind) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_row_has_its_own_adapter(kind: Kind) -> None:
     """A batch of adapters of several ranks gives each row what it gets alone."""
-    unet = pipeline(kind).unet
-    adapters = [filled(unet, rank=rank, seed=rank) for rank in (2, 5, 3)]
+    unet, targets = denoiser(kind)
+    adapters = [filled(unet, rank=rank, seed=rank, targets=targets) for rank in (2, 5, 3)]
 
     together = held(unet, *adapters)
 

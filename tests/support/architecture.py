@@ -30,7 +30,7 @@ ROWS: tuple[frozenset[str], ...] = (
 """The parts of the package, from the ground up. A part imports from the rows before its own only."""
 
 OWNERS = {
-    "huggingface_hub": {"hub", "models"},
+    "huggingface_hub": {"hub"},
     "diffusers": {"models"},
     "transformers": {"models"},
     "safetensors": {"adapters", "models"},

@@ -13,8 +13,9 @@ from imagic_lora.adapters.weights import Pair, Weights
 from imagic_lora.conditioning import Conditioning
 from imagic_lora.editing.slots import Slots
 from imagic_lora.fitting import lora
-from imagic_lora.models.parts.unet import UNET_LORA_TARGETS
+from imagic_lora.models.parts.unet import LORA_TARGETS
 from imagic_lora.seeding import generator, randn
+from tests.support.flow import LORA_TARGETS as FLOW_TARGETS
 from tests.support.tiny import Kind, build
 
 CPU = torch.device("cpu")
@@ -56,6 +57,13 @@ def record(**changes: Any) -> FitRecord:
     return FitRecord(**(values | changes))
 
 
+def denoiser(kind: Kind) -> tuple[Any, tuple[str, ...]]:
+    """Return the network of a tiny pipeline that predicts, and which layers a fit adapts."""
+    if kind == "flow":
+        return build(kind).transformer.requires_grad_(False), FLOW_TARGETS
+    return pipeline(kind).unet, LORA_TARGETS
+
+
 @cache
 def pipeline(kind: Kind) -> Any:
     """Return a tiny pipeline with two layers in each block, as the published models have."""
@@ -67,9 +75,16 @@ def pipeline(kind: Kind) -> Any:
     return whole
 
 
-def filled(unet: Any, *, mixed: bool = True, rank: int = 3, seed: int = 0) -> Weights:
+def filled(
+    unet: Any,
+    *,
+    mixed: bool = True,
+    rank: int = 3,
+    seed: int = 0,
+    targets: tuple[str, ...] = LORA_TARGETS,
+) -> Weights:
     """Return weights for every layer that a fit adapts, one of a rank of its own if mixed."""
-    lora.inject(unet, UNET_LORA_TARGETS, rank, generator(seed, "lora"))
+    lora.inject(unet, targets, rank, generator(seed, "lora"))
     fresh = lora.read(unet)
     lora.eject(unet)
     pairs = {}
@@ -77,7 +92,7 @@ def filled(unet: Any, *, mixed: bool = True, rank: int = 3, seed: int = 0) -> We
         drawn = generator(seed, f"{path}.lora_B.weight")
         pairs[path] = Pair(pair.down, 0.2 * randn(tuple(pair.up.shape), drawn).half())
     if mixed:
-        path = "mid_block.attentions.0.transformer_blocks.0.attn1.to_out.0"
+        path = [path for path in pairs if path.endswith("to_out.0")][-1]
         pairs[path] = Pair(pairs[path].down[:2], pairs[path].up[:, :2])
     return Weights.of(pairs)
 
@@ -92,16 +107,25 @@ def predict(unet: Any, weights: Weights | None = None) -> torch.Tensor:
 
 def predict_rows(unet: Any, count: int) -> torch.Tensor:
     """Return the UNet's output for a batch of fixed inputs, each row another."""
-    x_t, tokens = (
-        randn((8, 4, 16, 16), generator(0, "x_t")),
-        (8, 24, unet.config.cross_attention_dim),
-    )
+    x_t = randn((8, unet.config.in_channels, 16, 16), generator(0, "x_t"))[:count].to(unet.dtype)
+    width = unet.config.get("cross_attention_dim") or unet.config.cap_feat_dim
+    tokens = randn((8, 24, width), generator(0, "tokens"))[:count].to(unet.dtype)
+    if not isinstance(unet, UNet2DConditionModel):
+        return _predict_flow(unet, x_t, tokens)
     added = {"text_embeds": torch.ones(count, 40), "time_ids": torch.ones(count, 6)}
     with torch.no_grad():
         output: torch.Tensor = unet(
-            x_t[:count].to(unet.dtype),
+            x_t,
             torch.full((count,), 500),
-            randn(tokens, generator(0, "tokens"))[:count].to(unet.dtype),
+            tokens,
             added_cond_kwargs=added,
         ).sample
+    return output
+
+
+def _predict_flow(transformer: Any, x_t: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
+    """Return a transformer's output halfway between noise and image."""
+    every = torch.ones(tokens.shape[:2], dtype=torch.bool)
+    with torch.no_grad():
+        output: torch.Tensor = transformer(x_t, torch.full((len(x_t),), 0.5), tokens, every).sample
     return output

@@ -10,6 +10,9 @@ import torch
 from diffusers import (
     AutoencoderKL,
     DDIMScheduler,
+    FlowMatchEulerDiscreteScheduler,
+    Lumina2Pipeline,
+    Lumina2Transformer2DModel,
     StableDiffusionPipeline,
     StableDiffusionXLPipeline,
     UNet2DConditionModel,
@@ -17,15 +20,38 @@ from diffusers import (
 from tokenizers import pre_tokenizers
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
-Kind = Literal["sd1", "sd2", "sd2-v", "sdxl"]
+from imagic_lora.memory import MemoryPlan
+from imagic_lora.models.stable_diffusion import StableDiffusion
+from tests.support import flow
+
+Kind = Literal["sd1", "sd2", "sd2-v", "sdxl", "flow"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+UNETS: tuple[Kind, ...] = ("sd1", "sd2", "sd2-v", "sdxl")
+"""Those whose denoiser is a UNet that learned to remove noise."""
+
+
+flow.register()
 
 
 def build(kind: Kind, seed: int = 0) -> Any:
     """Return a pipeline of one kind: 32-pixel canvas, latents of 16 x 16."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
+        if kind == "flow":
+            return _build_flow()
         return _build_xl() if kind == "sdxl" else _build_sd(kind)
+
+
+def with_scheduler(scheduler: Any) -> Any:
+    """Return the smallest kind as a model whose own scheduler is another.
+
+    Args:
+        scheduler: A class of diffusers; it is made for the same noise schedule.
+    """
+    pipeline = build("sd1")
+    pipeline.scheduler = scheduler.from_config(pipeline.scheduler.config)
+    pipeline.unet.requires_grad_(requires_grad=False)
+    return StableDiffusion(pipeline, "tiny", MemoryPlan.automatic("cpu"))
 
 
 def _build_sd(kind: Kind) -> Any:
@@ -62,14 +88,42 @@ def _build_xl() -> Any:
     )
 
 
-def _autoencoder() -> Any:
+def _build_flow() -> Any:
+    return Lumina2Pipeline(
+        vae=_autoencoder(latent_channels=16, scaling_factor=0.36, shift_factor=0.12),
+        text_encoder=CLIPTextModel(_text_config(24)).eval(),
+        tokenizer=tokenizer(),
+        transformer=_transformer(24),
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0),
+    )
+
+
+def _transformer(width: int) -> Any:
+    return Lumina2Transformer2DModel(
+        sample_size=16,
+        patch_size=2,
+        in_channels=16,
+        hidden_size=32,
+        num_layers=2,
+        num_refiner_layers=1,
+        num_attention_heads=2,
+        num_kv_heads=1,
+        multiple_of=16,
+        axes_dim_rope=(8, 4, 4),
+        axes_lens=(64, 64, 64),
+        cap_feat_dim=width,
+    ).eval()
+
+
+def _autoencoder(**changes: Any) -> Any:
+    config = {"latent_channels": 4, **changes}
     return AutoencoderKL(
         block_out_channels=(16, 32),
         down_block_types=("DownEncoderBlock2D",) * 2,
         up_block_types=("UpDecoderBlock2D",) * 2,
         norm_num_groups=4,
-        latent_channels=4,
         sample_size=32,
+        **config,
     ).eval()
 
 

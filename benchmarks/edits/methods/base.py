@@ -12,7 +12,7 @@ from benchmarks.edits.passes import Passes
 from benchmarks.edits.suite import Case, Suite
 from benchmarks.world.pipeline import load_pipeline
 from imagic_lora import ImagicEditor, MemoryPlan
-from imagic_lora.editing import sampling
+from imagic_lora.editing import guidance, sampling
 from imagic_lora.images.pixels import to_images, to_pixels
 from imagic_lora.models.base import LatentModel
 from imagic_lora.progress import ignore
@@ -64,7 +64,7 @@ class Bench:
         return to_images(self.editor.model.decode(self.latents(picture)))[0]
 
     def sample(
-        self, model: LatentModel, predictor: sampling.Predictor, start: sampling.Start
+        self, model: LatentModel, predictor: guidance.Predictor, start: sampling.Start
     ) -> Image.Image:
         """Denoise by DDIM and decode one picture.
 
@@ -73,8 +73,8 @@ class Bench:
             predictor: What is predicted at each step.
             start: Where to begin.
         """
-        scheduler = model.scheduler("ddim")
-        latents = sampling.denoise(model, scheduler, predictor, start, STEPS, ignore)
+        sampler = model.sampler("ddim", STEPS, tuple(start.latents.shape))
+        latents = sampling.denoise(model, sampler, predictor, start, ignore)
         return to_images(model.decode(latents))[0]
 
 

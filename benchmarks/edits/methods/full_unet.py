@@ -17,7 +17,7 @@ from PIL import Image
 from benchmarks.edits.methods.base import SEED, Bench
 from benchmarks.edits.suite import Case
 from imagic_lora.conditioning import Conditioning
-from imagic_lora.editing import sampling
+from imagic_lora.editing import guidance, sampling
 from imagic_lora.editing.alphas import AUTO_ALPHAS
 from imagic_lora.models.base import LatentModel
 from imagic_lora.seeding import generator, randn
@@ -64,7 +64,7 @@ class EmbeddingOnly:
     def edit(self, bench: Bench, case: Case, prepared: Tuned, strength: float) -> Image.Image:
         """Interpolate towards the target's embedding, from pure noise."""
         model = prepared.model
-        predictor = sampling.interpolated(
+        predictor = guidance.interpolated(
             model,
             model.encode_prompt(""),
             prepared.conditioning,
@@ -139,9 +139,10 @@ def reconstruct(
     optimiser = torch.optim.Adam(list(trained), rate)
     noise, timesteps = generator(SEED, "noise"), generator(SEED, "timesteps")
     x_0, objective = latents.expand(BATCH, *latents.shape[1:]), model.objective
+    last = int(objective.time(torch.ones(())))
     with torch.enable_grad():
         for _ in range(steps):
-            t = torch.randint(objective.timesteps, (BATCH,), generator=timesteps).to(x_0.device)
+            t = torch.randint(last + 1, (BATCH,), generator=timesteps).to(x_0.device)
             e = randn(tuple(x_0.shape), noise).to(x_0.device)
             x_t = objective.add_noise(x_0, e, t)
             predicted = model.predict(x_t, t, conditioning.repeat(BATCH))

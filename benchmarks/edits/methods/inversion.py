@@ -8,7 +8,7 @@ from PIL import Image
 
 from benchmarks.edits.methods.base import STEPS, Bench
 from benchmarks.edits.suite import Case
-from imagic_lora.editing import sampling
+from imagic_lora.editing import guidance
 from imagic_lora.images.pixels import to_images
 
 
@@ -45,11 +45,10 @@ class DdimInversion:
         """Denoise the input's own noise at the target."""
         model = bench.editor.model
         source, target = model.encode_prompt(case.source), model.encode_prompt(case.target)
-        predictor = sampling.classifier_free(model, source, target, strength)
-        scheduler, x_t = model.scheduler("ddim"), prepared
-        scheduler.set_timesteps(STEPS)
-        for t in scheduler.timesteps:
-            x_t = scheduler.step(predictor(x_t, t[None]), t, x_t).prev_sample
+        predictor = guidance.classifier_free(model, source, target, strength)
+        sampler, x_t = model.sampler("ddim", STEPS, tuple(prepared.shape)), prepared
+        for t in sampler.times:
+            x_t = sampler.step(predictor(x_t, t[None]), t, x_t, [])
         return to_images(model.decode(x_t))[0]
 
     def facts(self, prepared: torch.Tensor) -> dict[str, float]:

@@ -14,13 +14,16 @@ from torch.nn.grad import conv2d_input
 
 from imagic_lora.memory.levers.host import to_device, to_host
 
-_KEPT = ("conv_in", "conv_out")
-"""The first and the last layer of a denoiser: small, and errors there show most."""
-
 _LARGEST_CODE = 127
 
 
-def freeze(module: nn.Module, *, eight_bit: bool, stream: "Stream | None" = None) -> None:
+def freeze(
+    module: nn.Module,
+    *,
+    eight_bit: bool,
+    stream: "Stream | None" = None,
+    exact: tuple[str, ...] = (),
+) -> None:
     """Give the linear layers and convolutions of a module another store for their weight, for good.
 
     Args:
@@ -29,9 +32,10 @@ def freeze(module: nn.Module, *, eight_bit: bool, stream: "Stream | None" = None
         eight_bit: Round each weight to int8 codes with a scale for every output channel.
         stream: Where to fetch the weights from host memory through; None holds them with the
             module.
+        exact: Paths of layers that are left as they are.
     """
     workspace = _Workspace()
-    layers = [layer for path, layer in module.named_modules() if path not in _KEPT]
+    layers = [layer for path, layer in module.named_modules() if path not in exact]
     for layer in layers:
         if type(layer) in _FROZEN:
             weight: torch.Tensor = layer._parameters.pop("weight")

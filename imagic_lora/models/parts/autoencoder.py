@@ -25,6 +25,16 @@ class Autoencoder:
         """Pixels per latent, along each side."""
         return int(2 ** (len(self.module.config.block_out_channels) - 1))
 
+    @property
+    def channels(self) -> int:
+        """Channels of the latents."""
+        return int(self.module.config.latent_channels)
+
+    @property
+    def _shift(self) -> float:
+        """Mean of the latents before they are scaled; many autoencoders state none."""
+        return self.module.config.get("shift_factor", None) or 0.0
+
     @torch.no_grad()
     def encode(self, pixels: torch.Tensor) -> torch.Tensor:
         """Return the mean latents of pixels, scaled, float32.
@@ -37,7 +47,7 @@ class Autoencoder:
         with self.plan.tiled(self.module):
             pixels = pixels.to(self.plan.device, self.module.dtype)
             mean = self.module.encode(pixels).latent_dist.mode()
-        latents: torch.Tensor = mean.float() * self.module.config.scaling_factor
+        latents: torch.Tensor = (mean.float() - self._shift) * self.module.config.scaling_factor
         return latents
 
     @torch.no_grad()
@@ -48,6 +58,6 @@ class Autoencoder:
             latents: Shape (B, C, h, w).
         """
         with self.plan.tiled(self.module):
-            scaled = latents.to(self.plan.device) / self.module.config.scaling_factor
-            pixels: torch.Tensor = self.module.decode(scaled.to(self.module.dtype)).sample
+            raw = latents.to(self.plan.device) / self.module.config.scaling_factor + self._shift
+            pixels: torch.Tensor = self.module.decode(raw.to(self.module.dtype)).sample
         return pixels.float().clamp(-1, 1)

@@ -1,34 +1,248 @@
-"""Samplers by name, made from a model's own noise schedule."""
+"""Samplers by name, made from a model's own noise schedule for one run.
 
+Whatever a scheduler file says or leaves out, they end at clean latents and clip nothing: clipping
+and thresholds are made for pixels, and a last noise level above zero leaves its noise behind.
+"""
+
+import inspect
 from importlib import import_module
 from typing import Any
 
-from imagic_lora.objective import Objective
+import numpy as np
+import torch
+
+from imagic_lora.errors import ModelError, SettingsError
+from imagic_lora.models.base import Sampler
+from imagic_lora.objective import Diffusion, Flow, Objective
 from imagic_lora.settings import SchedulerName
 
-_CLASSES: dict[SchedulerName, tuple[str, dict[str, Any]]] = {
-    "ddim": ("DDIMScheduler", {}),
-    "dpm++": ("DPMSolverMultistepScheduler", {"algorithm_type": "dpmsolver++"}),
-    "euler": ("EulerDiscreteScheduler", {}),
-    "heun": ("HeunDiscreteScheduler", {}),
-    "unipc": ("UniPCMultistepScheduler", {}),
+_CLASSES: dict[SchedulerName, str] = {
+    "ddim": "DDIMScheduler",
+    "dpm++": "DPMSolverMultistepScheduler",
+    "euler": "EulerDiscreteScheduler",
+    "heun": "HeunDiscreteScheduler",
+    "unipc": "UniPCMultistepScheduler",
+}
+_OF_FLOWS: tuple[SchedulerName, ...] = ("ddim", "euler", "model")
+_CLEAN: dict[str, Any] = {
+    "algorithm_type": "dpmsolver++",
+    "clip_sample": False,
+    "final_sigmas_type": "zero",
+    "set_alpha_to_one": True,
+    "thresholding": False,
 }
 
 
-def make_scheduler(name: SchedulerName, own: Any) -> Any:
-    """Return a fresh diffusers scheduler.
+def read_objective(own: Any) -> Diffusion:
+    """Return the objective that a model's own scheduler was trained with.
+
+    Raises:
+        ModelError: When it has a noise schedule of another kind.
+    """
+    flow = bool(own.config.get("use_flow_sigmas", False))
+    if flow or not isinstance(getattr(own, "alphas_cumprod", None), torch.Tensor):
+        raise ModelError(
+            f"The model's scheduler is a {type(own).__name__} with another kind of noise schedule "
+            "than its family's; supported are those with alphas_cumprod, such as DDIMScheduler."
+        )
+    return Diffusion(own.alphas_cumprod.float().clone(), own.config.prediction_type)
+
+
+def diffusion_sampler(
+    name: SchedulerName, own: Any, objective: Diffusion, steps: int, device: torch.device
+) -> Sampler:
+    """Return a sampler for a model with a diffusion's schedule.
 
     Args:
         name: A name from the settings; "model" is the model's own.
         own: The scheduler that came with the model.
+        objective: What was read from it.
+        steps: Steps of the whole schedule.
+        device: Where the work is done.
+
+    Raises:
+        SettingsError: When the model's own sampler cannot make so many steps.
     """
-    if name == "model":
-        return type(own).from_config(own.config)
-    class_name, changes = _CLASSES[name]
-    scheduler_class = getattr(import_module("diffusers"), class_name)
-    return scheduler_class.from_config(own.config, **changes)
+    steps = min(steps, len(objective.alphas_cumprod))
+    scheduler = make_scheduler(name, own, steps)
+    try:
+        scheduler.set_timesteps(steps, device=device)
+    except ValueError as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise SettingsError(
+            f"The sampler {name!r} of this model cannot make {steps} steps ({reason}); take fewer, "
+            "or another sampler."
+        ) from error
+    if isinstance(scheduler, _named("ddim")):
+        return Deterministic(objective, scheduler.timesteps)
+    return DiffusersSampler(scheduler, steps)
 
 
-def read_objective(own: Any) -> Objective:
-    """Return the objective that a model's own scheduler was trained with."""
-    return Objective(own.alphas_cumprod.float().clone(), own.config.prediction_type)
+def flow_sampler(
+    name: SchedulerName, own: Any, steps: int, device: torch.device, mu: float | None = None
+) -> Sampler:
+    """Return a sampler for a model that follows a flow.
+
+    Args:
+        name: A name from the settings: "ddim" and "euler" are the same along straight lines, and
+            "model" is the model's own, which shifts the times in any case.
+        own: The FlowMatchEulerDiscreteScheduler that came with the model.
+        steps: Steps of the whole schedule.
+        device: Where the work is done.
+        mu: How far times are shifted towards noise, where the model makes that depend on the
+            canvas.
+
+    Raises:
+        SettingsError: When there is no such sampler for flows.
+    """
+    if name not in _OF_FLOWS:
+        raise SettingsError(
+            f"The sampler {name!r} was asked for, and this model follows a flow; allowed is one of "
+            f"{', '.join(_OF_FLOWS)}."
+        )
+    scheduler = type(own).from_config(own.config)
+    scheduler.set_timesteps(sigmas=np.linspace(1, 1 / steps, steps), device=device, mu=mu)
+    return Deterministic(Flow(), scheduler.sigmas[:-1])
+
+
+def make_scheduler(name: SchedulerName, own: Any, steps: int) -> Any:
+    """Return a fresh diffusers scheduler for as many steps.
+
+    Args:
+        name: A name from the settings; "model" is the model's own.
+        own: The scheduler that came with the model.
+        steps: Steps of the whole schedule, at most as many as it was trained with.
+    """
+    made = type(own) if name == "model" else _named(name)
+    known = inspect.signature(made.__init__).parameters
+    changes = {**_CLEAN, "timestep_spacing": _spacing(own.config, known, steps)}
+    if own.config.get("rescale_betas_zero_snr", False) and "rescale_betas_zero_snr" not in known:
+        changes["trained_betas"] = _rescaled_betas(own)
+    return made.from_config(
+        own.config, **{name: value for name, value in changes.items() if name in known}
+    )
+
+
+def _named(name: SchedulerName) -> Any:
+    """Return the class of a sampler that has a name."""
+    return getattr(import_module("diffusers"), _CLASSES[name])
+
+
+def _spacing(config: Any, known: Any, steps: int) -> str:
+    """Return how timesteps are spread, by diffusers' word for it: the file's own where that works.
+
+    Where more than every other timestep is run, "leading" would begin far from noise, or beyond it;
+    and for some numbers of steps, rounding makes "trailing" one too long.
+    """
+    timesteps = config.num_train_timesteps
+    default = known["timestep_spacing"].default if "timestep_spacing" in known else "leading"
+    spacing = config.get("timestep_spacing", default)
+    if steps == timesteps:
+        return "trailing"
+    too_long = len(np.arange(timesteps, 0, -timesteps / steps)) > steps
+    if 2 * (steps + 1) > timesteps or (spacing == "trailing" and too_long):
+        return "linspace"
+    return str(spacing)
+
+
+def _rescaled_betas(own: Any) -> list[float]:
+    """Return the betas of a schedule that ends in noise alone, for a sampler that knows no such.
+
+    The last one leaves as much of the signal as diffusers' samplers do that know it.
+    """
+    kept = own.alphas_cumprod.double().clamp(min=2**-24)
+    ratios = torch.cat([kept[:1], kept[1:] / kept[:-1]])
+    return [float(beta) for beta in 1 - ratios]
+
+
+class Deterministic:
+    """The deterministic sampler of any objective: DDIM's, which is Euler's where that is a flow.
+
+    Source: Song et al. 2020, arXiv 2010.02502, equation 12, with sigma 0.
+
+    Args:
+        objective: Noise schedule and prediction target.
+        times: The times that are run, falling, shape (steps,).
+    """
+
+    def __init__(self, objective: Objective, times: torch.Tensor) -> None:
+        self.times = times
+        self._objective = objective
+
+    def start(
+        self, noise: torch.Tensor, latents: torch.Tensor | None, strength: float
+    ) -> torch.Tensor:
+        """Return the noise, or latents noised to the first time that is run."""
+        if latents is None:
+            return noise
+        self.times = self.times[len(self.times) - int(len(self.times) * strength) :]
+        if len(self.times) == 0:
+            return latents
+        return self._objective.add_noise(latents, noise, self.times[:1])
+
+    def scaled(self, x_t: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        """Return x_t as it is."""
+        del t
+        return x_t
+
+    def step(
+        self,
+        predicted: torch.Tensor,
+        t: torch.Tensor,
+        x_t: torch.Tensor,
+        generators: list[torch.Generator],
+    ) -> torch.Tensor:
+        """Return what the prediction says of x_t, mixed as at the next time; clean at the end."""
+        del generators
+        x_0, noise = self._objective.split(x_t, predicted, t.view(1))
+        later = self.times[self.times < t]
+        return self._objective.add_noise(x_0, noise, later[:1]) if len(later) else x_0
+
+
+class DiffusersSampler:
+    """A diffusers scheduler, its steps set.
+
+    Args:
+        scheduler: The scheduler.
+        steps: The steps that were set.
+    """
+
+    def __init__(self, scheduler: Any, steps: int) -> None:
+        self.times: torch.Tensor = scheduler.timesteps
+        self._scheduler = scheduler
+        self._steps = steps
+        self._draws = "generator" in inspect.signature(scheduler.step).parameters
+
+    def start(
+        self, noise: torch.Tensor, latents: torch.Tensor | None, strength: float
+    ) -> torch.Tensor:
+        """Return the noise, or latents noised to the first time that is run."""
+        scheduler = self._scheduler
+        if latents is None:
+            scaled: torch.Tensor = noise * scheduler.init_noise_sigma
+            return scaled
+        skipped = (self._steps - int(self._steps * strength)) * scheduler.order
+        self.times = self.times[skipped:]
+        if len(self.times) == 0:
+            return latents
+        if hasattr(scheduler, "set_begin_index"):
+            scheduler.set_begin_index(skipped)
+        noised: torch.Tensor = scheduler.add_noise(latents, noise, self.times[:1])
+        return noised
+
+    def scaled(self, x_t: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        """Return x_t at variance 1."""
+        scaled: torch.Tensor = self._scheduler.scale_model_input(x_t, t)
+        return scaled
+
+    def step(
+        self,
+        predicted: torch.Tensor,
+        t: torch.Tensor,
+        x_t: torch.Tensor,
+        generators: list[torch.Generator],
+    ) -> torch.Tensor:
+        """Return what the scheduler makes of the prediction."""
+        extra = {"generator": generators} if self._draws else {}
+        x: torch.Tensor = self._scheduler.step(predicted, t, x_t, return_dict=False, **extra)[0]
+        return x

@@ -1,0 +1,140 @@
+"""Whatever a scheduler file says or leaves out, every sampler ends at clean latents."""
+
+from collections.abc import Callable
+from typing import Any, get_args
+
+import diffusers
+import pytest
+import torch
+
+from imagic_lora import ModelError, SettingsError
+from imagic_lora.editing import sampling
+from imagic_lora.editing.trajectory import Trajectory
+from imagic_lora.memory import MemoryPlan
+from imagic_lora.models.parts.samplers import read_objective
+from imagic_lora.models.stable_diffusion import StableDiffusion
+from imagic_lora.progress import ignore
+from imagic_lora.seeding import generator, randn
+from imagic_lora.settings import SchedulerName
+from tests.support.tiny import build
+
+SHAPE = (1, 4, 16, 16)
+NAMES = [name for name in get_args(SchedulerName) if name != "model"]
+FILES: dict[str, Any] = {
+    "plain DDIM": diffusers.DDIMScheduler(),
+    "plain DPM++": diffusers.DPMSolverMultistepScheduler(),
+    "plain Euler": diffusers.EulerDiscreteScheduler(),
+    "plain LCM": diffusers.LCMScheduler(),
+    "plain PNDM": diffusers.PNDMScheduler(),
+    "plain UniPC": diffusers.UniPCMultistepScheduler(),
+    "SD 1.5's": diffusers.PNDMScheduler(
+        beta_schedule="scaled_linear",
+        beta_start=0.00085,
+        beta_end=0.012,
+        set_alpha_to_one=False,
+        skip_prk_steps=True,
+        steps_offset=1,
+    ),
+    "trailing": diffusers.DDIMScheduler(
+        timestep_spacing="trailing", set_alpha_to_one=False, thresholding=True
+    ),
+    "zero terminal SNR": diffusers.DDIMScheduler(
+        timestep_spacing="trailing",
+        prediction_type="v_prediction",
+        rescale_betas_zero_snr=True,
+        set_alpha_to_one=False,
+    ),
+    "last sigma kept": diffusers.EulerDiscreteScheduler(final_sigmas_type="sigma_min"),
+}
+
+
+@pytest.fixture(scope="module")
+def with_file() -> Callable[[Any], StableDiffusion]:
+    """Give a model whose own scheduler is another."""
+    pipeline = build("sd1")
+
+    def model(scheduler: Any) -> StableDiffusion:
+        pipeline.scheduler = scheduler
+        return StableDiffusion(pipeline, "tiny", MemoryPlan.automatic("cpu"))
+
+    return model
+
+
+def kept(model: StableDiffusion, name: SchedulerName, steps: int, strength: float = 1.0) -> float:
+    """Return how far from the input a run ends whose predictions are perfect throughout."""
+    latents = 3 * randn(SHAPE, generator(0, "input"))  # beyond what clipping would leave
+    start = sampling.Start(latents, strength, (0,), pure=False)
+    known = Trajectory(model.objective, latents, start.noise())
+    sampler = model.sampler(name, steps, SHAPE)
+
+    found = sampling.denoise(model, sampler, lambda _, t: known.prediction(t), start, ignore)
+
+    return float((found - latents).abs().max())
+
+
+@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("steps", [7, 30])
+def test_the_input_is_kept(
+    file: str, name: SchedulerName, steps: int, with_file: Callable[[Any], StableDiffusion]
+) -> None:
+    """A perfect reconstruction ends in the input: no noise is left and nothing is clipped."""
+    assert kept(with_file(FILES[file]), name, steps) < 0.02
+
+
+@pytest.mark.parametrize("spacing", ["leading", "linspace", "trailing"])
+@pytest.mark.parametrize("name", get_args(SchedulerName))
+@pytest.mark.parametrize("steps", [61, 501, 999, 1000])
+def test_any_number_of_steps_can_be_made(
+    name: SchedulerName, spacing: str, steps: int, with_file: Callable[[Any], StableDiffusion]
+) -> None:
+    """Up to as many as there are timesteps, each sampler begins near noise and ends clean."""
+    scheduler = diffusers.DDIMScheduler(
+        beta_schedule="scaled_linear", steps_offset=1, timestep_spacing=spacing
+    )
+    model = with_file(scheduler)
+
+    times = model.sampler(name, steps, SHAPE).times
+
+    assert 900 < times[0] <= 999
+    assert 0 <= times.min()
+    assert kept(model, name, steps, strength=0.1) < 0.02
+
+
+def test_too_many_steps_for_a_models_own_sampler_are_refused(
+    with_file: Callable[[Any], StableDiffusion],
+) -> None:
+    """A sampler that was distilled to few steps says so in one sentence."""
+    model = with_file(diffusers.LCMScheduler())
+
+    with pytest.raises(SettingsError, match=r"'model'.*cannot make 80 steps"):
+        model.sampler("model", 80, SHAPE)
+
+
+@pytest.mark.parametrize(
+    "scheduler",
+    [
+        diffusers.EDMEulerScheduler(),
+        diffusers.FlowMatchEulerDiscreteScheduler(),
+        diffusers.IPNDMScheduler(),
+        diffusers.UniPCMultistepScheduler(use_flow_sigmas=True, prediction_type="flow_prediction"),
+    ],
+    ids=lambda scheduler: type(scheduler).__name__,
+)
+def test_a_schedule_of_another_kind_is_refused(scheduler: Any) -> None:
+    """The error names the scheduler and what is supported."""
+    with pytest.raises(ModelError, match=f"{type(scheduler).__name__}.*alphas_cumprod"):
+        read_objective(scheduler)
+
+
+def test_a_step_is_diffusers_own(with_file: Callable[[Any], StableDiffusion]) -> None:
+    """Our deterministic sampler is diffusers' DDIM, bit for bit."""
+    theirs = diffusers.DDIMScheduler(beta_schedule="scaled_linear", clip_sample=False)
+    model = with_file(theirs)
+    theirs.set_timesteps(10)
+    sampler = model.sampler("ddim", 10, SHAPE)
+    x_t, predicted = (randn(SHAPE, generator(seed, "test")) for seed in (0, 1))
+
+    for t in theirs.timesteps:
+        expected = theirs.step(predicted, t, x_t).prev_sample
+        assert torch.equal(expected, sampler.step(predicted, t, x_t, []))
