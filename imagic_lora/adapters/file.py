@@ -40,7 +40,7 @@ _MAX_OWN_HEADER = 8 << 20
 _MAX_HEADER = 100_000_000
 """What safetensors itself reads at most."""
 
-_AT_ONCE = 1 << 22
+_AT_ONCE = 1 << 16
 """Numbers that are checked in one go."""
 
 

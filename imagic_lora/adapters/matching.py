@@ -18,8 +18,8 @@ class Fitted(Protocol):
         """Where it was loaded from."""
 
     @property
-    def fingerprint(self) -> str:
-        """Tells checkpoints apart."""
+    def fingerprints(self) -> tuple[str, ...]:
+        """What adapters of this very checkpoint may carry."""
 
     @property
     def token_width(self) -> int:
@@ -58,11 +58,11 @@ def check_fits(adapter: Adapter, model: Fitted, place: str = "") -> None:
     for what, found, expected in _facts(adapter, model):
         if found != expected:
             raise AdapterMismatchError(
-                f"The adapter{place} was fitted on {record.base_model!r} (family {record.family}), "
-                f"this model is {model.name!r} (family {model.family}): the adapter has {what} "
-                f"{found}, the model {expected}; load a base model like the adapter's."
+                f"The adapter{place} was fitted on {record.base_model!r} and has {what} {found}, "
+                f"but this model, {model.name!r}, has {expected}; load a base model like the "
+                "adapter's."
             )
-    if record.fingerprint != model.fingerprint:
+    if record.fingerprint not in model.fingerprints:
         warn(
             f"The adapter{place} was fitted on {record.base_model!r}, this is another checkpoint, "
             f"{model.name!r}: the picture may differ from the input even at alpha 0."

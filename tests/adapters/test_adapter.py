@@ -1,9 +1,14 @@
 import contextlib
+import copy
 import dataclasses
 import hashlib
 import json
+import os
 import pickle
 import struct
+import subprocess
+import sys
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagic_lora import Adapter, AdapterFileError, ImagicEditor, OutputError
-from imagic_lora.adapters.weights import Weights
+from imagic_lora.adapters.weights import Pair, Weights
 from imagic_lora.conditioning import Conditioning
 from imagic_lora.editing.slots import Slots
 from tests.support.handmade import made
@@ -77,6 +82,38 @@ def test_a_changed_field_makes_another_adapter() -> None:
     for other in others:
         assert original != other
         assert original.sha256 != other.sha256
+
+
+@pytest.mark.parametrize("kind", ["fitted", "adopted"])
+def test_adapters_travel(kind: str) -> None:
+    """A copy, and what comes out of a pickle, is equal; so is the record, by its hash too."""
+    original = {"fitted": made(), "adopted": adopted()}[kind]
+    travels = [copy.copy(original), copy.deepcopy(original), pickle.loads(pickle.dumps(original))]
+
+    for found in travels:
+        assert original == found
+        assert original.sha256 == found.sha256
+        assert hash(original.record) == hash(found.record)
+    assert original.record == copy.deepcopy(original.record)
+    assert original.latents.tolist() == dataclasses.asdict(original)["latents"].tolist()
+
+
+def test_reading_an_adapter_loads_no_model_library() -> None:
+    """In a fresh process, as a pool starts them, an adapter is there without the heavy packages."""
+    program = (
+        "import pickle, sys; found = pickle.load(sys.stdin.buffer); print(found.sha256);"
+        "print([n for n in ('diffusers', 'transformers', 'peft', 'huggingface_hub', 'PIL')"
+        " if n in sys.modules])"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        check=True,
+        capture_output=True,
+        input=pickle.dumps(made()),
+    )
+
+    assert [made().sha256, "[]"] == done.stdout.decode().splitlines()
 
 
 def test_adapters_cannot_be_changed() -> None:
@@ -166,16 +203,35 @@ HOSTILE_HEADERS: dict[str, Callable[[dict[str, Any]], object]] = {
     "levers that are no list": lambda own: own.update(levers="8-bit"),
     "a lever that is no text": lambda own: own.update(relieved=[8]),
     "versions that are no object": lambda own: own.update(versions=[1]),
+    "a family of a later version": lambda own: own.update(family="sd9"),
+    "a family that is no text": lambda own: own.update(family=["sd"]),
+    "an unknown prediction": lambda own: own.update(prediction="banana"),
+    "a base model elsewhere": lambda own: own.update(base_model="../../.."),
+    "a base model by its path": lambda own: own.update(base_model="/models/x"),
+    "a gap that no float holds": lambda own: own.update(gap=10**400),
+    "a loss that no float holds": lambda own: own.update(losses=[10**400]),
+    "a setting that no float holds": lambda own: own["settings"].update(seed=10**400),
+    "a loss below nothing": lambda own: own.update(losses=[-1.0]),
+    "a gap below nothing": lambda own: own.update(gap=-0.5),
+    "half a character": lambda own: own.update(target="\ud800"),
+    "half a character in a list": lambda own: own.update(levers=["\udfff"]),
+    "half a character in a name": lambda own: own["versions"].update({"\ud800": "1"}),
+    "half a character in what is passed over": lambda own: own.update(mood="\ud800"),
+    "a prompt of a million characters": lambda own: own.update(target="a" * 10**6),
+    "a canvas smaller than the latents": lambda own: own.update(height=1, width=1),
 }
 
 
 @pytest.mark.parametrize("name", HOSTILE_HEADERS)
 def test_a_header_that_is_wrong_is_refused(name: str) -> None:
     """Every field of the header is checked before it is believed."""
-    data = rewrite(made().to_bytes(), HOSTILE_HEADERS[name])
+    whole = dataclasses.replace(made(), latents=torch.zeros(1, 4, 2, 2).half())
+    data = rewrite(whole.to_bytes(), HOSTILE_HEADERS[name])
 
-    with pytest.raises(AdapterFileError):
+    with pytest.raises(AdapterFileError) as caught:
         Adapter.from_bytes(data)
+
+    assert len(str(caught.value)) < 300
 
 
 def test_levers_survive_the_file() -> None:
@@ -225,6 +281,10 @@ HOSTILE_TENSORS: dict[str, dict[str, torch.Tensor | None]] = {
     "one too many": {"imagic_lora.surprise": HALF},
     "another tool's text encoder": {"text_encoder.x.lora_A.weight": HALF},
     "no partner": {"unet.a.to_q.lora_A.weight": None},
+    "an up matrix of 3 x 3": {
+        "unet.a.to_q.lora_A.weight": torch.zeros(2, 3, 3, 3, dtype=torch.float16),
+        "unet.a.to_q.lora_B.weight": torch.zeros(3, 2, 3, 3, dtype=torch.float16),
+    },
     "ranks that differ": {"unet.a.to_q.lora_A.weight": torch.zeros(1, 3, dtype=torch.float16)},
     "no low-rank weight": {"unet.a.to_q.weight": HALF},
     "no LoRA": {"unet.a.to_q.lora_A.weight": None, "unet.a.to_q.lora_B.weight": None},
@@ -317,6 +377,38 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
     """The error names the path and says that there is nothing."""
     with pytest.raises(AdapterFileError, match=r"gone\.safetensors.*no such file"):
         Adapter.load(tmp_path / "gone.safetensors")
+
+
+@pytest.mark.parametrize("name", ["a\0b", "\ud800", "x" * 5000])
+def test_a_name_that_can_be_no_file_is_refused(name: str) -> None:
+    """Whatever a path holds, the answer is one sentence."""
+    with pytest.raises(AdapterFileError, match="cannot be used"):
+        Adapter.load(name)
+
+
+def test_only_files_are_read(tmp_path: Path) -> None:
+    """Of a pipe or a device, which may never end, nothing is read."""
+    os.mkfifo(tmp_path / "pipe")
+
+    for path in (tmp_path / "pipe", Path("/dev/zero"), tmp_path):
+        with pytest.raises(AdapterFileError, match="no file, but a folder, a pipe or a device"):
+            Adapter.load(path)
+
+
+def test_reading_takes_twice_the_file(tmp_path: Path) -> None:
+    """The file and the tensors made of it: nothing else is as large."""
+    wide = Pair(torch.zeros(4, 1 << 18).half(), torch.zeros(1 << 18, 4).half())
+    large = dataclasses.replace(made(), lora=Weights.of({"a": wide, "b": wide}))
+    large.save(tmp_path / "large.safetensors")
+
+    tracemalloc.start()
+    try:
+        Adapter.load(tmp_path / "large.safetensors")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert peak < 2.1 * (tmp_path / "large.safetensors").stat().st_size
 
 
 def test_a_file_too_large_is_not_read(tmp_path: Path) -> None:

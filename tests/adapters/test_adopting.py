@@ -1,10 +1,14 @@
+import copy
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import safetensors.torch
 import torch
+from peft import LoraConfig, get_peft_model
 from PIL import Image
 
 from imagic_lora import (
@@ -17,10 +21,12 @@ from imagic_lora import (
     PromptError,
     export_lora,
 )
-from imagic_lora.adapters.adopting import read_lora
+from imagic_lora.adapters.adopting import load_lora, read_lora
 from imagic_lora.adapters.exporting import Tool
 from imagic_lora.adapters.file import write_tensors
+from imagic_lora.adapters.scales import read_scales
 from imagic_lora.adapters.weights import Weights
+from imagic_lora.seeding import generator, randn
 from tests.support.handmade import TOOLS, filled, pipeline, predict
 from tests.support.tiny import KINDS, Kind
 
@@ -145,6 +151,12 @@ NAMES: dict[str, Tensors] = {
         "unet.a.to_q.lora.down.weight": DOWN,
         "unet.a.to_q.lora.up.weight": UP,
     },
+    "comfy": {
+        "diffusion_model.a.to_q.lora_down.weight": DOWN,
+        "diffusion_model.a.to_q.lora_up.weight": UP,
+    },
+    "lycoris": {"lycoris_a_to_q.lora_down.weight": DOWN, "lycoris_a_to_q.lora_up.weight": UP},
+    "module": {"a.to_q.lora_A.default.weight": DOWN, "a.to_q.lora_B.default.weight": UP},
 }
 
 
@@ -163,7 +175,11 @@ SCALES: dict[str, tuple[dict[str, object], float]] = {
     "alpha": ({"unet.lora_alpha": 2}, 0.5),
     "alpha of a layer": ({"unet.lora_alpha": 2, "unet.alpha_pattern": {"to_q": 8}}, 2),
     "alpha of a whole path": ({"alpha_pattern": {"^a.to_q$": 8}}, 2),
-    "alpha of another layer": ({"unet.alpha_pattern": {"o_q": 8}}, 1),
+    "alpha of another layer": ({"unet.lora_alpha": 4, "unet.alpha_pattern": {"o_q": 8}}, 1),
+    "alpha by a regular expression": ({"unet.alpha_pattern": {r"[ab]\..*_(k|q)": 2, "a": 3}}, 0.5),
+    "the first that matches": ({"unet.alpha_pattern": {"to_.": 2, "to_q": 8}}, 0.5),
+    "no alpha": ({"unet.r": 4}, 2),
+    "switches that are off": ({"unet.lora_alpha": 4, "unet.use_dora": False, "lora_bias": None}, 1),
     "rank-stabilised": ({"unet.lora_alpha": 2, "unet.use_rslora": True}, 1),
     "of the text encoder": ({"text_encoder.lora_alpha": 2}, 1),
 }
@@ -200,7 +216,31 @@ BAD: dict[str, tuple[Tensors, str]] = {
     "no rank": ({"a.to_q.lora_A.weight": DOWN[:0], "a.to_q.lora_B.weight": UP[:, :0]}, "shape"),
     "an alpha alone": ({"lora_unet_a_to_q.alpha": torch.ones(())}, "no LoRA weights"),
     "two alphas": ({**KOHYA, "lora_unet_a_to_q.alpha": torch.ones(2)}, "no single number"),
-    "infinite": ({**KOHYA, "lora_unet_a_to_q.alpha": torch.tensor(torch.inf)}, "cannot hold"),
+    "infinite": ({**KOHYA, "lora_unet_a_to_q.alpha": torch.tensor(torch.inf)}, "alpha is inf"),
+    "an alpha of 0": ({**KOHYA, "lora_unet_a_to_q.alpha": torch.zeros(())}, "alpha is 0"),
+    "too small": ({**KOHYA, "lora_unet_a_to_q.alpha": torch.tensor(1e-30)}, "cannot hold"),
+    "no floats": ({name: tensor.int() for name, tensor in PEFT.items()}, "int32"),
+    "one layer under two names": ({**KOHYA, **PEFT}, "under two names"),
+    "halves under two names": (
+        {"lora_unet_a_to_q.lora_down.weight": DOWN, "unet.a.to_q.lora_B.weight": UP},
+        "under two names",
+    ),
+    "one name, two endings": ({**PEFT, "unet.a.to_q.lora_up.weight": UP}, "under two names"),
+    "a convolution's up that is one of 3 x 3": (
+        {
+            "unet.a.to_q.lora_A.weight": torch.ones(4, 3, 3, 3),
+            "unet.a.to_q.lora_B.weight": torch.ones(5, 4, 3, 3),
+        },
+        "does not match",
+    ),
+    "an unknown prefix": (
+        {f"my_model.{name}": tensor for name, tensor in PEFT.items()},
+        "begins with none of",
+    ),
+    "PEFT's own without its settings": (
+        {name.replace("unet.", "base_model.model."): tensor for name, tensor in PEFT.items()},
+        "adapter_config",
+    ),
     "too large": ({**KOHYA, "lora_unet_a_to_q.alpha": torch.tensor(1e9)}, "cannot hold"),
 }
 
@@ -216,8 +256,16 @@ def test_what_is_no_plain_lora_is_refused(name: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["[", "[1]", "[[1, 2]]", '{"lora_alpha": "x"}', '{"alpha_pattern": 3}', '{"lora_alpha": Infinity}', "[" * 9999],
-    ids=["cut", "a list", "pairs", "a word", "a number for patterns", "infinite", "deep"],
+    [
+        "[", "[1]", "[[1, 2]]", '{"lora_alpha": "x"}', '{"alpha_pattern": 3}', '{"lora_alpha": Infinity}', "[" * 9999,
+        '{"lora_alpha": 0}', f'{{"lora_alpha": 1{"0" * 400}}}', '{"alpha_pattern": {"to_q": null}}',
+        '{"use_rslora": "false"}', '{"use_dora": true}', '{"lora_bias": true}', '{"peft_type": "LOHA"}',
+        '{"alpha_pattern": {"(": 1}}', '{"alpha_pattern": {"(a*)*": 1}}', '{"alpha_pattern": {".*.*.*": 1}}',
+        '{"alpha_pattern": {"(?=a)": 1}}', f'{{"alpha_pattern": {{"{"(a|a)" * 30}": 1}}}}',
+        f'{{"alpha_pattern": {{"{"a?" * 40}": 1}}}}', f'{{"alpha_pattern": {{"{"a" * 300}": 1}}}}',
+        json.dumps({"alpha_pattern": {f"a{n}.*": 1 for n in range(99)}}),
+    ],
+    ids=lambda text: text[:30],
 )  # fmt: skip
 def test_a_hostile_header_is_refused(text: str) -> None:
     """Whatever stands for PEFT's settings, nothing but an AdapterFileError comes of it."""
@@ -246,3 +294,81 @@ def test_the_file_is_named(
     """A file that is missing or wrong is named in the error."""
     with pytest.raises(AdapterFileError, match=r"none\.safetensors.*no such file"):
         editor("sd1").adopt(tmp_path / "none.safetensors", picture, source="a")
+
+
+def test_the_patterns_of_a_hostile_file_take_no_time() -> None:
+    """The slowest patterns that are read at all are through with a large model in seconds."""
+    slow = {f".*.*({n}|_|_)z": 1 for n in range(10)}
+    paths = [f"down_blocks.{n}.attentions.0.transformer_blocks.0.attn1.to_q" for n in range(100)]
+    scales = read_scales("header", {"alpha_pattern": slow})
+
+    began = time.process_time()
+    found = {scales.of(path, 4) for path in paths}
+
+    assert {2} == found
+    assert time.process_time() - began < 5
+
+
+def _saved_by_peft(folder: Path) -> tuple[Path, Any]:
+    """Save a LoRA of PEFT's own; return its file, and a UNet that holds it."""
+    unet = copy.deepcopy(pipeline("sd1").unet)
+    patterns = {r".*attn2\.to_k": 32, r"(down|up)_blocks\..*\.to_q": 2}
+    config = LoraConfig(r=4, lora_alpha=8, target_modules=["to_q", "to_k"], alpha_pattern=patterns)
+    model: Any = get_peft_model(unet, config)
+    for name, parameter in model.named_parameters():
+        if "lora_" in name:
+            drawn = randn(tuple(parameter.shape), generator(0, name))
+            parameter.data = (0.2 * drawn).half().float()
+    model.save_pretrained(folder)
+    return folder / "adapter_model.safetensors", unet
+
+
+def test_a_file_of_peft_is_read_with_the_settings_beside_it(tmp_path: Path) -> None:
+    """What PEFT saved, its alphas by patterns, does to the UNet what PEFT's own layers do."""
+    file, held = _saved_by_peft(tmp_path)
+    plain = pipeline("sd1").unet
+
+    ours = predict(plain, load_lora(file, plain))
+
+    torch.testing.assert_close(predict(held), ours, rtol=1e-3, atol=1e-3)
+    assert not torch.allclose(predict(plain), ours, rtol=1e-3, atol=1e-2)
+
+
+def test_a_file_of_peft_needs_the_settings_beside_it(tmp_path: Path) -> None:
+    """Alone it has no alphas, so its strength cannot be known."""
+    file, _ = _saved_by_peft(tmp_path)
+    (tmp_path / "adapter_config.json").unlink()
+
+    with pytest.raises(AdapterFileError, match=r"adapter_config\.json.* put both files into one"):
+        load_lora(file, pipeline("sd1").unet)
+
+
+@pytest.mark.parametrize("prefix", ["unet.", ""])
+def test_the_names_of_2023_are_read(prefix: str) -> None:
+    """Diffusers' training scripts named the attentions' layers after processors then."""
+    block = "mid_block.attentions.0.transformer_blocks.0.attn1"
+    file: Tensors = {}
+    for last in ("to_q", "to_k", "to_v", "to_out"):
+        name = f"{prefix}{block}.processor.{last}_lora"
+        file |= {f"{name}.down.weight": DOWN, f"{name}.up.weight": UP}
+    paths = [f"{block}.{last}" for last in ("to_q", "to_k", "to_v", "to_out.0")]
+
+    found = read_lora(write_tensors(file, {}), paths)
+
+    assert set(paths) == found.pairs.keys()
+
+
+def test_comfyui_counts_layers_in_one_row() -> None:
+    """Its own names are Stability AI's, for every family."""
+    name = "diffusion_model.input_blocks.4.1.transformer_blocks.0.attn1.to_q"
+    path = "down_blocks.1.attentions.0.transformer_blocks.0.attn1.to_q"
+    file = {f"{name}.lora_down.weight": DOWN, f"{name}.lora_up.weight": UP}
+
+    assert {path} == read_lora(write_tensors(file, {}), [path]).pairs.keys()
+
+
+def test_much_metadata_is_no_damage() -> None:
+    """Kohya's scripts write megabytes of tags into the header; they are passed over."""
+    found = read(KOHYA, ss_tag_frequency=json.dumps({"tag " * 9: 1}) + " " * 9_000_000)
+
+    assert 1 == up_of(found)
