@@ -99,7 +99,9 @@ def test_a_folder_that_cannot_be_written_is_found_early(
 
 
 @pytest.mark.parametrize("failure", [OSError(28, "No space left on device"), KeyboardInterrupt()])
-@pytest.mark.parametrize(("owner", "call"), [(os, "fsync"), (Path, "replace")])
+@pytest.mark.parametrize(
+    ("owner", "call"), [(os, "fsync"), (Path, "replace"), (Path, "chmod"), (Path, "open")]
+)
 def test_a_failure_leaves_everything_as_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: BaseException, owner: Any, call: str
 ) -> None:
@@ -123,22 +125,24 @@ def test_the_bytes_are_on_the_disk_before_the_old_file_goes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The new file is complete and flushed at the moment when it takes the old one's place."""
-    seen: list[tuple[str, int]] = []
+    (tmp_path / "a").write_bytes(b"old")
+    seen: list[str] = []
     fsync, replace = os.fsync, Path.replace
 
     def flushed(descriptor: int) -> None:
-        seen.append(("flushed", os.fstat(descriptor).st_size))
+        found = os.fstat(descriptor)
+        seen.append("folder" if stat.S_ISDIR(found.st_mode) else f"{found.st_size} bytes")
         fsync(descriptor)
 
     def replaced(self: Path, target: Path) -> Path:
-        seen.append(("replaced", self.stat().st_size))
+        seen.append(f"replaced by {self.stat().st_size} bytes")
         return replace(self, target)
 
     monkeypatch.setattr(os, "fsync", flushed)
     monkeypatch.setattr(Path, "replace", replaced)
-    write_atomic(tmp_path / "a", b"new")
+    write_atomic(tmp_path / "a", b"new", force=True)
 
-    assert [("flushed", 3), ("replaced", 3)] == seen
+    assert ["3 bytes", "replaced by 3 bytes", "folder"] == seen
 
 
 def test_a_link_is_followed(tmp_path: Path) -> None:
@@ -158,6 +162,120 @@ def test_a_file_has_the_usual_permissions(tmp_path: Path) -> None:
     write_atomic(tmp_path / "a", b"new")
 
     assert _mode(tmp_path / "usual") == _mode(tmp_path / "a")
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o444])
+def test_a_file_that_is_replaced_hands_on_its_permissions(tmp_path: Path, mode: int) -> None:
+    """What was private stays private: an adapter holds a picture."""
+    (tmp_path / "a").touch()
+    (tmp_path / "a").chmod(mode)
+
+    write_atomic(tmp_path / "a", b"new", force=True)
+
+    assert (mode, b"new") == (_mode(tmp_path / "a"), (tmp_path / "a").read_bytes())
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_of_two_savers_one_wins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, links: bool
+) -> None:
+    """A file that appears after the check is not replaced, on file systems without links too."""
+
+    def overtaken(descriptor: int) -> None:
+        if not (tmp_path / "a").exists():
+            (tmp_path / "a").write_bytes(b"faster")
+        fsync(descriptor)
+
+    def unknown(*_: Any) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    fsync = os.fsync
+    monkeypatch.setattr(os, "fsync", overtaken)
+    if not links:
+        monkeypatch.setattr(os, "link", unknown)
+
+    with pytest.raises(OutputError, match="exists already"):
+        write_atomic(tmp_path / "a", b"new")
+
+    assert [(tmp_path / "a", b"faster")] == [
+        (path, path.read_bytes()) for path in tmp_path.iterdir()
+    ]
+
+
+def test_a_file_system_without_links_will_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Memory cards and network folders have none."""
+
+    def unknown(*_: Any) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", unknown)
+
+    write_atomic(tmp_path / "a", b"new")
+
+    assert [(tmp_path / "a", b"new")] == [(path, path.read_bytes()) for path in tmp_path.iterdir()]
+
+
+def test_what_a_killed_writer_left_is_cleaned_up(tmp_path: Path) -> None:
+    """A later save deletes it once it is old; a file of another name, or a fresh one, stays."""
+    names = [f".{'0' * 16}.part", f".{'1' * 16}.part", "mine.part", ".0.part"]
+    for name in names:
+        (tmp_path / name).write_bytes(b"half")
+        os.utime(tmp_path / name, (0, 0))
+    os.utime(tmp_path / names[1])
+
+    write_atomic(tmp_path / "a", b"new")
+
+    assert {"a", *names[1:]} == {path.name for path in tmp_path.iterdir()}
+
+
+def test_a_failure_takes_its_folders_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk leaves nothing behind, and folders that were there stay."""
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+
+    with pytest.raises(OutputError, match="no space left on device"):
+        write_atomic(tmp_path / "one" / "two" / "a", b"new")
+
+    assert tmp_path.is_dir()
+    assert [] == list(tmp_path.iterdir())
+
+
+@EACH_CALL
+def test_a_working_folder_that_vanished_is_an_output_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: Any
+) -> None:
+    """Nothing can be written beside what is not there."""
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+
+    with pytest.raises(OutputError, match="no such file or directory"):
+        call(Path("a"))
+
+
+@EACH_CALL
+def test_a_name_too_long_is_found_below_folders_that_are_missing(tmp_path: Path, call: Any) -> None:
+    """It would fail in the end, so it fails in the beginning, in a short sentence."""
+    with pytest.raises(OutputError, match="file name too long") as caught:
+        call(tmp_path / "missing" / ("x" * 256) / "a")
+
+    assert [] == list(tmp_path.iterdir())
+    assert 200 > len(str(caught.value))
+
+
+@pytest.mark.parametrize("name", ["x" * 255, "花" * 85])
+def test_the_longest_name_can_be_written(tmp_path: Path, name: str) -> None:
+    """What is written at first has a short name of its own."""
+    write_atomic(tmp_path / name, b"new")
+
+    assert [name] == [path.name for path in tmp_path.iterdir()]
 
 
 def _mode(path: Path) -> int:

@@ -16,7 +16,7 @@ from imagic_lora.editing.request import EditRequest
 from imagic_lora.editing.slots import Slots
 from imagic_lora.errors import AdapterMismatchError, SettingsError, warn
 from imagic_lora.images.pixels import to_images
-from imagic_lora.images.reading import open_image
+from imagic_lora.images.reading import open_mask
 from imagic_lora.models.base import LatentModel
 from imagic_lora.models.encoding import ImageSource
 from imagic_lora.models.turns import taking_turns
@@ -67,7 +67,7 @@ class Painter:
             self._slots,
             Prompts(self.model, tuple(requests), settings, on_progress),
             tuple(settings.seed if r.seed is None else r.seed for r in requests),
-            None if mask is None else open_image(mask),
+            None if mask is None else open_mask(mask),
             on_progress,
         )
 

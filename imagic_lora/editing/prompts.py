@@ -9,7 +9,7 @@ from functools import cached_property
 
 import torch
 
-from imagic_lora.captions import search
+from imagic_lora.captions import search, words
 from imagic_lora.conditioning import Conditioning, concatenate
 from imagic_lora.editing.request import EditRequest
 from imagic_lora.models.base import LatentModel
@@ -54,7 +54,7 @@ class Prompts:
     def _shared(self, request: EditRequest) -> str | None:
         """Return what one target shares with its input, or None where the caption is that."""
         source = request.adapter.record.source
-        if not search.says_more(source, request.target):
+        if not words.says_more(source, request.target):
             return None
         latents = request.adapter.latents.to(self.model.plan.device, torch.float32)
         return search.find(self.model, latents, request.target, source, 0, self.on_progress)

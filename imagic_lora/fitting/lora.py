@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch.nn import functional
+from torch.overrides import TorchFunctionMode
 
 from imagic_lora.adapters.weights import Pair, Weights
 
@@ -44,15 +45,31 @@ def inject(
 
 
 def _inject_layers(denoiser: torch.nn.Module, targets: Sequence[str], rank: int) -> None:
-    """Inject peft's layers; the caller's random state, from which peft draws, is put back."""
+    """Inject peft's layers, their weights not drawn yet."""
     from peft import LoraConfig, inject_adapter_in_model  # noqa: PLC0415  heavy; only fits need it
 
     config = LoraConfig(r=rank, lora_alpha=rank, target_modules=list(targets))
-    with torch.random.fork_rng(devices=[]):
+    with _Undrawn():
         inject_adapter_in_model(config, denoiser, adapter_name=_NAME)
     for layer in _layers(denoiser).values():
         layer.cast_input_dtype_enabled = False
         layer.lora_variant[_NAME] = _OwnPrecision
+
+
+class _Undrawn(TorchFunctionMode):
+    """Leaves new weights as they are, which peft would draw from the caller's random state.
+
+    A mode holds in its own thread alone, while the random state is the whole process's.
+    """
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        """Run anything but what draws."""
+        named = kwargs or {}
+        if func in (torch.nn.init.kaiming_uniform_, torch.nn.init.uniform_):
+            return args[0] if args else named["tensor"]
+        return func(*args, **named)
 
 
 class _OwnPrecision:

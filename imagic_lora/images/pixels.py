@@ -5,9 +5,10 @@ Pixels are float32 tensors of shape (B, 3, H, W), RGB, in [-1, 1]: -1 is black a
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image
 
 from imagic_lora.errors import ImageError
+from imagic_lora.images.canvas import Frame
 
 
 def to_pixels(image: Image.Image, size: tuple[int, int]) -> torch.Tensor:
@@ -20,7 +21,7 @@ def to_pixels(image: Image.Image, size: tuple[int, int]) -> torch.Tensor:
     Returns:
         Pixels in [-1, 1], float32, shape (1, 3, H, W).
     """
-    fitted = ImageOps.fit(image, size, method=Image.Resampling.LANCZOS)
+    fitted = Frame.of(image.size, size).cut(image)
     values = torch.from_numpy(np.array(fitted, dtype=np.float32))
     return (values / 127.5 - 1).permute(2, 0, 1).unsqueeze(0).contiguous()
 
@@ -39,7 +40,7 @@ def to_mask(image: Image.Image, size: tuple[int, int], grid: tuple[int, int]) ->
     Raises:
         ImageError: When the mask is black everywhere.
     """
-    fitted = ImageOps.fit(image.convert("L"), size, method=Image.Resampling.BOX)
+    fitted = Frame.of(image.size, size).cut_mask(image.convert("L"))
     values = torch.from_numpy(np.array(fitted, dtype=np.float32))[None, None] / 255
     mask = torch.nn.functional.adaptive_avg_pool2d(values, grid)
     if not mask.any():

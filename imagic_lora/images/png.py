@@ -16,6 +16,7 @@ THUMBNAIL_SIDE = 256
 """Longer side, in pixels, of the small copy that an adapter carries."""
 
 _RECORD_KEY = "imagic_lora"
+_PERCEPTUAL = b"\0"  # the rendering intent that the sRGB chunk names
 
 
 def image_hash(image: Image.Image) -> str:
@@ -57,14 +58,15 @@ def save_png(
 
 
 def to_png(image: Image.Image, text: PngImagePlugin.PngInfo | None = None) -> bytes:
-    """Return the content of a PNG.
+    """Return the content of a PNG, which says that its colours are sRGB.
 
     Args:
         image: The picture.
         text: Texts for it to carry.
     """
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG", pnginfo=text)
+    buffer, chunks = io.BytesIO(), text or PngImagePlugin.PngInfo()
+    chunks.add(b"sRGB", _PERCEPTUAL)
+    image.save(buffer, "PNG", pnginfo=chunks)
     return buffer.getvalue()
 
 

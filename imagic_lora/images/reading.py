@@ -1,9 +1,10 @@
 """Reading pictures: any file or PIL image becomes what people see, upright and in RGB.
 
-Owns formats, EXIF, limits and colours. Knows nothing of tensors, canvases or records.
+Owns formats, limits and turns. Knows nothing of tensors, canvases or records.
 """
 
 import os
+import stat
 import struct
 import warnings
 import zlib
@@ -11,10 +12,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-from imagic_lora.errors import ImageError, warn
+from imagic_lora.errors import ImageError, quoted, warn
+from imagic_lora.images.colours import flat
+
+# Once for the whole process, since filters that change while threads read would stay changed. What
+# Pillow warns of there is metadata, which we drop.
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
 MIN_SIDE = 16
 """Shortest side, in pixels, of an image that is worth fitting."""
@@ -22,8 +27,19 @@ MIN_SIDE = 16
 MAX_PIXELS = 80_000_000
 """Most pixels that are decoded: a larger file is a mistake or a decompression bomb."""
 
+_MAX_PIXELS = {
+    "AVIF": 40_000_000,
+    "JPEG2000": 24_000_000,
+    "TIFF": 70_000_000,
+    "WEBP": 34_000_000,
+}
+"""The same for formats whose readers take more memory, so that none takes over 600 MB."""
+
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM")
 """What is read. A list of our own, since Pillow's includes formats that start other programs."""
+
+_HEIC = (b"ftyphe", b"ftypmif1", b"ftypmsf1")
+"""What follows the first four bytes of photos of many phones, which Pillow does not read."""
 
 _DECODE_ERRORS = (  # what Pillow's readers raise on damaged files, found by damaging them
     ArithmeticError,
@@ -40,11 +56,12 @@ _DECODE_ERRORS = (  # what Pillow's readers raise on damaged files, found by dam
 
 
 def open_image(source: str | os.PathLike[str] | Image.Image) -> Image.Image:
-    """Open a picture as people see it: upright, RGB, on white.
+    """Open a picture as people see it: upright, in the colours of a screen, on white.
 
-    EXIF rotation is applied; transparency is laid on white; CMYK, palette and 16-bit images are
-    converted; of an animation one frame is used, with a warning. The content decides what a file
-    is, not its extension.
+    EXIF rotation is applied; transparency is laid on white; colours are converted to sRGB by the
+    profile that the picture carries; CMYK, palette and 16-bit images are converted; of an animation
+    one frame is used, with a warning; above 40 million pixels it is halved. The content decides
+    what a file is, not its extension.
 
     Args:
         source: A path, or an image that is open already (which is left as it is).
@@ -55,10 +72,30 @@ def open_image(source: str | os.PathLike[str] | Image.Image) -> Image.Image:
     Raises:
         ImageError: The file is missing, is no image, is damaged, or is too small or too large.
     """
+    return _read(source, "white")
+
+
+def open_mask(source: str | os.PathLike[str] | Image.Image) -> Image.Image:
+    """Open a mask: like a picture, but what is not painted is black.
+
+    Args:
+        source: A path, or an image that is open already (which is left as it is).
+
+    Returns:
+        A new image of mode L: white is 1, black and transparent are 0, the rest lies between.
+
+    Raises:
+        ImageError: As of `open_image`.
+    """
+    return _read(source, "black").convert("L")
+
+
+def _read(source: str | os.PathLike[str] | Image.Image, background: str) -> Image.Image:
+    """Return a picture upright and in RGB, its transparency laid on a background."""
     if isinstance(source, Image.Image):
-        return _decode(source, "the image")
+        return _decode(source, "the image", background)
     with opened(source) as image:
-        return _decode(image, _name(source))
+        return _decode(image, _name(source), background)
 
 
 @contextmanager
@@ -72,26 +109,60 @@ def opened(source: str | os.PathLike[str]) -> Iterator[Image.Image]:
         ImageError: The file is missing or is no image.
     """
     path, name = Path(source), _name(source)
-    if path.is_dir():
-        raise ImageError(f"cannot read {name}: it is a folder; give one image file.")
     try:
-        with _quiet():
-            image = Image.open(path, formats=FORMATS)
-    except FileNotFoundError as error:
-        raise ImageError(f"cannot read {name}: there is no such file.") from error
-    except Image.DecompressionBombError as error:
-        raise _too_large(name, "far too many") from error
+        _check_file(path, name)
+        image = _identified(path, name)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise _too_large(name, "far too many", MAX_PIXELS) from error
     except UnidentifiedImageError as error:
         raise ImageError(_unidentified(path, name)) from error
+    except ImageError:
+        raise
     except _DECODE_ERRORS as error:
-        raise ImageError(f"cannot read {name}: {error}.") from error
+        raise ImageError(f"cannot read {name}: {_reason(error)}.") from error
     with image:
         yield image
 
 
+def _identified(path: Path, name: str) -> Image.Image:
+    """Return an image file of any format that is read, not decoded yet."""
+    try:
+        return Image.open(path, formats=FORMATS)
+    except UnidentifiedImageError:
+        with path.open("rb") as file:
+            if not file.read(12)[4:].startswith(_HEIC):
+                raise
+    try:
+        from pillow_heif import HeifImageFile  # noqa: PLC0415  # an extra of few
+    except ImportError as error:
+        raise ImageError(
+            f"cannot read {name}: it is a HEIC photo, which needs the package 'pillow-heif'; "
+            "install it with: pip install 'imagic-lora[heif]', or save the photo as JPEG."
+        ) from error
+    image: Image.Image = HeifImageFile(path)
+    return image
+
+
+def _check_file(path: Path, name: str) -> None:
+    """Raise an ImageError unless there is a file; what is none, such as a pipe, may never end."""
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError as error:
+        raise ImageError(f"cannot read {name}: there is no such file.") from error
+    if stat.S_ISDIR(mode):
+        raise ImageError(f"cannot read {name}: it is a folder; give one image file.")
+    if not stat.S_ISREG(mode):
+        raise ImageError(f"cannot read {name}: it is a device or a pipe; give one image file.")
+
+
 def _name(source: str | os.PathLike[str]) -> str:
     """Return what to call a file in a sentence."""
-    return f"'{os.fspath(source)}'"
+    return quoted(os.fspath(source))
+
+
+def _reason(error: BaseException) -> str:
+    """Return what went wrong, without the path, which may be long."""
+    return str(getattr(error, "strerror", None) or error)
 
 
 def _unidentified(path: Path, name: str) -> str:
@@ -104,14 +175,15 @@ def _unidentified(path: Path, name: str) -> str:
     )
 
 
-def _decode(image: Image.Image, name: str) -> Image.Image:
-    """Check an image's size, decode it, and return it upright, in RGB, on white."""
+def _decode(image: Image.Image, name: str, background: str) -> Image.Image:
+    """Check an image's size, decode it, and return it upright, in RGB, on a background."""
     _check_size(image, name)
     try:
-        with _quiet():
-            frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
-            frame = image.tell() + 1
-            rgb = _on_white(ImageOps.exif_transpose(image), name)
+        frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
+        frame = image.tell() + 1
+        rgb = flat(image, name, background)
+        rgb.getexif()[ExifTags.Base.Orientation] = image.getexif().get(ExifTags.Base.Orientation, 1)
+        ImageOps.exif_transpose(rgb, in_place=True)
     except ImageError:
         raise
     except _DECODE_ERRORS as error:
@@ -129,48 +201,14 @@ def _check_size(image: Image.Image, name: str) -> None:
             f"{name} is {width} x {height} pixels, allowed is {MIN_SIDE} or more a side; "
             "use a larger image."
         )
-    if width * height > MAX_PIXELS:
-        raise _too_large(name, f"{width} x {height}")
+    most = _MAX_PIXELS.get(image.format or "", MAX_PIXELS)
+    if width * height > most:
+        raise _too_large(name, f"{width} x {height}", most)
 
 
-def _too_large(name: str, found: str) -> ImageError:
+def _too_large(name: str, found: str, most: int) -> ImageError:
     """Return the error for an image of too many pixels."""
     return ImageError(
-        f"{name} has {found} pixels, allowed are {MAX_PIXELS // 1_000_000} million in all; "
+        f"{name} has {found} pixels, allowed are {most // 1_000_000} million in all; "
         "scale it down first."
     )
-
-
-def _on_white(image: Image.Image, name: str) -> Image.Image:
-    """Convert an image of any mode to RGB, its transparency laid on white."""
-    if image.mode.startswith("I"):
-        return _from_16_bit(image, name)
-    if image.mode == "F":
-        raise ImageError(
-            f"{name} holds floating-point values, which have no fixed white; "
-            "save it with 8 or 16 bits per channel."
-        )
-    if not image.has_transparency_data:
-        return image.convert("RGB")
-    rgba = image.convert("RGBA")
-    white = Image.new("RGBA", rgba.size, "white")
-    return Image.alpha_composite(white, rgba).convert("RGB")
-
-
-def _from_16_bit(image: Image.Image, name: str) -> Image.Image:
-    """Scale 16-bit greys down to 8 bits; Pillow's own conversion would cut them off at 255."""
-    values = np.asarray(image).astype(np.int64)
-    if values.min() < 0 or values.max() > 0xFFFF:
-        raise ImageError(
-            f"{name} holds values from {values.min()} to {values.max()}, allowed are 0 to 65535; "
-            "save it with 8 or 16 bits per channel."
-        )
-    return Image.fromarray(((values + 128) // 257).astype(np.uint8)).convert("RGB")
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Silence Pillow, whose warnings are of metadata that we drop and sizes that we check."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield

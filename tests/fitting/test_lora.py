@@ -1,5 +1,6 @@
 from typing import Any
 
+import peft
 import pytest
 import torch
 
@@ -86,6 +87,27 @@ def test_the_same_seed_gives_the_same_weights(unet: Any) -> None:
     torch.set_rng_state(state)
     drawn(unet)
     assert torch.equal(state, torch.get_rng_state())
+
+
+def test_a_caller_may_draw_in_the_meantime(unet: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another thread that uses torch's own generator goes on with its numbers, and repeats none."""
+    inject = peft.inject_adapter_in_model
+    torch.manual_seed(0)
+    expected = [torch.rand(3) for _ in range(3)]
+    drawn: list[torch.Tensor] = []
+
+    def and_draw(*args: Any, **kwargs: Any) -> None:
+        drawn.append(torch.rand(3))
+        inject(*args, **kwargs)
+        drawn.append(torch.rand(3))
+
+    monkeypatch.setattr(peft, "inject_adapter_in_model", and_draw)
+    torch.manual_seed(0)
+    lora.inject(unet, TARGETS, 3, generator(0, "lora"))
+    lora.eject(unet)
+
+    drawn.append(torch.rand(3))
+    assert all(torch.equal(*pair) for pair in zip(expected, drawn, strict=True))
 
 
 def test_read_gives_what_the_layers_hold(unet: Any) -> None:

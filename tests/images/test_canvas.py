@@ -1,11 +1,16 @@
+import json
+import math
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageOps
 
-from imagic_lora.errors import ImagicWarning
-from imagic_lora.images.canvas import canvas, crop_box
+from imagic_lora.errors import ImageError, ImagicWarning
+from imagic_lora.images.canvas import Frame, canvas, crop_box
 from imagic_lora.images.pixels import to_pixels
+from tests.support.pictures import WHITE, noise
 
 
 @pytest.mark.parametrize(
@@ -105,3 +110,115 @@ def test_the_middle_part_is_what_a_canvas_shows_by_itself(size: tuple[int, int])
     cut = to_pixels(image.crop(crop_box(image.size, size)), size)
 
     assert (cut - to_pixels(image, size)).abs().mean() < 0.01
+
+
+# Frames
+
+SIZES = st.tuples(st.integers(16, 200), st.integers(16, 200))
+
+
+@given(whole=SIZES, size=SIZES)
+def test_a_frame_is_the_middle_of_a_picture(whole: tuple[int, int], size: tuple[int, int]) -> None:
+    """By itself it is what Pillow's own fit cuts out, bit for bit."""
+    image = noise(*whole)
+
+    cut = Frame.of(whole, size).cut(image)
+
+    assert ImageOps.fit(image, size, Image.Resampling.LANCZOS).tobytes() == cut.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("centre", "zoom", "expected"),
+    [
+        ((0.5, 0.5), 1, (30, 0, 70, 40)),
+        ((0, 0), 1, (0, 0, 40, 40)),
+        ((1, 1), 2, (80, 20, 100, 40)),
+        ((0.5, 0.5), 1000, (49.5, 19.5, 50.5, 20.5)),
+    ],
+)
+def test_a_frame_can_be_moved_and_narrowed(
+    centre: tuple[float, float], zoom: float, expected: tuple[float, ...]
+) -> None:
+    """It keeps the shape of its canvas and stays within the picture."""
+    assert expected == Frame.of((100, 40), (64, 64), centre=centre, zoom=zoom).box
+
+
+def test_a_frame_cuts_only_the_picture_that_it_is_for() -> None:
+    """Of another picture its box would be another part."""
+    with pytest.raises(ImageError, match=r"is 48 x 32 pixels, but its frame is for one of 64 x 32"):
+        Frame.of((64, 32), (16, 16)).cut(noise())
+
+
+CORNER = Frame((800, 400), (600, 200, 800, 400), (64, 64))
+
+
+@pytest.mark.parametrize("drawn_at", [(800, 400), (1600, 800), (400, 200), (401, 200)])
+def test_a_mask_over_the_whole_picture_lies_where_it_was_drawn(drawn_at: tuple[int, int]) -> None:
+    """What it marks of the framed part is marked there, whatever its resolution."""
+    mask = Image.new("L", (800, 400))
+    mask.paste(255, (700, 300, 800, 400))
+    mask.paste(255, (0, 0, 500, 100))
+
+    cut = CORNER.cut_mask(mask.resize(drawn_at, Image.Resampling.NEAREST))
+
+    assert [[0, 0], [0, 255]] == [[cut.getpixel((x, y)) for x in (8, 56)] for y in (8, 56)]
+
+
+@pytest.mark.parametrize("drawn_at", [(64, 64), (200, 200), (33, 32)])
+def test_a_mask_over_the_framed_part_covers_all_of_it(drawn_at: tuple[int, int]) -> None:
+    """A mask with the canvas's shape was drawn on what the canvas shows."""
+    mask = Image.new("L", drawn_at)
+    mask.paste(255, (0, 0, drawn_at[0] // 2, drawn_at[1]))
+
+    cut = CORNER.cut_mask(mask)
+
+    assert [255, 0] == [cut.getpixel((x, 32)) for x in (8, 56)]
+
+
+def test_a_mask_of_the_very_picture_lies_on_it_even_where_the_canvas_is_as_large() -> None:
+    """Where both shapes are one, the picture's own size is the whole picture."""
+    zoomed = Frame((64, 64), (32, 32, 64, 64), (64, 64))
+    mask = Image.new("L", (64, 64))
+    mask.paste(255, (48, 0, 64, 64))
+
+    assert [0, 255] == [zoomed.cut_mask(mask).getpixel((x, 32)) for x in (8, 56)]
+
+
+def test_a_mask_of_another_shape_is_refused() -> None:
+    """It is never stretched or cropped in silence."""
+    sentence = r"^The mask is 300 x 400 pixels; allowed is .* 800 x 400, .* 64 x 64: draw it .*\.$"
+
+    with pytest.raises(ImageError, match=sentence):
+        CORNER.cut_mask(Image.new("L", (300, 400), WHITE[0]))
+
+
+@given(whole=SIZES, size=SIZES, centre=st.tuples(st.floats(0, 1), st.floats(0, 1)))
+def test_a_frame_survives_json(
+    whole: tuple[int, int], size: tuple[int, int], centre: tuple[float, float]
+) -> None:
+    """What was written is read, to the last bit."""
+    frame = Frame.of(whole, size, centre=centre, zoom=1.7)
+
+    assert frame == Frame.from_json(json.loads(json.dumps(frame.to_json())))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        None,
+        [],
+        {},
+        {"whole": [8, 8], "box": [0, 0, 8, 8], "size": [8, 8], "more": 1},
+        *[{"whole": [8, 8], "box": [0, 0, 8, 8], "size": [8, 8]} | {name: value}
+          for name in ("whole", "box", "size")
+          for value in (None, "88", 8, [], [8], [8.5, 8], [0, 0, 0, 8], [-1, 8], [0, 0, 9, 8],
+                        [True, 8], [8, 10**400], [9000, 9000], [0, 0, 8, math.nan],
+                        [0, 0, 8, 10**400], [[8], [8]], ["x" * 10**6, 8])],
+    ],
+)  # fmt: skip
+def test_what_is_no_frame_is_refused(values: Any) -> None:
+    """A hostile record gets one short sentence, and no other error."""
+    with pytest.raises(ImageError, match=r"^The frame was .*\.$") as caught:
+        Frame.from_json(values)
+
+    assert 400 > len(str(caught.value))

@@ -67,3 +67,11 @@ def test_a_record_is_read_from_images_only(tmp_path: Path) -> None:
 
     with pytest.raises(ImageError):
         read_record(tmp_path / "a.png")
+
+
+def test_a_png_says_that_its_colours_are_srgb(tmp_path: Path) -> None:
+    """A viewer that knows colour spaces shows what was meant."""
+    save_png(noise(), tmp_path / "a.png", {})
+
+    with Image.open(tmp_path / "a.png") as image:
+        assert 0 == image.info["srgb"]

@@ -1,21 +1,26 @@
 import contextlib
 import io
+import os
 import struct
+import subprocess
+import sys
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageCms
 
 from imagic_lora.errors import ImageError, ImagicWarning
+from imagic_lora.images import colours
 from imagic_lora.images.png import read_record
-from imagic_lora.images.reading import FORMATS, open_image
-from tests.support.pictures import RED, WHITE, noise, saved
+from imagic_lora.images.reading import FORMATS, open_image, open_mask
+from tests.support.pictures import RED, WHITE, colour_profile, noise, saved
 
 
 def _png_header(width: int, height: int) -> bytes:
@@ -197,6 +202,163 @@ def test_the_content_decides_not_the_extension(tmp_path: Path) -> None:
     assert noise().tobytes() == open_image(str(path)).tobytes()
 
 
+# Colours
+
+
+def test_a_wide_profile_is_obeyed(tmp_path: Path) -> None:
+    """A photo in another colour space looks as it does in a viewer that knows the space."""
+    profile = colour_profile(b"RGB ")
+    seen = Image.new("RGB", (20, 20), (90, 160, 70))
+    srgb = ImageCms.createProfile("sRGB")
+    wide = ImageCms.profileToProfile(seen, srgb, io.BytesIO(profile))
+    assert wide is not None
+
+    rgb = open_image(saved(wide, tmp_path / "a.png", icc_profile=profile))
+
+    assert np.abs(np.asarray(wide, int) - np.asarray(seen)).max() > 15
+    assert np.abs(np.asarray(rgb, int) - np.asarray(seen)).max() <= 1
+
+
+def test_transparency_and_a_profile_go_together() -> None:
+    """Colours are converted before they are laid on white."""
+    image = Image.new("RGBA", (20, 20), (90, 160, 70, 255))
+    image.paste((90, 160, 70, 0), (0, 0, 10, 20))
+    image.info["icc_profile"] = colour_profile(b"RGB ")
+    opaque = image.convert("RGB")
+
+    rgb = open_image(image)
+
+    assert WHITE == rgb.getpixel((0, 0))
+    assert open_image(opaque).getpixel((19, 0)) == rgb.getpixel((19, 0)) != (90, 160, 70)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_a_grey_profile_is_obeyed(dtype: Any) -> None:
+    """Linear light is lighter on a screen than its numbers are, in 8 bits and in 16."""
+    grey = Image.fromarray(np.full((20, 20), np.iinfo(dtype).max // 2, dtype))
+    grey.info["icc_profile"] = colour_profile(b"GRAY", gamma=1.0)
+
+    assert [(400, (187, 187, 187))] == open_image(grey).getcolors()
+
+
+def test_a_profile_of_srgb_changes_no_value() -> None:
+    """What most cameras write leaves every pixel as it is, to the last level."""
+    image = noise()
+    image.info["icc_profile"] = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+    assert noise().tobytes() == open_image(image).tobytes()
+
+
+@pytest.mark.parametrize(
+    "profile",
+    [b"junk", colour_profile(b"GRAY"), colour_profile(b"CMYK"), colour_profile(b"RGB ")[:200]],
+)
+def test_a_profile_that_cannot_be_used_is_a_note(profile: bytes) -> None:
+    """The picture is read as if it had none, and this is said."""
+    image = noise()
+    image.info["icc_profile"] = profile
+
+    with pytest.warns(ImagicWarning, match=r"colour profile of the image cannot be used"):
+        rgb = open_image(image)
+
+    assert noise().tobytes() == rgb.tobytes()
+
+
+# Masks
+
+
+def _painted(mode: str) -> Image.Image:
+    """Return a layer of which the left is painted white, the middle half so, the right not."""
+    layer = Image.new("RGBA", (30, 20), (255, 255, 255, 0))
+    layer.paste((255, 255, 255, 255), (0, 0, 10, 20))
+    layer.paste((255, 255, 255, 128), (10, 0, 20, 20))
+    return layer.convert(mode)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "PA", "RGBa"])
+def test_of_a_mask_what_is_not_painted_is_black(mode: str) -> None:
+    """A mask on a transparent layer is the mask that it looks like, soft edges and all."""
+    mask = open_mask(_painted(mode))
+
+    assert "L" == mask.mode
+    assert [255, 128, 0] == [mask.getpixel((x, 5)) for x in (5, 15, 25)]
+
+
+def test_a_mask_with_a_transparent_palette_colour_is_read_as_painted(tmp_path: Path) -> None:
+    """White that is transparent is no paint."""
+    palette = Image.new("P", (20, 20), 0)
+    palette.putpalette([255, 255, 255, 255, 255, 255])
+    palette.paste(1, (0, 0, 10, 20))
+
+    mask = open_mask(saved(palette, tmp_path / "a.png", transparency=0))
+
+    assert [255, 0] == [mask.getpixel((x, 5)) for x in (5, 15)]
+
+
+def test_an_opaque_mask_is_what_it_shows() -> None:
+    """Its greys are kept; an inverted mask is the user's to invert."""
+    grey = Image.linear_gradient("L")
+
+    assert grey.tobytes() == open_mask(grey.convert("RGB")).tobytes()
+
+
+# Size and surroundings
+
+
+def test_a_large_picture_is_halved(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Above the limit each pixel is the mean of four, in bands as in one piece."""
+    monkeypatch.setattr(colours, "LARGE", 48 * 31)
+    monkeypatch.setattr(colours, "_BAND", 48 * 5)
+    image = noise(49, 33)
+
+    assert image.reduce(2).tobytes() == open_image(image).tobytes()
+
+
+def test_bands_leave_no_seams(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A picture that is converted in pieces is the same, turned or not."""
+    image = noise(40, 30).convert("RGBA")
+    image.putalpha(Image.linear_gradient("L").resize(image.size))
+    image.getexif()[0x0112] = 6
+    at_once = open_image(image)
+
+    monkeypatch.setattr(colours, "_BAND", 40 * 7)
+
+    assert (30, 40) == at_once.size
+    assert at_once.tobytes() == open_image(image).tobytes()
+
+
+@pytest.mark.parametrize("form", ["WEBP", "JPEG2000", "AVIF", "TIFF"])
+def test_formats_that_take_more_memory_have_a_lower_limit(form: str) -> None:
+    """A few kilobytes never take gigabytes; the size of a header is checked before anything."""
+    image = Image.new("1", (10_000, 7_500))
+    image.format = form
+
+    with pytest.raises(ImageError, match=r"has 10000 x 7500 pixels, allowed are [2-7]\d million"):
+        open_image(image)
+
+
+def test_reading_in_threads_leaves_the_filters_of_warnings_alone(tmp_path: Path) -> None:
+    """They are the whole process's; nor does damaged metadata make an error of a warning."""
+    path = saved(noise(), tmp_path / "a.jpg", exif=b"Exif\0\0II*\0\xff\xff\xff\xff")
+    bomb = _bytes(_png_header(12_000, 12_000))(tmp_path)
+    program = f"""
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from imagic_lora.errors import ImageError
+from imagic_lora.images.reading import open_image
+def read(number):
+    open_image({str(path)!r})
+    try:
+        open_image({str(bomb)!r})
+    except ImageError:
+        return number
+before = list(warnings.filters)
+assert list(range(200)) == list(ThreadPoolExecutor(4).map(read, range(200)))
+assert before == warnings.filters
+"""
+    subprocess.run([sys.executable, "-W", "error", "-c", program], check=True)
+
+
 # Refusing
 
 
@@ -222,6 +384,12 @@ def _bytes(data: bytes) -> Callable[[Path], Path]:
     return write
 
 
+def _pipe(folder: Path) -> Path:
+    """Return a pipe into which nobody writes."""
+    os.mkfifo(folder / "a.png")
+    return folder / "a.png"
+
+
 def _animation() -> bytes:
     """Return a GIF of two frames, whose second is headed by a block that a cut can split."""
     frames = [Image.new("RGB", (16, 16), colour) for colour in (WHITE, RED)]
@@ -235,6 +403,11 @@ def _animation() -> bytes:
     [
         (lambda folder: folder / "a.png", "a.png': there is no such file"),
         (lambda folder: folder, "it is a folder; give one image file"),
+        (lambda folder: folder / "a\0b", r"cannot read '.*a\\x00b': embedded null"),
+        (lambda folder: folder / "\ud800", r"cannot read '.*\\ud800': "),
+        (lambda folder: folder / ("x" * 5_000), r"cannot read '.{,80}': File name too long"),
+        (_pipe, "it is a device or a pipe; give one image file"),
+        (lambda _: Path("/dev/zero"), "it is a device or a pipe"),
         (_bytes(b""), "the file is empty"),
         (_bytes(b"hello"), "it is not an image that is known here.*allowed are PNG, JPEG"),
         (_damaged("a.eps", 1.0), "it is not an image that is known here"),
@@ -259,6 +432,29 @@ def test_what_cannot_be_used_is_refused_in_one_sentence(
 
     assert str(caught.value).endswith(".")
     assert "\n" not in str(caught.value)
+
+
+_HEIC = b"\0\0\0\x1cftypheic\0\0\0\0mif1heic"
+
+
+def test_a_heic_photo_without_its_reader_names_the_extra(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who has a phone's photo learns what to install."""
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+
+    with pytest.raises(ImageError, match=r"HEIC photo.*pip install 'imagic-lora\[heif\]'"):
+        open_image(_bytes(_HEIC)(tmp_path))
+
+
+def test_a_heic_photo_is_read_where_its_reader_is_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is a picture like any other."""
+    reader = SimpleNamespace(HeifImageFile=lambda path: noise() if path.is_file() else None)
+    monkeypatch.setitem(sys.modules, "pillow_heif", reader)
+
+    assert noise().tobytes() == open_image(_bytes(_HEIC)(tmp_path)).tobytes()
 
 
 def test_pillows_own_limits_are_left_alone(tmp_path: Path) -> None:

@@ -94,14 +94,14 @@ def edit(
 ) -> None:
     """Make one picture for each adapter, seed and alpha: a row for the former two."""
     from imagic_lora.cli.outputs import Gallery
-    from imagic_lora.images.reading import open_image
+    from imagic_lora.images.reading import open_mask
 
     named = _named(_loaded(adapters, target))
     asked = _Asked(
         target=target or "",
         alphas=alpha,
         seeds=seeds,
-        mask=None if mask is None else open_image(mask),
+        mask=None if mask is None else open_mask(mask),
         settings=settings,
     )
     gallery = Gallery(_spots(list(named), asked), out, force)
