@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, get_args
 
-from imagic_lora.errors import AdapterFileError, SettingsError, quoted
+from imagic_lora.errors import AdapterFileError, ImageError, SettingsError, quoted
+from imagic_lora.images.canvas import Frame
 from imagic_lora.models.families import FAMILIES
 from imagic_lora.objective import Prediction
 from imagic_lora.settings import MAX_PROMPT, FitSettings, is_number
@@ -39,6 +40,7 @@ class FitRecord:
         versions: Versions of the packages that made it.
         levers: Names of the levers that were pulled when the fit ended, lowest first.
         relieved: Those of them that were pulled because the device ran out of memory.
+        frame: Which part of the picture was fitted; None where an earlier version did not say.
     """
 
     family: str
@@ -56,6 +58,7 @@ class FitRecord:
     versions: Mapping[str, str]
     levers: tuple[str, ...] = ()
     relieved: tuple[str, ...] = ()
+    frame: Frame | None = None
 
     def __hash__(self) -> int:
         """Return a hash of what tells fits apart; the versions are in a mapping, which has none."""
@@ -73,7 +76,8 @@ class FitRecord:
 
     def values(self) -> dict[str, Any]:
         """Return it as plain values for a file."""
-        return {n: value for n, value in asdict(self).items() if value or n not in _OPTIONAL}
+        optional = (*_OPTIONAL, "frame")
+        return {n: value for n, value in asdict(self).items() if value or n not in optional}
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> "FitRecord":
@@ -86,7 +90,7 @@ class FitRecord:
             AdapterFileError: When a field is missing, of another type or out of range.
         """
         wanted = {item.name for item in fields(cls)}
-        missing = wanted - values.keys() - set(_OPTIONAL)
+        missing = wanted - values.keys() - {*_OPTIONAL, "frame"}
         if missing:
             raise AdapterFileError(f"its header lacks {', '.join(sorted(missing))}.")
         given = {name: values[name] for name in wanted & values.keys()}
@@ -101,6 +105,7 @@ class FitRecord:
             "losses": tuple(_loss("losses", value) for value in _list(values["losses"])),
             "gap": None if values["gap"] is None else _loss("gap", values["gap"]),
             "versions": _versions(values["versions"]),
+            "frame": _frame(values.get("frame")),
         }
         return cls(**given)
 
@@ -160,6 +165,13 @@ def _loss(name: str, value: Any) -> float:
             f"its header's {name} has {quoted(value)}, allowed is a number from 0."
         )
     return value
+
+
+def _frame(value: Any) -> Frame | None:
+    try:
+        return None if value is None else Frame.from_json(value)
+    except ImageError as error:
+        raise AdapterFileError(f"its header's frame is none: {error}") from error
 
 
 def _settings(value: Any) -> FitSettings | None:

@@ -15,7 +15,9 @@ from imagic_lora.editing.prompts import Prompts
 from imagic_lora.editing.request import EditRequest
 from imagic_lora.editing.slots import Slots
 from imagic_lora.errors import SettingsError
+from imagic_lora.images.canvas import Frame
 from imagic_lora.images.pixels import to_mask
+from imagic_lora.images.png import image_hash
 from imagic_lora.memory.relief import lever_names, relieved
 from imagic_lora.models.base import LatentModel
 from imagic_lora.models.encoding import canvas_of
@@ -109,7 +111,9 @@ class Edits:
         levers: dict[str, tuple[str, ...]],
     ) -> list[Edit]:
         """Return the pictures with what made them."""
-        rows = zip(images, self.requests, self.seeds, alphas, strict=True)
+        # Where every alpha is 0, nothing was shared: the prompts played no part.
+        shared = self.prompts.shared if any(alphas) else (None,) * len(alphas)
+        rows = zip(images, self.requests, self.seeds, alphas, shared, strict=True)
         return [
             Edit(
                 image=image,
@@ -118,9 +122,13 @@ class Edits:
                 base_model=self.model.traits.name,
                 alpha=alpha,
                 adapter_sha256=request.adapter.sha256,
+                fingerprint=self.model.traits.fingerprint,
+                frame=request.adapter.record.frame,
+                mask_sha256=None if self.mask is None else image_hash(self.mask),
+                shared=shared,
                 **levers,
             )
-            for image, request, seed, alpha in rows
+            for image, request, seed, alpha, shared in rows
         ]
 
     @cached_property
@@ -220,8 +228,9 @@ class Edits:
             return torch.ones(1, 1, 1, 1, device=self.model.plan.device)
         record = self.requests[0].adapter.record
         rows, columns = self.latents.shape[-2:]
-        size = (record.width, record.height)
-        return to_mask(self.mask, size, (rows, columns)).to(self.model.plan.device)
+        # Adapters of earlier versions do not say which part of the picture they were fitted to.
+        frame = record.frame or Frame.of(self.mask.size, (record.width, record.height))
+        return to_mask(self.mask, frame, (rows, columns)).to(self.model.plan.device)
 
 
 def _resized(model: LatentModel, request: EditRequest, settings: EditSettings) -> torch.Tensor:

@@ -39,6 +39,8 @@ def img2img(
         target=target,
         settings=settings,
         base_model=model.traits.name,
+        fingerprint=model.traits.fingerprint,
+        frame=encoded.frame,
         strength=strength,
         noise=noise,
         image_sha256=image_hash(encoded.picture),

@@ -6,6 +6,7 @@ from typing import Literal
 from PIL import Image
 
 from imagic_lora.adapters.adapter import Adapter
+from imagic_lora.adapters.matching import check_fits
 from imagic_lora.editing import alphas as finding
 from imagic_lora.editing.alphas import AUTO_ALPHAS, AlphaSearch
 from imagic_lora.editing.edits import Edits
@@ -14,7 +15,7 @@ from imagic_lora.editing.picture import Edit, Variation
 from imagic_lora.editing.prompts import Prompts
 from imagic_lora.editing.request import EditRequest
 from imagic_lora.editing.slots import Slots
-from imagic_lora.errors import AdapterMismatchError, SettingsError, warn
+from imagic_lora.errors import SettingsError
 from imagic_lora.images.pixels import to_images
 from imagic_lora.images.reading import open_mask
 from imagic_lora.models.base import LatentModel
@@ -61,7 +62,8 @@ class Painter:
         if not requests:
             raise SettingsError("A batch of edits needs at least one request; there was none.")
         for row, request in enumerate(requests, start=1):
-            self._check(request.adapter, f" of row {row}" if len(requests) > 1 else "")
+            place = f" of row {row}" if len(requests) > 1 else ""
+            check_fits(request.adapter, self.model.traits, place)
         return Edits(
             self.model,
             self._slots,
@@ -247,24 +249,7 @@ class Painter:
         Raises:
             AdapterMismatchError: When it was fitted on another family or width of model.
         """
-        self._check(adapter, "")
-
-    def _check(self, adapter: Adapter, place: str) -> None:
-        """Check an adapter; the place says which of several it is, e.g. " of row 2"."""
-        traits, record = self.model.traits, adapter.record
-        width = adapter.conditioning.tokens.shape[-1]
-        if (record.family, width) != (traits.family, traits.token_width):
-            raise AdapterMismatchError(
-                f"The adapter{place} was fitted on {record.base_model!r} (family {record.family}, "
-                f"embedding width {width}), but this model is {traits.name!r} (family "
-                f"{traits.family}, embedding width {traits.token_width}); load a base model like "
-                "the adapter's."
-            )
-        if record.fingerprint not in traits.fingerprints:
-            warn(
-                f"The adapter{place} was fitted on {record.base_model!r}, this is another checkpoint, "
-                f"{traits.name!r}: the picture may differ from the input even at alpha 0."
-            )
+        check_fits(adapter, self.model.traits)
 
     @taking_turns
     def input_image(self, adapter: Adapter) -> Image.Image:

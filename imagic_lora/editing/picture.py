@@ -1,6 +1,6 @@
 """Pictures that were made, each with what made it."""
 
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from importlib.metadata import version
 from os import PathLike
 from pathlib import Path
@@ -8,6 +8,7 @@ from typing import Any
 
 from PIL import Image
 
+from imagic_lora.images.canvas import Frame
 from imagic_lora.images.png import save_png
 from imagic_lora.settings import SamplingSettings
 
@@ -21,6 +22,8 @@ class Picture:
         target: The prompt that it follows.
         settings: How it was denoised.
         base_model: Name of the base model.
+        fingerprint: Tells checkpoints of its family apart.
+        frame: Which part of the input it shows, at which size; None where that is not known.
         levers: Names of the levers that were pulled when it was made, lowest first.
         relieved: Those of them that were pulled because the device ran out of memory.
     """
@@ -29,6 +32,8 @@ class Picture:
     target: str
     settings: SamplingSettings
     base_model: str
+    fingerprint: str
+    frame: Frame | None = None
     levers: tuple[str, ...] = ()
     relieved: tuple[str, ...] = ()
 
@@ -36,8 +41,8 @@ class Picture:
         """Return what made the picture, as plain values."""
         values = {item.name: getattr(self, item.name) for item in fields(self)}
         del values["image"]
-        settings = values.pop("settings")
-        values["settings"] = {item.name: getattr(settings, item.name) for item in fields(settings)}
+        values["settings"] = asdict(self.settings)
+        values["frame"] = self.frame and self.frame.to_json()
         return {"kind": type(self).__name__, "version": version("imagic-lora"), **values}
 
     def save(self, path: str | PathLike[str], *, force: bool = False) -> None:
@@ -60,10 +65,14 @@ class Edit(Picture):
     Attributes:
         alpha: Prompt strength: 0 is the reconstruction, 1 the target prompt.
         adapter_sha256: Hash of the adapter.
+        mask_sha256: Hash of the mask's size and RGB bytes, or None without a mask.
+        shared: What the target was found to share with the input; None where that was the caption.
     """
 
     alpha: float
     adapter_sha256: str
+    mask_sha256: str | None = None
+    shared: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -43,8 +43,9 @@ def make_adapter(
         fingerprint=traits.fingerprint,
         prediction=model.objective.name,
         versions={package: version(package) for package in _PACKAGES},
-        width=encoded.size[0],
-        height=encoded.size[1],
+        width=encoded.frame.size[0],
+        height=encoded.frame.size[1],
+        frame=encoded.frame,
         image_sha256=image_hash(encoded.picture),
         **told,
     )

@@ -8,6 +8,7 @@ from imagic_lora.captions import search
 from imagic_lora.errors import PromptError
 from imagic_lora.fitting.adapters import make_adapter
 from imagic_lora.fitting.fit import fit
+from imagic_lora.images.canvas import Frame
 from imagic_lora.memory.relief import lever_names
 from imagic_lora.models.base import LatentModel
 from imagic_lora.models.encoding import ImageSource, encode
@@ -35,6 +36,7 @@ class Fitter:
         source: str | None = None,
         settings: FitSettings = FitSettings(),
         thumbnail: bool = True,
+        frame: Frame | None = None,
         on_progress: OnProgress = ignore,
     ) -> Adapter:
         """Fit one image.
@@ -47,6 +49,8 @@ class Fitter:
                 `caption`. Any target can be edited later.
             settings: How to fit.
             thumbnail: Keep a small copy of the image, for other tools to show.
+            frame: Which part of the image to fit, at which size; default: as much of it as has the
+                shape of the canvas, about its centre.
             on_progress: Called after every step; a StopFit raised in it ends the fit early and
                 keeps what was learned. In the search for a caption it ends that search alone.
 
@@ -63,7 +67,7 @@ class Fitter:
         if not (target or source):
             raise PromptError("A fit needs a target prompt, or a source caption; both were empty.")
         before = self.model.plan
-        encoded = encode(self.model, image, settings.width, settings.height)
+        encoded = encode(self.model, image, settings.width, settings.height, frame=frame)
         if source is None:
             try:
                 latents = encoded.latents

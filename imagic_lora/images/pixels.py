@@ -26,21 +26,22 @@ def to_pixels(image: Image.Image, size: tuple[int, int]) -> torch.Tensor:
     return (values / 127.5 - 1).permute(2, 0, 1).unsqueeze(0).contiguous()
 
 
-def to_mask(image: Image.Image, size: tuple[int, int], grid: tuple[int, int]) -> torch.Tensor:
-    """Scale a mask as `to_pixels` scales its image, and return the share of white in each cell.
+def to_mask(image: Image.Image, frame: Frame, grid: tuple[int, int]) -> torch.Tensor:
+    """Lay a mask on what was framed of its picture, and return the share of white in each cell.
 
     Args:
         image: An image of mode RGB; white is 1, black is 0, grey lies between.
-        size: Width and height of the canvas, in pixels.
+        frame: How the picture was cropped and scaled.
         grid: Rows and columns of cells, such as a canvas has latents.
 
     Returns:
         Shares from 0 to 1, float32, shape (1, 1, rows, columns).
 
     Raises:
-        ImageError: When the mask is black everywhere.
+        ImageError: When the mask has another shape than the picture and its framed part, or is
+            black everywhere.
     """
-    fitted = Frame.of(image.size, size).cut_mask(image.convert("L"))
+    fitted = frame.cut_mask(image.convert("L"))
     values = torch.from_numpy(np.array(fitted, dtype=np.float32))[None, None] / 255
     mask = torch.nn.functional.adaptive_avg_pool2d(values, grid)
     if not mask.any():

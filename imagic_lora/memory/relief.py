@@ -7,8 +7,7 @@ would round it is chosen before it is loaded.
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
-from functools import partial, wraps
-from typing import Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 import torch
 
@@ -17,7 +16,6 @@ from imagic_lora.memory.ladder import LADDER, Lever, Phase
 from imagic_lora.memory.plan import MemoryPlan
 
 Result = TypeVar("Result")
-Given = ParamSpec("Given")
 
 _ALLOWED: ContextVar[bool] = ContextVar("relief allowed", default=True)
 
@@ -30,9 +28,6 @@ class Planned(Protocol):
 
     def replan(self, plan: MemoryPlan) -> None:
         """Work by another plan from now on."""
-
-
-Model = TypeVar("Model", bound=Planned)
 
 
 class Relieved(Protocol):
@@ -74,29 +69,6 @@ def relieved(
         # Outside of the handler: the error holds on to the frames, and they to their tensors.
         _pull(model, phase, lever)
         begun = True
-
-
-def relieving(
-    phase: Phase,
-) -> Callable[
-    [Callable[Concatenate[Model, Given], Result]], Callable[Concatenate[Model, Given], Result]
-]:
-    """Return a decorator: a model's method that relieves the model when memory runs out in it.
-
-    Args:
-        phase: Which phase the method belongs to.
-    """
-
-    def decorated(
-        method: Callable[Concatenate[Model, Given], Result],
-    ) -> Callable[Concatenate[Model, Given], Result]:
-        @wraps(method)
-        def again(model: Model, /, *args: Given.args, **kwargs: Given.kwargs) -> Result:
-            return relieved(model, phase, partial(method, model, *args, **kwargs))
-
-        return again
-
-    return decorated
 
 
 @contextmanager

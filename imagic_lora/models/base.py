@@ -121,7 +121,6 @@ class LatentModel(Protocol):
 
     Attributes:
         traits: Plain facts.
-        objective: Noise schedule and prediction target.
         networks: What has weights; frozen.
         denoiser: The network that predicts.
         plan: Where it works and in what precision.
@@ -130,10 +129,13 @@ class LatentModel(Protocol):
 
     lock: RLock
     traits: Traits
-    objective: Objective
     networks: Networks
     denoiser: torch.nn.Module
     plan: MemoryPlan
+
+    @property
+    def objective(self) -> Objective:
+        """Noise schedule and prediction target."""
 
     def replan(self, plan: MemoryPlan) -> None:
         """Work by another plan from now on; weights that it rounds stay rounded."""

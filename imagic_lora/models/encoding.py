@@ -6,7 +6,8 @@ from os import PathLike
 import torch
 from PIL import Image
 
-from imagic_lora.images.canvas import canvas
+from imagic_lora.errors import ImageError
+from imagic_lora.images.canvas import Frame, canvas
 from imagic_lora.images.pixels import to_pixels
 from imagic_lora.images.reading import open_image
 from imagic_lora.models.base import LatentModel
@@ -21,17 +22,22 @@ class Encoded:
 
     Attributes:
         picture: The whole picture, upright, RGB.
-        size: Width and height of the canvas that it was encoded at, in pixels.
+        frame: Which part of it was encoded, at which size.
         latents: Shape (1, C, h, w), float32.
     """
 
     picture: Image.Image
-    size: tuple[int, int]
+    frame: Frame
     latents: torch.Tensor
 
 
 def encode(
-    model: LatentModel, image: ImageSource, width: int | None = None, height: int | None = None
+    model: LatentModel,
+    image: ImageSource,
+    width: int | None = None,
+    height: int | None = None,
+    *,
+    frame: Frame | None = None,
 ) -> Encoded:
     """Open a picture and encode it on a model's canvas.
 
@@ -40,13 +46,21 @@ def encode(
         image: A path or a PIL image.
         width: Width asked for, in pixels; default: from the picture.
         height: Height asked for, likewise.
+        frame: Which part of the picture, at which size; default: as much of it as has the shape of
+            the canvas, about its centre.
 
     Raises:
-        ImageError: When the picture cannot be used.
+        ImageError: When the picture cannot be used, or the frame is for another picture or model.
     """
     picture = open_image(image)
-    size = canvas_of(model, picture.size, width, height)
-    return Encoded(picture, size, model.encode_image(to_pixels(picture, size)))
+    if frame is None:
+        frame = Frame.of(picture.size, canvas_of(model, picture.size, width, height))
+    elif any(side % model.traits.multiple for side in frame.size):
+        raise ImageError(
+            f"The frame's canvas was {frame.size[0]} x {frame.size[1]} pixels; allowed are "
+            f"multiples of {model.traits.multiple} a side."
+        )
+    return Encoded(picture, frame, model.encode_image(to_pixels(frame.cut(picture), frame.size)))
 
 
 def canvas_of(

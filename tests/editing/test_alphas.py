@@ -21,6 +21,7 @@ def found(surprises: tuple[float, ...], changes: tuple[float, ...] = ()) -> Alph
             target="a cat",
             settings=FEW,
             base_model="tiny",
+            fingerprint="",
             alpha=float(alpha),
             adapter_sha256="",
         )

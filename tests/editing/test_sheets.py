@@ -16,6 +16,7 @@ def _edit(color: str, alpha: float) -> Edit:
         target="a horse",
         settings=EditSettings(),
         base_model="tiny",
+        fingerprint="",
         alpha=alpha,
         adapter_sha256="0" * 64,
     )

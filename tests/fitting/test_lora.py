@@ -1,3 +1,4 @@
+from collections.abc import Mapping
 from typing import Any
 
 import peft
@@ -32,7 +33,7 @@ def structure(unet: Any) -> list[tuple[str, int]]:
     return [(path, id(module)) for path, module in unet.named_modules()]
 
 
-def drawn(unet: Any) -> dict[str, torch.Tensor]:
+def drawn(unet: Any) -> Mapping[str, torch.Tensor]:
     """Return fresh weights."""
     lora.inject(unet, TARGETS, 3, generator(0, "lora"))
     weights = lora.read(unet)

@@ -209,7 +209,7 @@ def test_a_frame_survives_json(
         [],
         {},
         {"whole": [8, 8], "box": [0, 0, 8, 8], "size": [8, 8], "more": 1},
-        *[{"whole": [8, 8], "box": [0, 0, 8, 8], "size": [8, 8]} | {name: value}
+        *[dict[str, Any](whole=[8, 8], box=[0, 0, 8, 8], size=[8, 8]) | {name: value}
           for name in ("whole", "box", "size")
           for value in (None, "88", 8, [], [8], [8.5, 8], [0, 0, 0, 8], [-1, 8], [0, 0, 9, 8],
                         [True, 8], [8, 10**400], [9000, 9000], [0, 0, 8, math.nan],

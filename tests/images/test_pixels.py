@@ -3,8 +3,11 @@ import torch
 from PIL import Image
 
 from imagic_lora.errors import ImageError
+from imagic_lora.images.canvas import Frame
 from imagic_lora.images.pixels import to_images, to_mask, to_pixels
 from tests.support.pictures import RED, WHITE, noise
+
+UNCUT = Frame.of((32, 32), (32, 32))
 
 
 def test_pixels_run_from_black_to_white() -> None:
@@ -52,8 +55,8 @@ def test_a_mask_is_scaled_and_cropped_like_its_image() -> None:
     mask = Image.new("RGB", (64, 32))
     mask.paste(WHITE, (48, 0, 64, 32))
 
-    wide = to_mask(mask, (64, 32), (4, 8))
-    half = to_mask(mask, (56, 32), (4, 7))  # crops four columns on either side
+    wide = to_mask(mask, Frame.of(mask.size, (64, 32)), (4, 8))
+    half = to_mask(mask, Frame.of(mask.size, (56, 32)), (4, 7))  # crops four columns on either side
 
     assert wide[0, 0].tolist() == [[0, 0, 0, 0, 0, 0, 1, 1]] * 4
     assert half[0, 0].tolist() == [[0, 0, 0, 0, 0, 0.5, 1]] * 4
@@ -61,7 +64,7 @@ def test_a_mask_is_scaled_and_cropped_like_its_image() -> None:
 
 def test_a_grey_mask_is_a_share() -> None:
     """Grey lets a part of the edit through."""
-    grey = to_mask(Image.new("RGB", (32, 32), (51, 51, 51)), (32, 32), (4, 4))
+    grey = to_mask(Image.new("RGB", (32, 32), (51, 51, 51)), UNCUT, (4, 4))
 
     torch.testing.assert_close(grey, torch.full((1, 1, 4, 4), 0.2))
 
@@ -69,4 +72,4 @@ def test_a_grey_mask_is_a_share() -> None:
 def test_a_black_mask_is_refused() -> None:
     """A mask under which nothing may change is a mistake."""
     with pytest.raises(ImageError, match="black everywhere"):
-        to_mask(Image.new("RGB", (32, 32)), (32, 32), (4, 4))
+        to_mask(Image.new("RGB", (32, 32)), UNCUT, (4, 4))

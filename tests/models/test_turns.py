@@ -34,7 +34,9 @@ def works(
     return {
         "an edit": lambda e: e.edit(fitted, alpha=1.5, settings=QUICK).image.tobytes(),
         "another's edit": lambda e: e.edit(other, target="a horse", settings=QUICK).image.tobytes(),
-        "a fit": lambda e: e.fit(picture, source="a dog", target="a cat", settings=SHORT).to_bytes(),
+        "a fit": lambda e: e.fit(
+            picture, source="a dog", target="a cat", settings=SHORT
+        ).to_bytes(),
         "img2img": lambda e: e.img2img(picture, "a cat", settings=plain).image.tobytes(),
     }
 

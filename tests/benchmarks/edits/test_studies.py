@@ -15,7 +15,7 @@ from torch import nn
 from benchmarks import figures as tables
 from benchmarks.edits import figures
 from benchmarks.edits import sheets as drawing
-from benchmarks.edits.methods import METHODS, Method
+from benchmarks.edits.methods import METHODS, Bench, Method
 from benchmarks.edits.methods.img2img import Img2Img
 from benchmarks.edits.portraits import KINDS, make_targets
 from benchmarks.edits.rates import curve, rate
@@ -28,7 +28,7 @@ from benchmarks.edits.studies import (
     search,
     tuning,
 )
-from benchmarks.edits.study import Bench, Record, Run, Study, measure, picture_path
+from benchmarks.edits.study import Record, Run, Study, measure, picture_path
 from benchmarks.edits.suite import Case
 from benchmarks.edits.worlds import PORTRAITS
 from benchmarks.environment import RESULTS, describe
@@ -195,7 +195,8 @@ def test_one_fit_is_compared_with_a_fit_for_each(
         editor=SimpleNamespace(fit=lambda _, **given: (given["target"], given.get("source")))
     )
     first, other = make_targets("report", 0, 2)
-    each, once = (methods[name].fit(bench, other) for name in ("a fit for each", "one fit"))
+    fitted: Any = methods  # every one of them is the product itself, which fits
+    each, once = (fitted[name].fit(bench, other) for name in ("a fit for each", "one fit"))
     assert ((other.target, None), (first.target, None)) == (each, once)
     assert 2 == found["portraits"]
     assert "| a fit for each | 10 | 0 % | 0 % |" in figures.reuse(found)
@@ -213,8 +214,9 @@ def test_an_edit_from_the_caption_loses_what_its_target_does_not_name(bench: Ben
     """The same fit gives other pictures than by the product's rule."""
     (case,) = make_targets("report", 0, 1)
     short = {"fitting": FitSettings(steps=2), "editing": EditSettings(steps=2, focus=0)}
+    methods: Mapping[str, Any] = reuse.STUDY.methods
     kept, lost = (
-        replace(reuse.STUDY.methods[name], **short)  # type: ignore[type-var]
+        replace(methods[name], **short)
         for name in ("hair and ears captioned", "hair and ears captioned, from the caption")
     )
     assert "a girl with blue hair and cat ears" == kept.fit(bench, case).record.source

@@ -10,9 +10,9 @@ from PIL import Image
 
 from benchmarks.edits import __main__ as command
 from benchmarks.edits import study as studies
-from benchmarks.edits.methods import METHODS
+from benchmarks.edits.methods import METHODS, Bench
 from benchmarks.edits.methods.img2img import Img2Img
-from benchmarks.edits.study import Bench, Run, Study, measure, picture_path
+from benchmarks.edits.study import Run, Study, measure, picture_path
 from benchmarks.edits.suite import Case, Scores, Split
 from benchmarks.world.pipeline import MODEL
 
