@@ -8,15 +8,10 @@ from typing import Any
 from imagic_lora.adapters.adapter import Adapter
 from imagic_lora.editing.picture import Edit
 from imagic_lora.editor import ImagicEditor
-from imagic_lora.errors import warn
-from imagic_lora.images.reading import open_image
 from imagic_lora.progress import OnProgress, Progress
 from imagic_lora.settings import EditSettings
 from imagic_lora.ui.jobs.pictures import PictureFolder, SavedPicture
 from imagic_lora.ui.jobs.queue import Job
-
-_ALIKE = 1.05
-"""Ratio of two aspect ratios below which pictures count as of one shape: sides are rounded."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +82,6 @@ def make_sweep(editor: ImagicEditor, sweep: Sweep, folder: PictureFolder, job: J
         folder: Where they go.
         job: What tells how far the work is.
     """
-    _compare_shapes(sweep)
     first = editor.input_image(sweep.adapter)
     state = SweepState(sweep, before=folder.save_input(first))
     job.post(state)
@@ -122,16 +116,3 @@ def _edits(editor: ImagicEditor, sweep: Sweep, on_progress: OnProgress) -> Itera
     for seed in sweep.seeds:
         settings = replace(sweep.settings, seed=seed)
         yield editor.edit(sweep.adapter, alpha="auto", settings=settings, **given)
-
-
-def _compare_shapes(sweep: Sweep) -> None:
-    """Warn of a mask that is not of the picture's shape, since its ends are cut off."""
-    if sweep.mask is None:
-        return
-    record, (width, height) = sweep.adapter.record, open_image(sweep.mask).size
-    ratio = (width * record.height) / (height * record.width)
-    if not 1 / _ALIKE < ratio < _ALIKE:
-        warn(
-            f"The mask is {width} x {height} pixels and the picture {record.width} x "
-            f"{record.height}: what is wider or higher of the mask is cut off, about its centre."
-        )

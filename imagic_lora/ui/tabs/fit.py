@@ -8,7 +8,7 @@ import gradio
 from PIL import Image, ImageEnhance
 
 from imagic_lora.errors import ImageError, ImagicError, PromptError, heard_by
-from imagic_lora.images.canvas import crop_box
+from imagic_lora.images.canvas import Frame
 from imagic_lora.images.reading import open_image
 from imagic_lora.settings import FitSettings, Option
 from imagic_lora.ui import markup, widgets
@@ -144,12 +144,13 @@ class FitTab:
         try:
             with heard_by(lambda note: notes.update({note.replace(str(path), path.name): None})):
                 image = open_image(path)
-                box, (width, height) = self._box(image, values)
+                frame = self._framed(image, values)
         except ImagicError as error:
             return {self.cropped: None, self.remarks: markup.note(str(error), "bad")}
+        left, upper, right, lower = map(round, frame.box)
         shown = ImageEnhance.Brightness(image).enhance(_DIMMED)
-        shown.paste(image.crop(box), box[:2])
-        label = f"What will be fitted, at {width} x {height} pixels"
+        shown.paste(image.crop((left, upper, right, lower)), (left, upper))
+        label = f"What will be fitted, at {frame.size[0]} x {frame.size[1]} pixels"
         return {self.cropped: gradio.Image(shown, label=label), self.remarks: markup.notes(notes)}
 
     def _take(self, values: Values, request: gradio.Request) -> dict[Any, Any]:
@@ -165,17 +166,15 @@ class FitTab:
         shown = self.show_picture(values, request)
         return {**shown, self.status: refusal or shown[self.status]}
 
-    def _box(
-        self, image: Image.Image, values: Values
-    ) -> tuple[tuple[int, int, int, int], tuple[int, int]]:
-        """Return what is cut out of an image, and the canvas that it is fitted on."""
+    def _framed(self, image: Image.Image, values: Values) -> Frame:
+        """Return which part of an image is fitted, and at which size."""
         sides = {name: self.form[name] for name in ("width", "height")}
         held = widgets.read(FitSettings, sides, values)
         canvas = self._workspace.editor.canvas(image.size, held.width, held.height)
         across = widgets.number("across", _ACROSS, values[self.across])
         down = widgets.number("down", _DOWN, values[self.down])
         zoom = widgets.number("zoom", _ZOOM, values[self.zoom])
-        return crop_box(image.size, canvas, centre=(across, down), zoom=zoom), canvas
+        return Frame.of(image.size, canvas, centre=(across, down), zoom=zoom)
 
     def _run(self, values: Values, request: gradio.Request) -> Iterator[dict[Any, Any]]:
         """Check what was given, get in the queue, and yield how far the fit is."""
@@ -200,13 +199,13 @@ class FitTab:
             )
         settings = widgets.read(FitSettings, self.form, values)
         image = open_image(session.picture)
-        box, _ = self._box(image, values)
         fit = partial(
             self._workspace.editor.fit,
-            image.crop(box),
+            image,
             target=target,
             source=source or None,
             settings=settings,
+            frame=self._framed(image, values),
         )
         return partial(make_adapter, fit, self._workspace.library, session, target or source)
 

@@ -1,7 +1,9 @@
+import io
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from imagic_lora.images.png import read_record
 from imagic_lora.ui.workspace import Workspace
@@ -112,12 +114,27 @@ def test_a_mask_that_is_refused_stops_the_edit(quick: Visitor) -> None:
     assert "Done." in quick.text("edit-status")
 
 
-def test_a_mask_of_another_shape_is_told(quick: Visitor) -> None:
-    """What is cut off a mask is said with the edit."""
+def test_a_mask_of_another_shape_is_refused(quick: Visitor) -> None:
+    """A mask is never stretched over a picture that it was not drawn for."""
     quick.upload("edit-mask", "wide.png", png((500, 100)))
     quick.do("edit-run")
 
-    assert "The mask is 500 x 100 pixels and the picture 32 x 32" in quick.text("edit-status")
+    assert "The mask is 500 x 100 pixels; allowed is the shape" in quick.text("edit-status")
+
+
+def test_a_mask_of_the_whole_picture_serves_its_cropped_fit(quick: Visitor) -> None:
+    """Who fits a part of a picture draws the mask over the picture that they have."""
+    quick.upload("fit-picture", "wide.png", png((96, 32), "teal"))
+    quick.fill(fit_steps=1, fit_width="32", fit_height="32", crop_across=1)
+    quick.do("fit-run")
+    for side, expected in (("left", "black everywhere"), ("right", "Done.")):
+        mask = Image.new("RGB", (96, 32))
+        mask.paste("white", (0, 0, 48, 32) if side == "left" else (64, 0, 96, 32))
+        buffer = io.BytesIO()
+        mask.save(buffer, "PNG")
+        quick.upload("edit-mask", f"{side}.png", buffer.getvalue())
+        quick.do("edit-run")
+        assert expected in quick.text("edit-status")
 
 
 def test_a_mask_is_said_to_be_on_after_the_page_was_loaded_anew(visit: Any) -> None:
