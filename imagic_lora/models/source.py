@@ -219,7 +219,7 @@ def _from_file(path: Path, config: Path | None) -> Source:
             f"those of none of {', '.join(FAMILIES)}."
         )
     if config is not None:
-        _from_folder_config(config)
+        _check_config(config, family)
     return Source(path.name, family, path, config, _schedule(keys, header))
 
 
@@ -247,12 +247,13 @@ def _family_of_checkpoint(keys: list[str]) -> Family | None:
     return max(marked, key=lambda family: len(family.checkpoint_keys), default=None)
 
 
-def _from_folder_config(config: Path) -> None:
-    """Raise a ModelError unless a folder can lend its configuration."""
-    if not (config / "model_index.json").is_file():
+def _check_config(config: Path, family: Family) -> None:
+    """Raise a ModelError unless a folder can lend its configuration to models of a family."""
+    found = _read_index(config, config.name)
+    if found is not family:
         raise ModelError(
-            f"The configuration folder {str(config)!r} has no model_index.json; give a diffusers "
-            "pipeline folder of the same kind of model."
+            f"The configuration folder {config.name!r} is for a {found.pipelines[0]}, and the "
+            f"checkpoint needs one for a {family.pipelines[0]}."
         )
 
 

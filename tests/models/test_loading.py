@@ -234,6 +234,19 @@ def test_a_single_file_is_the_same_model_as_its_folder(
     assert "one.safetensors" == model.traits.name
 
 
+@pytest.mark.parametrize(
+    ("kind", "said"), [("sdxl", "for a StableDiffusionXLPipeline"), (None, "no readable model_ind")]
+)
+def test_a_configuration_of_another_kind_is_refused(
+    kind: Kind | None, said: str, tmp_path: Path, folder: Folder
+) -> None:
+    """The folder that lends its configuration is checked before a weight is read."""
+    save_checkpoint(build("sd1"), tmp_path / "one.safetensors")
+
+    with pytest.raises(ModelError, match=said):
+        load_model(tmp_path / "one.safetensors", PLAN, config=folder(kind) if kind else tmp_path)
+
+
 def test_a_single_file_without_configuration_says_what_it_needs(tmp_path: Path) -> None:
     """Offline, a checkpoint file alone is refused with the remedy."""
     save_checkpoint(build("sd1"), tmp_path / "one.safetensors")
