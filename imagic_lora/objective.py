@@ -13,6 +13,10 @@ import torch
 from imagic_lora.errors import ModelError
 
 Prediction = Literal["epsilon", "v_prediction", "sample"]
+"""What the denoiser of a diffusion may predict."""
+
+OBJECTIVES: tuple[str, ...] = (*get_args(Prediction), "flow")
+"""The names of all objectives, as records hold them."""
 
 
 class Objective(Protocol):

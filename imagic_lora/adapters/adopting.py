@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from imagic_lora.adapters.file import read_limited, read_metadata, read_object, read_tensors
-from imagic_lora.adapters.names import ENDINGS, KNOWN, PEFT, spellings, without_denoiser
+from imagic_lora.adapters.names import ENDINGS, PEFT, known_prefixes, spellings, without_denoiser
 from imagic_lora.adapters.scales import Scales, check_alpha, read_scales
 from imagic_lora.adapters.weights import Pair, Weights
 from imagic_lora.errors import AdapterFileError, AdapterMismatchError, quoted, warn
@@ -129,14 +129,14 @@ def _by_path(tensors: Mapping[str, torch.Tensor], names: Mapping[str, str]) -> d
 
 def _unknown(layer: str) -> AdapterFileError | AdapterMismatchError:
     """Return the error for a layer that the model lacks, or that has a name of an unknown kind."""
-    if layer.startswith(KNOWN):
+    if layer.startswith(known_prefixes()):
         return AdapterMismatchError(
             f"The file changes the layer {quoted(layer)}, which this model does not have; load a "
             "base model of the kind that it was made for."
         )
     return AdapterFileError(
         f"its layer {quoted(layer)} is none of this model's, and its name begins with none of "
-        f"{', '.join(KNOWN)}; convert it with the tool that made it."
+        f"{', '.join(known_prefixes())}; convert it with the tool that made it."
     )
 
 

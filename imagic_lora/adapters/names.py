@@ -15,11 +15,6 @@ PEFT = "base_model.model."
 
 _LYCORIS = "lycoris_"
 _COMFY = "diffusion_model."
-_DOTTED = tuple(dict.fromkeys(family.prefix for family in FAMILIES.values()))
-_FLAT = (*dict.fromkeys(family.kohya_prefix for family in FAMILIES.values()), _LYCORIS)
-
-KNOWN = (*_DOTTED, PEFT, _COMFY, "transformer.", *_FLAT)
-"""What a layer's name may begin with, of any kind of model."""
 
 ENDINGS = {
     ".lora_down.weight": "down",
@@ -59,6 +54,19 @@ _IN_MIDDLE = re.compile(r"mid_block\.(resnets|attentions)\.(\d+)\.(.+)")
 _RESIZE = re.compile(r"(down|up)_blocks\.(\d+)\.(?:down|up)samplers\.0\.conv")
 
 
+def known_prefixes() -> tuple[str, ...]:
+    """Return what a layer's name may begin with, of any kind of model."""
+    return (*_dotted_prefixes(), PEFT, _COMFY, "transformer.", *_flat_prefixes())
+
+
+def _dotted_prefixes() -> tuple[str, ...]:
+    return tuple(dict.fromkeys(family.prefix for family in FAMILIES.values()))
+
+
+def _flat_prefixes() -> tuple[str, ...]:
+    return (*dict.fromkeys(family.kohya_prefix for family in FAMILIES.values()), _LYCORIS)
+
+
 def kohya_name(path: str, family: Family) -> str:
     """Return a layer's name in the files of kohya's scripts.
 
@@ -77,10 +85,10 @@ def spellings(path: str) -> Iterator[str]:
     """
     for name in (path, _row_path(path)):
         yield _COMFY + name
-        yield from (prefix + _flat(name) for prefix in _FLAT)
+        yield from (prefix + _flat(name) for prefix in _flat_prefixes())
     for name in (path, *_of_processor(path)):
         yield from (name, PEFT + name)
-        yield from (prefix + inner + name for prefix in _DOTTED for inner in ("", PEFT))
+        yield from (prefix + inner + name for prefix in _dotted_prefixes() for inner in ("", PEFT))
 
 
 def without_denoiser(name: str) -> str:
@@ -89,7 +97,7 @@ def without_denoiser(name: str) -> str:
     Args:
         name: Name of a tensor, or of a setting.
     """
-    prefix = next((prefix for prefix in _DOTTED if name.startswith(prefix)), "")
+    prefix = next((prefix for prefix in _dotted_prefixes() if name.startswith(prefix)), "")
     return name.removeprefix(prefix)
 
 

@@ -5,12 +5,12 @@ Nothing that a file says is believed before it is checked here. Knows nothing of
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any, get_args
+from typing import Any
 
 from imagic_lora.errors import AdapterFileError, ImageError, SettingsError, quoted
 from imagic_lora.images.canvas import Frame
 from imagic_lora.models.families import FAMILIES
-from imagic_lora.objective import Prediction
+from imagic_lora.objective import OBJECTIVES
 from imagic_lora.settings import MAX_PROMPT, FitSettings, is_number
 
 _OPTIONAL = ("levers", "relieved")
@@ -142,11 +142,10 @@ def _model_name(value: Any) -> str:
 
 
 def _prediction(value: Any) -> str:
-    known = get_args(Prediction)
-    if value not in known:
+    if value not in OBJECTIVES:
         raise AdapterFileError(
             f"its header's prediction is {quoted(value)}, this version of imagic_lora knows "
-            f"{', '.join(known)}."
+            f"{', '.join(OBJECTIVES)}."
         )
     return str(value)
 
