@@ -12,6 +12,7 @@ from huggingface_hub import (
     get_token,
     hf_hub_download,
     snapshot_download,
+    try_to_load_from_cache,
 )
 from huggingface_hub.errors import (  # type: ignore[attr-defined]  # HTTPError is imported there
     EntryNotFoundError,
@@ -105,6 +106,18 @@ def fetch_snapshot(repository: str, patterns: Sequence[str]) -> Path:
     """
     with _explained(repository, "read"):
         return Path(snapshot_download(repository, allow_patterns=list(patterns)))
+
+
+def is_cached(repository: str) -> bool:
+    """Return whether the pipeline of a repository was fetched before; nobody is asked.
+
+    Args:
+        repository: Its name, "owner/name".
+    """
+    try:
+        return isinstance(try_to_load_from_cache(repository, "model_index.json"), str)
+    except HFValidationError:
+        return False
 
 
 @contextmanager

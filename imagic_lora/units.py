@@ -2,11 +2,12 @@
 
 import re
 
-from imagic_lora.errors import SettingsError
+from imagic_lora.errors import SettingsError, quoted
 
 _UNITS = {"": 1, "B": 1}
 _UNITS.update({f"{letter}B": 1000 ** (n + 1) for n, letter in enumerate("KMGT")})
 _UNITS.update({f"{letter}IB": 1024 ** (n + 1) for n, letter in enumerate("KMGT")})
+_MOST_BYTES = 10**15
 _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*")
 
 
@@ -17,19 +18,21 @@ def parse_size(size: str | int) -> int:
         size: The size.
 
     Raises:
-        SettingsError: When it is no size, or not above zero.
+        SettingsError: When it is no size, not above zero, or more than any device has.
     """
     match = _SIZE.fullmatch(str(size))
     unit = match.group(2).upper() if match else None
     if isinstance(size, bool) or match is None or unit not in _UNITS:
         raise SettingsError(
-            f"The memory was {size!r}, allowed is a size such as '8GB' or '7.5GiB', a number of "
+            f"The memory was {quoted(size)}, allowed is a size such as '8GB' or '7.5GiB', a number of "
             "bytes, or 'auto'."
         )
-    found = int(float(match.group(1)) * _UNITS[unit])
-    if found <= 0:
-        raise SettingsError(f"The memory was {size!r}, allowed is a size above zero.")
-    return found
+    found = float(match.group(1)) * _UNITS[unit]
+    if not 1 <= found <= _MOST_BYTES:
+        raise SettingsError(
+            f"The memory was {quoted(size)}, allowed is a size above zero, and a million GB at most."
+        )
+    return int(found)
 
 
 def gigabytes(size: float) -> str:

@@ -171,15 +171,15 @@ def several_of(
     name: str, described: Option, default: object = None, words: tuple[str, ...] = ()
 ) -> Declare:
     """Declare a flag of several values with commas between them, required if it has no default."""
-    ending = "" if default is None else f"; default: {default}"
+    required = default is None
+    ending = "" if required else f"; default: {default}"
     return flag(
         name,
         read=several(described, words),
-        required=default is None,
-        default=None if default is None else (default,),
         metavar=f"{_METAVARS[described.kind]},...",
         help=f"{described.help}; several with commas between them "
         f"({_allowed(described, words)}{ending})",
+        **({"required": True} if required else {"default": (default,)}),
     )
 
 

@@ -6,6 +6,7 @@ progress is one line that is written over; elsewhere it is a few plain lines.
 
 import os
 import shutil
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -62,6 +63,14 @@ class Terminal:
             line = f"{line[: _LONGEST_LINE // 2]} ... {line[-_LONGEST_LINE // 2 :]}"
         self._note(f"{line}\n")
         self._said = time.monotonic()
+
+    def agrees(self, question: str) -> bool:
+        """Ask a question and return whether the answer is yes; without anyone to ask it is no."""
+        if not (self._rewrites and sys.stdin is not None and sys.stdin.isatty()):
+            return False
+        self.finish_line()
+        self._note(f"{question} [y/N] ")
+        return sys.stdin.readline().strip().lower() in ("y", "yes")
 
     def finish_line(self) -> None:
         """Move on to a fresh line where the progress has not."""

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
-from imagic_lora.errors import ModelError
+from imagic_lora.errors import ModelError, quoted
 from imagic_lora.images.reading import open_image
 from imagic_lora.models.parts.quiet import quiet
 
@@ -44,9 +44,7 @@ def describe_image(
         said = model.to(device).generate(**inputs, max_new_tokens=_MOST_TOKENS, do_sample=False)
     text = str(processor.batch_decode(said, skip_special_tokens=True)[0]).strip()
     if not text:
-        raise ModelError(
-            f"The captioner {_name(captioner)!r} said nothing; give a caption instead."
-        )
+        raise ModelError(f"The captioner {_name(captioner)} said nothing; give a caption instead.")
     return text
 
 
@@ -60,12 +58,15 @@ def _load(captioner: str) -> tuple[Any, Any]:
             )
     except (OSError, ValueError, KeyError) as error:
         raise ModelError(
-            f"The captioner {_name(captioner)!r} is not installed as safetensors, or is none; fetch "
+            f"The captioner {_name(captioner)} is not installed as safetensors, or is none; fetch "
             "one with `hf download Salesforce/blip-image-captioning-large`, or give a caption instead."
         ) from error
     return processor, model.eval()
 
 
 def _name(captioner: str | PathLike[str]) -> str:
-    """Return a captioner's name without the folders before it where it is one."""
-    return Path(captioner).name if Path(captioner).exists() else str(captioner)
+    """Return a captioner's name, quoted, without the folders before it where it is one."""
+    try:
+        return quoted(Path(captioner).name if Path(captioner).exists() else str(captioner))
+    except OSError:  # longer than any path
+        return quoted(str(captioner))

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 
-from imagic_lora.errors import HubError, ModelError, near_match
+from imagic_lora.errors import HubError, ModelError, near_match, quoted
 from imagic_lora.hub import fetch_snapshot
 from imagic_lora.models.families import FAMILIES, Family
 from imagic_lora.models.parts.quiet import quiet
@@ -138,15 +138,16 @@ def resolve(source: str | Path, config: Path | None) -> Source:
     if source == "demo":
         return _from_folder(Path(str(files("imagic_lora") / "demo" / "model")), "demo")
     path = Path(source)
-    if path.is_dir():
-        return _from_folder(path, path.resolve().name)
-    if path.is_file():
-        return _from_file(path, config)
+    with suppress(OSError):  # a name longer than any path is none
+        if path.is_dir():
+            return _from_folder(path, path.resolve().name)
+        if path.is_file():
+            return _from_file(path, config)
     if isinstance(source, str) and _HUB_NAME.fullmatch(source):
         return _from_folder(_download(source), source)
     raise ModelError(
-        f"There is no model {str(source)!r}: it is neither a folder nor a file here, nor a Hub "
-        f"name of the form owner/name, nor 'demo'.{near_match(str(source), ['demo'])}"
+        f"There is no model {quoted(str(source))}: it is neither a folder nor a file here, nor a "
+        f"Hub name of the form owner/name, nor 'demo'.{near_match(str(source), ['demo'])}"
     )
 
 

@@ -370,7 +370,8 @@ def test_an_image_becomes_an_adapter_and_pictures(
         fit = run(
             "fit", place / "good.png", "--target", "a cat", "--model", "tiny-sd1", "-o", out, *FEW
         )
-        edit = run("edit", out, "--alpha=-0.5,1", "--seeds", "0,7", "-o", place / "cats", *FEW)
+        words = ("--yes", "--alpha=-0.5,1", "--seeds", "0,7", "-o", place / "cats", *FEW)
+        edit = run("edit", out, *words)
 
     assert (0, 0) == (fit.code, edit.code)
     assert f"imagic-lora edit {out} --alpha 0.7,0.9,1.1 -o {place}/new/cat-edits" in fit.out

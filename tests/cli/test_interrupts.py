@@ -15,6 +15,8 @@ from imagic_lora import Adapter
 from tests.support.command import Command, runner
 from tests.support.tiny import Kind
 
+Press = Callable[..., None]
+
 LONG = ("--steps", 100_000, "--stop-at", 0)
 """A fit that only an interrupt ends."""
 
@@ -61,15 +63,15 @@ def place(tmp_path: Path, picture: Image.Image, adapter: Callable[[Kind], Adapte
 
 
 @pytest.fixture
-def press(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
-    """Give a function that makes Ctrl-C come at a given step."""
+def press(monkeypatch: pytest.MonkeyPatch) -> Press:
+    """Give a function that makes Ctrl-C, or another signal, come at a given step."""
 
-    def at(step: int) -> None:
+    def at(step: int, sent: int = signal.SIGINT) -> None:
         steps = count(1)
 
         def peak_bytes(_: object) -> int:
             if next(steps) == step:
-                signal.raise_signal(signal.SIGINT)
+                signal.raise_signal(sent)
             return 1
 
         monkeypatch.setattr("imagic_lora.fitting.loop.peak_bytes", peak_bytes)
@@ -85,9 +87,7 @@ def _fit(place: Path) -> list[object]:
 
 
 @pytest.mark.usefixtures("tiny")
-def test_an_interrupted_fit_keeps_what_was_learned(
-    run: Command, place: Path, press: Callable[[int], None]
-) -> None:
+def test_an_interrupted_fit_keeps_what_was_learned(run: Command, place: Path, press: Press) -> None:
     """Ctrl-C ends the fit after its step; the result is saved beside the output, which stays."""
     earlier = (place / "cat.safetensors").read_bytes()
     press(3)
@@ -102,9 +102,67 @@ def test_an_interrupted_fit_keeps_what_was_learned(
 
 
 @pytest.mark.usefixtures("tiny")
-def test_an_earlier_partial_fit_is_kept(
-    run: Command, place: Path, press: Callable[[int], None]
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGHUP])
+def test_a_fit_that_is_asked_to_end_keeps_what_was_learned(
+    run: Command, place: Path, press: Press, sent: int
 ) -> None:
+    """What batch systems, containers and closed terminals send is taken like Ctrl-C."""
+    usual = signal.signal(sent, signal.SIG_DFL)
+    press(2, sent)
+
+    done = run(*_fit(place))
+
+    assert (128 + sent, signal.SIG_DFL) == (done.code, signal.signal(sent, usual))
+    assert 2 == len(Adapter.load(place / "cat.partial.safetensors").record.losses)
+
+
+@pytest.mark.usefixtures("tiny")
+def test_a_signal_that_is_ignored_stays_so(run: Command, place: Path, press: Press) -> None:
+    """Whoever started the fit with nohup wants it to go on without the terminal."""
+    usual = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    press(1, signal.SIGHUP)
+
+    done = run(*_fit(place), "--steps", 2)
+
+    assert (0, signal.SIG_IGN) == (done.code, signal.signal(signal.SIGHUP, usual))
+    assert 2 == len(Adapter.load(place / "cat.safetensors").record.losses)
+
+
+@pytest.mark.usefixtures("tiny")
+def test_an_interrupted_fit_of_a_long_name_is_kept(run: Command, place: Path, press: Press) -> None:
+    """The name beside the output is cut to what file systems allow."""
+    press(1)
+
+    done = run(
+        "fit", place / "cat.png", "--source", "a", *LONG, "-o", place / f"{'x' * 243}.safetensors"
+    )
+
+    (kept,) = place.glob("x*.partial.safetensors")
+    assert (130, 1) == (done.code, len(Adapter.load(kept).record.losses))
+
+
+@pytest.mark.usefixtures("tiny")
+def test_a_fit_whose_folder_vanished_is_kept(
+    run: Command, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A finished fit goes elsewhere where it cannot be written, and the exit code says so."""
+    out = place / "new" / "cat.safetensors"
+    monkeypatch.setattr(Path, "home", lambda: place)
+
+    def peak_bytes(_: object) -> int:
+        (place / "new").write_bytes(b"")
+        return 1
+
+    monkeypatch.setattr("imagic_lora.fitting.loop.peak_bytes", peak_bytes)
+    done = run("fit", place / "cat.png", "--source", "a", "--steps", 1, "-o", out)
+
+    assert 2 == done.code
+    assert f"What was learned is in {place}/cat-2.safetensors instead." in done.error
+    assert 1 == len(Adapter.load(place / "cat-2.safetensors").record.losses)
+
+
+@pytest.mark.usefixtures("tiny")
+def test_an_earlier_partial_fit_is_kept(run: Command, place: Path, press: Press) -> None:
     """A second interrupted fit takes another name."""
     (place / "cat.partial.safetensors").write_bytes(b"earlier")
     press(1)
@@ -116,9 +174,7 @@ def test_an_earlier_partial_fit_is_kept(
 
 
 @pytest.mark.usefixtures("tiny")
-def test_a_partial_fit_can_be_edited(
-    run: Command, place: Path, press: Callable[[int], None]
-) -> None:
+def test_a_partial_fit_can_be_edited(run: Command, place: Path, press: Press) -> None:
     """What an interrupted fit leaves is an adapter like any other."""
     press(2)
     run(*_fit(place))
@@ -148,9 +204,7 @@ def test_a_second_interrupt_ends_at_once(
 
 
 @pytest.mark.usefixtures("tiny")
-def test_interrupted_edits_leave_whole_pictures(
-    run: Command, place: Path, press: Callable[[int], None]
-) -> None:
+def test_interrupted_edits_leave_whole_pictures(run: Command, place: Path, press: Press) -> None:
     """The pictures that were finished stay, and nothing is half-written."""
     words = ("edit", place / "cat.safetensors", "--alpha", "0,1,2", "--steps", 4)
     press(5)  # of an edit's 3 steps each, in the second one

@@ -7,7 +7,7 @@ import warnings
 import pytest
 
 from imagic_lora.cli.terminal import QUIET_SECONDS, Terminal, progress_text
-from imagic_lora.errors import ImagicWarning
+from imagic_lora.errors import warn
 from imagic_lora.progress import Progress
 
 
@@ -108,7 +108,7 @@ def test_a_warning_of_ours_is_shown_once_as_a_note() -> None:
 
     with Terminal(io.StringIO(), log).showing_warnings():
         for text in ("it was cut", "it was cut", "it was rounded"):
-            warnings.warn(text, ImagicWarning, stacklevel=1)
+            warn(text)
 
     assert "note: it was cut\nnote: it was rounded\n" == log.getvalue()
 

@@ -38,6 +38,7 @@ OWNERS = {
     "gradio": {"ui"},
     "fastapi": {"ui"},
     "uvicorn": {"ui"},
+    "click": {"cli"},
     "ray": {"runs/cluster"},
 }
 """Who may import a package that others must not depend on: a part, or one module of it."""

@@ -16,10 +16,11 @@ from imagic_lora.cli.flags import (
     prompt,
     settings_flags,
     several_of,
+    switch,
 )
 from imagic_lora.cli.model import BaseModel, base_model
 from imagic_lora.cli.terminal import Terminal
-from imagic_lora.errors import AdapterMismatchError, ModelError, PromptError
+from imagic_lora.errors import AdapterMismatchError, ModelError, PromptError, quoted
 from imagic_lora.progress import OnProgress
 from imagic_lora.settings import ALPHA, SEED, EditSettings
 
@@ -77,6 +78,7 @@ class _Asked:
 @several_of("--seeds", SEED, default=EditSettings.seed)
 @output("PATH", "one .png for one picture, or a folder")
 @base_model("", "default: the one that the adapter was fitted on")
+@switch("--yes", "use the base model that the adapter names, without being asked")
 @settings_flags(EditSettings, "Settings of the pictures", skip=("seed",))
 @click.pass_obj
 def edit(
@@ -89,6 +91,7 @@ def edit(
     seeds: tuple[int, ...],
     out: Path,
     force: bool,
+    yes: bool,
     base: BaseModel,
     settings: EditSettings,
 ) -> None:
@@ -105,7 +108,7 @@ def edit(
         settings=settings,
     )
     gallery = Gallery(_spots(list(named), asked), out, force)
-    editor = _load_editor(base, named.values(), terminal)
+    editor = _load_editor(base, named.values(), terminal, yes=yes)
 
     def make(on_progress: OnProgress) -> Iterator["Edit"]:
         for adapter in named.values():
@@ -177,17 +180,20 @@ def _edits(
 
 
 def _load_editor(
-    base: BaseModel, adapters: Iterable["Adapter"], terminal: Terminal
+    base: BaseModel, adapters: Iterable["Adapter"], terminal: Terminal, *, yes: bool
 ) -> "ImagicEditor":
     """Load the model that was asked for, else the one that the adapters were fitted on."""
+    from imagic_lora.cli.consent import ask_for
+
     if base.model:
         return base.load(terminal)
     models = list(dict.fromkeys(adapter.record.base_model for adapter in adapters))
     if len(models) > 1:
         raise AdapterMismatchError(
-            f"The adapters were fitted on several models, {', '.join(map(repr, models))}; edit "
+            f"The adapters were fitted on several models, {', '.join(map(quoted, models))}; edit "
             "those of one model at a time, or say with --model which one to use."
         )
+    ask_for(models[0], terminal, yes=yes)
     try:
         return replace(base, model=models[0]).load(terminal)
     except ModelError as error:

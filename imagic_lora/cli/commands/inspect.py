@@ -30,6 +30,8 @@ def inspect(terminal: Terminal, *, file: Path, json: bool) -> None:
 def _is_png(path: Path) -> bool:
     """Return whether a file begins like a PNG; what cannot be read does not."""
     try:
+        if not path.is_file():
+            return False
         with path.open("rb") as file:
             return file.read(len(_PNG)) == _PNG
     except OSError:
