@@ -151,12 +151,12 @@ def test_half_precision_learns_nearly_the_same(folder: Any, editor: Editor) -> N
     """With fp16 weights and loss scaling every step counts, and the loss falls as in float32."""
     plan = MemoryPlan(torch.device("cpu"), torch.float16)
     half = ImagicEditor.from_pretrained(folder("sd1"), memory=plan)
-    settings = FitSettings(steps=12, rank=2, lora_lr=1e-3)
+    settings = FitSettings(steps=4, rank=2, lora_lr=1e-3, batch=1)
 
     expected, found = fit(editor("sd1"), settings), fit(half, settings)
 
-    assert expected.gap == pytest.approx(found.gap, abs=0.03)
-    assert len(expected.losses) == len(found.losses)
+    assert expected.losses == pytest.approx(found.losses, rel=0.01)
+    assert 1 - expected.gap == pytest.approx(1 - found.gap, rel=0.1)
 
 
 def test_a_loss_that_is_no_number_ends_the_fit() -> None:
@@ -192,7 +192,7 @@ def test_gradients_that_always_overflow_end_the_fit(
 
     monkeypatch.setattr(editor.model, "predict", enormous)
     with pytest.raises(FitError, match="overflows half precision"):
-        fit(editor, FitSettings(steps=2, rank=2))
+        fit(editor, FitSettings(steps=1, rank=2, batch=1))
 
 
 def test_learning_rates_follow_the_width(editor: Editor) -> None:

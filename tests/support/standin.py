@@ -4,19 +4,22 @@ Only what is needed to make a repository, write files to it and read them; nothi
 """
 
 import base64
+import builtins
 import hashlib
 import json
+import multiprocessing
 import os
 import re
-import subprocess
-import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
+
+import imagic_lora
 
 Files = dict[str, bytes]
 
@@ -178,20 +181,11 @@ def serving() -> Iterator[Hub]:
             thread.join()
 
 
-_PROGRAM = """
-import json, sys
-import imagic_lora
+class _Names(dict[str, Any]):
+    """All public names of imagic_lora; only what is asked for is imported."""
 
-class Names(dict):
-    def __missing__(self, name):  # only what is asked for is imported
-        return getattr(imagic_lora if name in imagic_lora.__all__ else __builtins__, name)
-
-for words in sys.argv[1:]:
-    try:
-        print(json.dumps(["", str(eval(words, {}, Names()))]))
-    except imagic_lora.ImagicError as error:
-        print(json.dumps([type(error).__name__, str(error)]))
-"""
+    def __missing__(self, name: str) -> Any:
+        return getattr(imagic_lora if name in imagic_lora.__all__ else builtins, name)
 
 
 def ask(
@@ -209,8 +203,7 @@ def ask(
     Returns:
         For each the name of its error, or "", and its value or the error's message.
     """
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
-    environment |= {
+    environment = {
         "HF_ENDPOINT": endpoint,
         "HF_HOME": str(home),
         "HF_HUB_DISABLE_XET": "1",
@@ -218,12 +211,30 @@ def ask(
     }
     if token:
         environment["HF_TOKEN"] = token
-    done = subprocess.run(
-        [sys.executable, "-c", _PROGRAM, *expressions],
-        check=False,
-        capture_output=True,
-        text=True,
-        env=environment,
-    )
-    assert 0 == done.returncode, done.stderr
-    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("[")]
+    # Processes are forked off one that has imported torch, and nothing that reads the environment.
+    server = multiprocessing.get_context("forkserver")
+    server.set_forkserver_preload(["torch", "PIL.Image"])
+    receiver, sender = server.Pipe(duplex=False)
+    with sender:
+        process = server.Process(target=_answer, args=(sender, environment, expressions))
+        process.start()
+    with receiver:
+        answers: list[list[str]] = receiver.recv()
+    process.join()
+    return answers
+
+
+def _answer(sender: Connection, environment: Mapping[str, str], expressions: Sequence[str]) -> None:
+    """Send back what expressions are worth, once the environment is set."""
+    for name in [name for name in os.environ if name.startswith("HF_")]:
+        del os.environ[name]
+    os.environ.update(environment)
+    sender.send([_worth(words) for words in expressions])
+
+
+def _worth(words: str) -> list[str]:
+    """Return the name of an expression's error, or "", and its value or the error's message."""
+    try:
+        return ["", str(eval(words, {}, _Names()))]  # noqa: S307  the tests' own words
+    except imagic_lora.ImagicError as error:
+        return [type(error).__name__, str(error)]
