@@ -170,16 +170,23 @@ def _setting(name: str, described: Option, default: object, title: str) -> Decla
 def several_of(
     name: str, described: Option, default: object = None, words: tuple[str, ...] = ()
 ) -> Declare:
-    """Declare a flag of several values with commas between them, required if it has no default."""
+    """Declare a flag of several values with commas between them, required if it has no default.
+
+    With the default () it may be left out, and there are no values then.
+    """
     required = default is None
-    ending = "" if required else f"; default: {default}"
+    ending = "" if default in (None, ()) else f"; default: {default}"
     return flag(
         name,
         read=several(described, words),
         metavar=f"{_METAVARS[described.kind]},...",
         help=f"{described.help}; several with commas between them "
         f"({_allowed(described, words)}{ending})",
-        **({"required": True} if required else {"default": (default,)}),
+        **(
+            {"required": True}
+            if required
+            else {"default": default if default == () else (default,)}
+        ),
     )
 
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import gradio
 
+from imagic_lora.editing.recipe import read_recipe
 from imagic_lora.errors import ImageError
 from imagic_lora.ui import markup, widgets
-from imagic_lora.ui.restore import read_recipe
 from imagic_lora.ui.tabs.compare import CompareTab
 from imagic_lora.ui.tabs.edit import EditTab
 from imagic_lora.ui.tabs.fit import FitTab

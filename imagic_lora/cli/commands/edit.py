@@ -20,7 +20,14 @@ from imagic_lora.cli.flags import (
 )
 from imagic_lora.cli.model import BaseModel, base_model
 from imagic_lora.cli.terminal import Terminal
-from imagic_lora.errors import AdapterMismatchError, ModelError, PromptError, quoted
+from imagic_lora.errors import (
+    AdapterMismatchError,
+    ImageError,
+    ModelError,
+    PromptError,
+    SettingsError,
+    quoted,
+)
 from imagic_lora.progress import OnProgress
 from imagic_lora.settings import ALPHA, SEED, EditSettings
 
@@ -67,7 +74,14 @@ class _Asked:
     metavar="TEXT",
     help="prompt to edit towards; default: the one that was given to the fit",
 )
-@several_of("--alpha", ALPHA, words=("auto",))
+@flag(
+    "--from",
+    "picture",
+    read=path,
+    metavar="PICTURE",
+    help="make an edited PNG again: prompt, alpha, seed and settings are those that it carries",
+)
+@several_of("--alpha", ALPHA, words=("auto",), default=())
 @flag(
     "--mask",
     read=path,
@@ -85,6 +99,7 @@ def edit(
     terminal: Terminal,
     *,
     adapters: tuple[Path, ...],
+    picture: Path | None,
     target: str | None,
     alpha: tuple[Alpha, ...],
     mask: Path | None,
@@ -99,7 +114,6 @@ def edit(
     from imagic_lora.cli.outputs import Gallery
     from imagic_lora.images.reading import open_mask
 
-    named = _named(_loaded(adapters, target))
     asked = _Asked(
         target=target or "",
         alphas=alpha,
@@ -107,6 +121,14 @@ def edit(
         mask=None if mask is None else open_mask(mask),
         settings=settings,
     )
+    if picture is not None:
+        asked = _as_before(picture, asked)
+    elif not alpha:
+        raise SettingsError("An edit needs --alpha, how strong it is to be, or --from a picture.")
+    loaded = _loaded(adapters, asked.target)
+    if picture is not None:
+        _check_adapter(picture, loaded)
+    named = _named(loaded)
     gallery = Gallery(_spots(list(named), asked), out, force)
     editor = _load_editor(base, named.values(), terminal, yes=yes)
 
@@ -117,7 +139,40 @@ def edit(
     gallery.fill(make, terminal)
 
 
-def _loaded(paths: Sequence[Path], target: str | None) -> dict[Path, "Adapter"]:
+def _as_before(picture: Path, asked: _Asked) -> _Asked:
+    """Return what made a picture, under the mask that is given again."""
+    from imagic_lora.editing.recipe import read_recipe
+    from imagic_lora.images.png import image_hash
+
+    recipe = read_recipe(picture)
+    if not isinstance(recipe.settings, EditSettings):
+        raise ImageError(f"'{picture}' was made by img2img, not from an adapter.")
+    if recipe.mask_sha256 != ("" if asked.mask is None else image_hash(asked.mask)):
+        given = "another one was given" if asked.mask else "none was given"
+        made = "under a mask" if recipe.mask_sha256 else "without a mask"
+        raise ImageError(f"'{picture}' was made {made}, and {given}; give the same with --mask.")
+    return replace(
+        asked,
+        target=recipe.target,
+        alphas=recipe.alphas,
+        seeds=recipe.seeds,
+        settings=recipe.settings,
+    )
+
+
+def _check_adapter(picture: Path, adapters: Mapping[Path, "Adapter"]) -> None:
+    """Raise unless the one adapter is that which a picture was made from."""
+    from imagic_lora.editing.recipe import read_recipe
+
+    wanted = read_recipe(picture).adapter_sha256
+    if [adapter.sha256 for adapter in adapters.values()] != [wanted]:
+        raise AdapterMismatchError(
+            f"'{picture}' was made from the adapter with the hash {wanted[:16]}, and "
+            f"{', '.join(map(str, adapters))} is another; give that one alone."
+        )
+
+
+def _loaded(paths: Sequence[Path], target: str) -> dict[Path, "Adapter"]:
     """Load the adapters; each needs a target."""
     from imagic_lora.adapters.adapter import Adapter
 

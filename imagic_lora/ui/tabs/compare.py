@@ -6,6 +6,7 @@ from typing import Any
 
 import gradio
 
+from imagic_lora.editing.recipe import Recipe
 from imagic_lora.errors import AdapterError, ImagicError, PromptError
 from imagic_lora.settings import (
     ALPHA,
@@ -19,7 +20,6 @@ from imagic_lora.ui import markup, widgets
 from imagic_lora.ui.jobs.compare import Comparison, ComparisonState, make_both
 from imagic_lora.ui.jobs.pictures import PictureFolder, SavedPicture
 from imagic_lora.ui.jobs.queue import View
-from imagic_lora.ui.restore import Recipe
 from imagic_lora.ui.sessions import Session
 from imagic_lora.ui.widgets import Values
 from imagic_lora.ui.workspace import Workspace

@@ -4,11 +4,11 @@ from typing import Any
 
 import gradio
 
+from imagic_lora.editing.recipe import Recipe
 from imagic_lora.errors import AdapterError, ImageError, PromptError, SettingsError
 from imagic_lora.settings import ALPHA, EditSettings, Option, options
 from imagic_lora.ui import markup, widgets
 from imagic_lora.ui.jobs.edit import Sweep
-from imagic_lora.ui.restore import Recipe
 from imagic_lora.ui.sessions import Session
 from imagic_lora.ui.tabs import gallery
 from imagic_lora.ui.widgets import Values

@@ -16,9 +16,9 @@ from imagic_lora import (
     ImagicEditor,
     SamplingSettings,
 )
+from imagic_lora.editing.recipe import read_recipe
 from imagic_lora.images.png import save_png
 from imagic_lora.ui.jobs.pictures import PictureFolder
-from imagic_lora.ui.restore import read_recipe
 from tests.support.tiny import Kind
 
 Editor = Callable[[Kind], ImagicEditor]

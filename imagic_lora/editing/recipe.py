@@ -33,6 +33,7 @@ class Recipe:
         alphas: Prompt strengths; none for img2img.
         seeds: Seeds.
         adapter_sha256: Hash of the adapter, or "".
+        mask_sha256: Hash of the mask's size and RGB bytes, or "".
         strength: Strength of img2img, or None.
         noise: Extra noise of img2img, or None.
     """
@@ -42,6 +43,7 @@ class Recipe:
     alphas: tuple[float, ...] = ()
     seeds: tuple[int, ...] = ()
     adapter_sha256: str = ""
+    mask_sha256: str = ""
     strength: float | None = None
     noise: float | None = None
 
@@ -88,6 +90,7 @@ def _edits(records: Sequence[Mapping[str, Any]]) -> Recipe:
         alphas=alphas,
         seeds=tuple(dict.fromkeys(each.seed for each in settings)),
         adapter_sha256=_text(records[0]["adapter_sha256"]),
+        mask_sha256=_text(records[0].get("mask_sha256") or ""),
     )
 
 
