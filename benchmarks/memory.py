@@ -23,7 +23,7 @@ from benchmarks.environment import RESULTS, describe, write_result
 from imagic_lora.memory import Footprint, MemoryPlan
 from imagic_lora.memory.ladder import LADDER, PHASES, Phase
 from imagic_lora.models.blueprint import BLUEPRINTS
-from imagic_lora.planning.choose import count
+from imagic_lora.planning.counted import count
 from imagic_lora.settings import FitSettings
 
 RESULT = RESULTS / "memory.json"

@@ -36,6 +36,7 @@ from imagic_lora.settings import (
     options,
 )
 from imagic_lora.units import gigabytes
+from tests.support.architecture import OWNERS, ROWS
 
 CARDS = (2, 4, 6, 8, 12)
 """Sizes of consumer cards, in GB."""
@@ -177,6 +178,25 @@ def _on_card(found: Footprint, size: int) -> str:
     return f"up to {levers[-1].name}" if levers else "as it is"
 
 
+def _imports() -> str:
+    """Return the table of what may import what, from the tests that hold it."""
+    owned = {
+        part: sorted(package for package, owners in OWNERS.items() if part in owners)
+        for part in set().union(*OWNERS.values())
+    }
+    rows = []
+    for row, parts in enumerate(ROWS):
+        packages = [
+            f"{package}: `{owner}`"
+            for owner, packages in sorted(owned.items())
+            if owner.partition("/")[0] in parts
+            for package in packages
+        ]
+        names = " · ".join(f"`{part}`" for part in sorted(parts))
+        rows.append((str(row), names, ", ".join(packages) or "-"))
+    return table(("row", "parts", "foreign packages, and who alone knows them"), rows, "l")
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "FitSettings": lambda: _settings_table(FitSettings),
     "EditSettings": lambda: _settings_table(EditSettings),
@@ -199,6 +219,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "levers": _levers,
     "memory": _memory,
     "cards": _cards,
+    "imports": _imports,
 }
 
 

@@ -107,6 +107,7 @@ def tiny(
     model, blueprint = editor("sd1").model, find_blueprint(folder("sd1"))
     monkeypatch.setattr("imagic_lora.editor.load_model", lambda *_, **__: model)
     monkeypatch.setattr("imagic_lora.planning.choose.find_blueprint", lambda _: blueprint)
+    monkeypatch.setattr("imagic_lora.planning.forecast.find_blueprint", lambda _: blueprint)
 
 
 @pytest.fixture(scope="session")

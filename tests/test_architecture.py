@@ -63,7 +63,7 @@ def test_every_module_has_its_place() -> None:
     """A new part is given a row before anything may import it."""
     placed = frozenset().union(*ROWS)
 
-    assert set() == {_part(path) for path in SOURCES} - placed - {"__init__"}
+    assert placed == {_part(path) for path in SOURCES} - {"__init__"}
 
 
 def test_the_root_is_a_hall_and_no_street() -> None:
@@ -71,6 +71,19 @@ def test_the_root_is_a_hall_and_no_street() -> None:
     alone = {path.stem for path in PACKAGE.glob("*.py")} - {"__init__", "__main__"}
 
     assert len(alone) <= 11, sorted(alone)
+
+
+def test_rooms_are_of_a_size_to_be_read() -> None:
+    """No module is longer than 300 lines, and no class than 250."""
+    large = [_name(path) for path in SOURCES if len(path.read_text().splitlines()) > 300]
+    large += [
+        f"{_name(path)}.{node.name}"
+        for path in SOURCES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ClassDef) and (node.end_lineno or 0) - node.lineno >= 250
+    ]
+
+    assert [] == large
 
 
 def test_imports_go_one_way() -> None:

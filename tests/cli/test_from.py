@@ -33,7 +33,7 @@ def place(tmp_path: Path, picture: Image.Image, adapter: Callable[[Kind], Adapte
 @pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize("alpha", [-0.5, 0.0, 1.6])
 def test_a_picture_is_made_again_bit_for_bit(
-    alpha: float, masked: bool, run: Command, place: Path  # noqa: FBT001
+    alpha: float, *, masked: bool, run: Command, place: Path
 ) -> None:
     """Its record, the adapter and the mask are all that it takes."""
     mask = ("--mask", place / "mask.png") if masked else ()

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from imagic_lora.memory.ladder import PHASES
-from imagic_lora.planning.choose import forecast
+from imagic_lora.planning.forecast import forecast
 from tests.support.command import Command, runner
 from tests.support.tiny import Kind
 

@@ -7,7 +7,7 @@ import torch
 from imagic_lora.memory import MemoryPlan, footprints
 from imagic_lora.memory.ladder import LADDER, PHASES
 from imagic_lora.models.blueprint import BLUEPRINTS
-from imagic_lora.planning.choose import count
+from imagic_lora.planning.counted import count
 
 GIB = 2**30
 PLAN = MemoryPlan(torch.device("cpu"), torch.bfloat16)
@@ -66,7 +66,7 @@ def test_counting_leaves_nothing_pretended_behind() -> None:
     """What is first imported for a count is as whole as ever: no tensor in it lacks its data."""
     program = """
 import gc, torch
-from imagic_lora.planning.choose import forecast
+from imagic_lora.planning.forecast import forecast
 forecast("demo", "8GB")
 gc.collect()
 found = [o for o in gc.get_objects() if issubclass(type(o), torch.Tensor)]

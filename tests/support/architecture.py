@@ -22,7 +22,6 @@ ROWS: tuple[frozenset[str], ...] = (
     frozenset({"editing"}),
     frozenset({"planning"}),
     frozenset({"editor"}),
-    frozenset({"runs"}),
     frozenset({"ui"}),
     frozenset({"cli"}),
     frozenset({"__main__"}),
@@ -39,7 +38,6 @@ OWNERS = {
     "fastapi": {"ui"},
     "uvicorn": {"ui"},
     "click": {"cli"},
-    "ray": {"runs/cluster"},
 }
 """Who may import a package that others must not depend on: a part, or one module of it."""
 

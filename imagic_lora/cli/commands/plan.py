@@ -28,7 +28,7 @@ from imagic_lora.cli.terminal import Terminal
 @click.pass_obj
 def plan(terminal: Terminal, *, model: str, memory: str, exact: bool, json: bool) -> None:
     """Write the table of the phases, or JSON."""
-    from imagic_lora.planning.choose import forecast
+    from imagic_lora.planning.forecast import forecast
 
     found = forecast(model, memory, exact=exact, on_progress=terminal.progress(model))
     terminal.tell(dumps(found.record(), indent=2) if json else found.table())

@@ -129,7 +129,7 @@ def _address(listener: socket.socket) -> str:
 
 def _plan(model: str, editor: "ImagicEditor") -> Sequence[Sequence[str]]:
     """Return what the work will need, where that is known without counting it."""
-    from imagic_lora.planning.choose import outlook
+    from imagic_lora.planning.forecast import outlook
 
     found = outlook(model, editor.plan)
     return [] if found is None else found.rows()
