@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         SamplingError,
         SettingsError,
     )
+    from imagic_lora.images.canvas import Frame
     from imagic_lora.memory import MemoryPlan
     from imagic_lora.models.captioner import describe_image
     from imagic_lora.progress import Progress, StopFit
@@ -53,6 +54,7 @@ __all__ = [
     "Edits",
     "FitError",
     "FitSettings",
+    "Frame",
     "HubError",
     "ImageError",
     "ImagicEditor",
@@ -87,6 +89,7 @@ _HOMES = {
     "EditSettings": "settings",
     "Edits": "editing.edits",
     "FitSettings": "settings",
+    "Frame": "images.canvas",
     "ImagicEditor": "editor",
     "Labelled": "editing.sheets",
     "MemoryPlan": "memory",

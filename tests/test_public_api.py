@@ -18,6 +18,7 @@ NAMES = [
     "Edits",
     "FitError",
     "FitSettings",
+    "Frame",
     "HubError",
     "ImageError",
     "ImagicEditor",
