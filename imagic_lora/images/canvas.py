@@ -178,36 +178,6 @@ def canvas(
     return across, down
 
 
-def crop_box(
-    image_size: tuple[int, int],
-    size: tuple[int, int],
-    *,
-    centre: tuple[float, float] = (0.5, 0.5),
-    zoom: float = 1.0,
-) -> tuple[int, int, int, int]:
-    """Return the part of an image that has the shape of a canvas.
-
-    Args:
-        image_size: Width and height of the image, in pixels.
-        size: Width and height of the canvas, in pixels.
-        centre: Where the part lies, across and down: 0 is the left or upper end, 1 the other one.
-        zoom: How many times narrower than the largest such part it is, 1 or more.
-
-    Returns:
-        Left, upper, right and lower edge, in pixels.
-    """
-    scale = max(canvas / side for canvas, side in zip(size, image_size, strict=True)) * zoom
-    sides = [
-        min(side, max(1, round(canvas / scale)))
-        for canvas, side in zip(size, image_size, strict=True)
-    ]
-    left, upper = (
-        round((whole - part) * where)
-        for whole, part, where in zip(image_size, sides, centre, strict=True)
-    )
-    return left, upper, left + sides[0], upper + sides[1]
-
-
 def _round(side: float, multiple: int) -> int:
     """Return the multiple nearest to a side, at least one."""
     return max(1, int(side / multiple + 0.5)) * multiple
