@@ -13,7 +13,8 @@ from imagic_lora.models.families import FAMILIES
 from imagic_lora.objective import OBJECTIVES
 from imagic_lora.settings import MAX_PROMPT, FitSettings, is_number
 
-_OPTIONAL = ("levers", "relieved")
+_LEVERS = ("levers", "relieved")
+_OPTIONAL = (*_LEVERS, "frame")
 """Fields that a file leaves out when they are empty."""
 
 _TEXTS = ("fingerprint", "target", "source", "image_sha256")
@@ -76,8 +77,7 @@ class FitRecord:
 
     def values(self) -> dict[str, Any]:
         """Return it as plain values for a file."""
-        optional = (*_OPTIONAL, "frame")
-        return {n: value for n, value in asdict(self).items() if value or n not in optional}
+        return {n: value for n, value in asdict(self).items() if value or n not in _OPTIONAL}
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> "FitRecord":
@@ -90,13 +90,13 @@ class FitRecord:
             AdapterFileError: When a field is missing, of another type or out of range.
         """
         wanted = {item.name for item in fields(cls)}
-        missing = wanted - values.keys() - {*_OPTIONAL, "frame"}
+        missing = wanted - values.keys() - set(_OPTIONAL)
         if missing:
             raise AdapterFileError(f"its header lacks {', '.join(sorted(missing))}.")
         given = {name: values[name] for name in wanted & values.keys()}
         given |= {name: _text(name, values[name]) for name in _TEXTS}
         given |= {name: _side(name, values[name]) for name in ("width", "height")}
-        given |= {name: _texts(name, values.get(name, [])) for name in _OPTIONAL}
+        given |= {name: _texts(name, values.get(name, [])) for name in _LEVERS}
         given |= {
             "family": _family(values["family"]),
             "base_model": _model_name(values["base_model"]),
@@ -105,7 +105,7 @@ class FitRecord:
             "losses": tuple(_loss("losses", value) for value in _list(values["losses"])),
             "gap": None if values["gap"] is None else _loss("gap", values["gap"]),
             "versions": _versions(values["versions"]),
-            "frame": _frame(values.get("frame")),
+            "frame": _frame(values.get("frame"), (values["width"], values["height"])),
         }
         return cls(**given)
 
@@ -166,11 +166,15 @@ def _loss(name: str, value: Any) -> float:
     return value
 
 
-def _frame(value: Any) -> Frame | None:
+def _frame(value: Any, size: tuple[int, int]) -> Frame | None:
+    """Return the frame of a canvas of a size."""
     try:
-        return None if value is None else Frame.from_json(value)
+        frame = None if value is None else Frame.from_json(value)
     except ImageError as error:
         raise AdapterFileError(f"its header's frame is none: {error}") from error
+    if frame is not None and frame.size != size:
+        raise AdapterFileError(f"its header's frame is for {frame.size}, its canvas is {size}.")
+    return frame
 
 
 def _settings(value: Any) -> FitSettings | None:

@@ -113,7 +113,7 @@ def _peft_style(weights: Weights, alpha: float) -> tuple[Tensors, dict[str, str]
         "unet.r": 3,
         "unet.lora_alpha": alpha,
         "unet.target_modules": paths,
-        "unet.rank_pattern": {"mid_block.attentions.0.transformer_blocks.0.attn1.to_out.0": 2},
+        "unet.rank_pattern": {p: rank for p, rank in weights.ranks().items() if rank != 3},
         "unet.alpha_pattern": {paths[0]: 7},
     }
     metadata = {"lora_adapter_metadata": json.dumps(settings)}

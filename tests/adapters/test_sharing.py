@@ -147,5 +147,5 @@ def test_a_base_model_comes_from_the_hub(
     assert "" == online[0][0], online
     assert "name='someone/tiny'" in online[0][1]
     assert "ModelError" == online[1][0]
-    assert "no model 'someone/no'" in online[1][1]
+    assert "no repository 'someone/no'" in online[1][1]
     assert online[:1] == offline
