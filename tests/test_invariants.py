@@ -6,6 +6,7 @@ test_adapter.py, mismatches (5) in test_editor.py, whole files or nothing (7) in
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from tests.support.tiny import KINDS, Kind
 
 Editor = Callable[[Kind], ImagicEditor]
 Fitted = Callable[[Kind], Adapter]
-FIT = FitSettings(steps=2, rank=2)
+FIT = FitSettings(steps=2, rank=2, batch=1)
 EDIT = EditSettings(steps=2)
 
 
@@ -49,7 +50,7 @@ def do(action: str, editor: ImagicEditor, adapter: Adapter, picture: Image.Image
     actions: dict[str, Callable[[], Any]] = {
         "fit": lambda: editor.fit(picture, target="a cat", settings=FIT),
         "two-stage": lambda: editor.fit(
-            picture, target="a cat", settings=FitSettings(mode="two-stage", steps=1, rank=1)
+            picture, target="a cat", settings=replace(FIT, mode="two-stage", steps=1)
         ),
         "edit": lambda: editor.edit(adapter, settings=EDIT),
         "img2img": lambda: editor.img2img(picture, "a cat", strength=0.1),
@@ -109,9 +110,7 @@ def test_the_same_seed_gives_the_same_bytes(
     assert first.to_bytes() == second.to_bytes()
     assert (
         first.to_bytes()
-        != editor(kind)
-        .fit(picture, target="a cat", settings=FitSettings(steps=2, rank=2, seed=1))
-        .to_bytes()
+        != editor(kind).fit(picture, target="a cat", settings=replace(FIT, seed=1)).to_bytes()
     )
 
 

@@ -1,18 +1,31 @@
+"""The demo, with few steps; `.ci/run` makes the whole one and looks at how well it fitted."""
+
 import io
 import json
 import sys
 from dataclasses import asdict, dataclass
+from functools import partialmethod
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import imagic_lora
-from imagic_lora import Adapter, FitSettings, demo
+from imagic_lora import (
+    Adapter,
+    EditSettings,
+    FitSettings,
+    ImagicEditor,
+    SamplingSettings,
+    demo,
+)
 from imagic_lora.cli.main import main
 from imagic_lora.images.png import read_record
 from imagic_lora.images.reading import open_image
 from tests.support.command import Command, runner
+
+FIT, EDIT = FitSettings(steps=6), EditSettings(steps=4)
+BASELINE = SamplingSettings(steps=4)
 
 
 @dataclass(frozen=True)
@@ -39,6 +52,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "stdout", said)
         patch.setattr(sys, "stderr", shown)
+        patch.setattr(ImagicEditor, "fit", partialmethod(ImagicEditor.fit, settings=FIT))
+        patch.setattr(ImagicEditor, "edit", partialmethod(ImagicEditor.edit, settings=EDIT))
+        shorter = partialmethod(ImagicEditor.img2img, settings=BASELINE)
+        patch.setattr(ImagicEditor, "img2img", shorter)
         code = main(["demo", "--out", str(out)])
     return Made(code, said.getvalue(), shown.getvalue(), out)
 
@@ -70,7 +87,7 @@ def test_the_demo_shows_its_progress(made: Made) -> None:
 
 
 def test_the_demos_adapter_is_one_like_any_other(made: Made) -> None:
-    """It loads, names the bundled model, and has learned the picture."""
+    """It loads, names the bundled model, and has begun to learn the picture."""
     adapter = Adapter.load(made.out / "adapter.safetensors")
 
     assert ("demo", demo.SOURCE, demo.TARGET) == (
@@ -79,7 +96,7 @@ def test_the_demos_adapter_is_one_like_any_other(made: Made) -> None:
         adapter.record.target,
     )
     assert adapter.record.gap is not None
-    assert adapter.record.gap < 0.7
+    assert adapter.record.gap < 1
 
 
 def test_the_demos_report_agrees_with_its_files(made: Made) -> None:
@@ -91,8 +108,8 @@ def test_the_demos_report_agrees_with_its_files(made: Made) -> None:
     assert list(adapter.record.losses) == report["losses"]
     assert (made.out / "adapter.safetensors").stat().st_size == report["adapter_bytes"]
     assert adapter.sha256 == report["adapter_sha256"]
-    assert (FitSettings().seed, asdict(FitSettings())) == (report["seed"], report["fit"])
-    assert adapter.record.settings == FitSettings()
+    assert (FIT.seed, asdict(FIT)) == (report["seed"], report["fit"])
+    assert FIT == adapter.record.settings
     assert imagic_lora.__version__ == report["versions"]["imagic-lora"]
     parts = [report["seconds"][name] for name in ("load", "fit", "edit", "img2img")]
     assert 0 < sum(parts) <= report["seconds"]["all"] + 0.1

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from imagic_lora import Adapter
+from imagic_lora import Adapter, Progress
+from imagic_lora.cli.terminal import Terminal
+from imagic_lora.progress import OnProgress
 from tests.support.command import Command, runner
 from tests.support.tiny import Kind
 
@@ -64,18 +66,24 @@ def place(tmp_path: Path, picture: Image.Image, adapter: Callable[[Kind], Adapte
 
 @pytest.fixture
 def press(monkeypatch: pytest.MonkeyPatch) -> Press:
-    """Give a function that makes Ctrl-C, or another signal, come at a given step."""
+    """Give a function that makes Ctrl-C, or other signals, come while a given step is shown."""
+    progress = Terminal.progress
 
-    def at(step: int, sent: int = signal.SIGINT) -> None:
+    def at(step: int, *sent: int) -> None:
         steps = count(1)
 
-        def peak_bytes(_: object) -> int:
-            if next(steps) == step:
-                signal.raise_signal(sent)
-            return 1
+        def pressing(terminal: Terminal, label: str = "") -> OnProgress:
+            show = progress(terminal, label)
 
-        monkeypatch.setattr("imagic_lora.fitting.loop.peak_bytes", peak_bytes)
-        monkeypatch.setattr("imagic_lora.editing.sampling.peak_bytes", peak_bytes)
+            def shown(event: Progress) -> None:
+                show(event)
+                if event.phase in ("fit", "sample") and next(steps) == step:
+                    for each in sent or (signal.SIGINT,):
+                        signal.raise_signal(each)
+
+            return shown
+
+        monkeypatch.setattr(Terminal, "progress", pressing)
 
     return at
 
@@ -186,18 +194,10 @@ def test_a_partial_fit_can_be_edited(run: Command, place: Path, press: Press) ->
 
 
 @pytest.mark.usefixtures("tiny")
-def test_a_second_interrupt_ends_at_once(
-    run: Command, place: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_second_interrupt_ends_at_once(run: Command, place: Path, press: Press) -> None:
     """Whoever presses Ctrl-C twice does not wait, and nothing is written."""
     before = {path: path.read_bytes() for path in place.iterdir()}
-
-    def peak_bytes(_: object) -> int:
-        signal.raise_signal(signal.SIGINT)
-        signal.raise_signal(signal.SIGINT)
-        return 1
-
-    monkeypatch.setattr("imagic_lora.fitting.loop.peak_bytes", peak_bytes)
+    press(1, signal.SIGINT, signal.SIGINT)
 
     assert 130 == run(*_fit(place)).code
     assert before == {path: path.read_bytes() for path in place.iterdir()}

@@ -38,7 +38,11 @@ def test_a_fit_stays_below_its_limit(model: str, lever: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("model", "limit"), [("sd15", LIMITS["sd15", "8-bit"]), ("sdxl", LIMITS["sdxl", "8-bit"])]
+    ("model", "limit"),
+    [
+        ("sd15", LIMITS["sd15", "8-bit"]),
+        pytest.param("sdxl", LIMITS["sdxl", "8-bit"], marks=pytest.mark.slow),
+    ],
 )
 def test_a_fit_of_8_bit_weights_counted_now_stays_below_its_limit(model: str, limit: float) -> None:
     """The real step of the real model, at its true size: a lost lever shows at once."""
