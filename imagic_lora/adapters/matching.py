@@ -26,8 +26,12 @@ class Fitted(Protocol):
         """Width of a token embedding."""
 
     @property
-    def token_count(self) -> int | None:
-        """Token embeddings of a prompt, or None where prompts differ in length."""
+    def token_count(self) -> int:
+        """Token embeddings of a prompt, or the most of them where prompts differ in length."""
+
+    @property
+    def ragged(self) -> bool:
+        """Whether prompts differ in length."""
 
     @property
     def pooled_width(self) -> int | None:
@@ -57,10 +61,12 @@ def check_fits(adapter: Adapter, model: Fitted, place: str = "") -> None:
     record = adapter.record
     for what, found, expected in _facts(adapter, model):
         if found != expected:
+            width = adapter.conditioning.tokens.shape[-1]
             raise AdapterMismatchError(
-                f"The adapter{place} was fitted on {record.base_model!r} and has {what} {found}, "
-                f"but this model, {model.name!r}, has {expected}; load a base model like the "
-                "adapter's."
+                f"The adapter{place} was fitted on {record.base_model!r} (family {record.family}, "
+                f"embedding width {width}), but this model is {model.name!r} (family "
+                f"{model.family}, embedding width {model.token_width}): it has {what} {found}, and "
+                f"the model {expected}; load a base model like the adapter's."
             )
     if record.fingerprint not in model.fingerprints:
         warn(
@@ -74,11 +80,11 @@ def _facts(adapter: Adapter, model: Fitted) -> list[tuple[str, object, object]]:
     record, (_, count, width) = adapter.record, adapter.conditioning.tokens.shape
     pooled = adapter.conditioning.pooled
     _, channels, rows, columns = adapter.latents.shape
-    factor = model.latent_factor
+    factor, most = model.latent_factor, model.token_count
     return [
         ("family", record.family, model.family),
         ("embedding width", width, model.token_width),
-        ("tokens", count, count if model.token_count is None else model.token_count),
+        ("tokens", count, min(count, most) if model.ragged else most),
         ("pooled width", None if pooled is None else pooled.shape[-1], model.pooled_width),
         ("latent channels", channels, model.latent_channels),
         ("latents", (columns, rows), (record.width // factor, record.height // factor)),

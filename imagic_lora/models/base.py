@@ -30,6 +30,7 @@ class Traits:
         latent_channels: Channels of the latents.
         latent_factor: Pixels per latent, along each side.
         token_count: Most tokens of a prompt.
+        ragged: Whether a prompt has as many tokens as it needs; else all have the most.
         token_width: Width of a token embedding.
         pooled_width: Width of the pooled embedding, or None where the family has none.
         lora_targets: Endings of the names of the layers that a fit adapts.
@@ -48,6 +49,7 @@ class Traits:
     pooled_width: int | None
     lora_targets: tuple[str, ...]
     rate: float
+    ragged: bool = False
 
     @property
     def fingerprint(self) -> str:

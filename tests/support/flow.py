@@ -76,6 +76,7 @@ class TinyFlow:
             latent_channels=self._autoencoder.channels,
             latent_factor=self._autoencoder.factor,
             token_count=self._encoder.config.max_position_embeddings,
+            ragged=True,
             token_width=self._encoder.config.hidden_size,
             pooled_width=None,
             lora_targets=LORA_TARGETS,
