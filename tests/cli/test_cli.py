@@ -187,7 +187,7 @@ BAD_COMMANDS: dict[str, tuple[str, str]] = {
     "no image": ("fit none.png --target a -o a.safetensors", "none.png': there is no such file"),
     "folder as image": ("fit folder --target a -o a.safetensors", "it is a folder"),
     "no adapter": ("edit none.safetensors --alpha 1 -o a", "no such file"),
-    "folder as adapter": ("edit folder --alpha 1 -o a", "is a directory"),
+    "folder as adapter": ("edit folder --alpha 1 -o a", "is no file, but a folder"),
     "image as adapter": ("edit good.png --alpha 1 -o a", "no safetensors file at all"),
     "taken file": ("fit good.png --target a -o good.safetensors", "exists already.*--force"),
     "taken picture": ("edit good.safetensors --alpha 1 -o good.png", "exists already.*--force"),
@@ -316,7 +316,10 @@ def test_an_adapter_of_another_family_is_refused(
 @pytest.mark.parametrize(
     ("model", "expected"),
     [
-        ("nobody/nothing", "'nobody/nothing' is not in the local cache and the Hub cannot"),
+        (
+            "nobody/nothing",
+            "Hub cannot be reached for 'nobody/nothing', and the local cache does not serve",
+        ),
         ("demoo", "no model 'demoo': .* Did you mean 'demo'?"),
         ("partial", "'partial' lacks vae; "),
         ("good.png", "'good.png' is not a readable .safetensors checkpoint"),
@@ -578,7 +581,7 @@ def test_a_failed_fit_leaves_the_previous_file(
     def fail(*_: Any) -> None:
         raise failure
 
-    monkeypatch.setattr("imagic_lora.fitting.fit.fit", fail)
+    monkeypatch.setattr("imagic_lora.fitting.fitter.fit", fail)
     words = ("fit", place / "good.png", "--target", "a", "-o", place / "good.safetensors")
 
     if isinstance(failure, FitError):

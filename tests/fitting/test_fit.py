@@ -15,13 +15,13 @@ from imagic_lora.seeding import generator, randn
 from tests.support.tiny import KINDS, Kind, build
 
 Editor = Callable[[Kind], ImagicEditor]
-LATENTS = randn((1, 4, 16, 16), generator(0, "latents"))
 
 
 def fit(editor: ImagicEditor, settings: FitSettings, on_progress: Any = ignore) -> fitting.Fitted:
     """Fit random latents from the caption 'a dog'."""
-    anchor = editor.model.encode_prompt("a dog")
-    return fitting.fit(editor.model, LATENTS, anchor, settings, on_progress)
+    model = editor.model
+    latents = randn((1, model.traits.latent_channels, 16, 16), generator(0, "latents"))
+    return fitting.fit(model, latents, model.encode_prompt("a dog"), settings, on_progress)
 
 
 @contextlib.contextmanager

@@ -14,8 +14,8 @@ from tests.support.tiny import Kind
 
 Editor = Callable[[Kind], ImagicEditor]
 Fitted = Callable[[Kind], Adapter]
-QUICK = EditSettings(steps=3)
-SHORT = FitSettings(steps=2, rank=2)
+QUICK = EditSettings(steps=2)
+SHORT = FitSettings(steps=1, rank=2, batch=1)
 
 
 @pytest.fixture
@@ -30,10 +30,10 @@ def works(
         fitted.latents,
         fitted.record,
     )
-    plain = SamplingSettings(steps=3)
+    plain, more = SamplingSettings(steps=2), "a dog and a cat"
     return {
-        "an edit": lambda e: e.edit(fitted, alpha=1.5, settings=QUICK).image.tobytes(),
-        "another's edit": lambda e: e.edit(other, target="a horse", settings=QUICK).image.tobytes(),
+        "an edit": lambda e: e.edit(fitted, target=more, settings=QUICK).image.tobytes(),
+        "another's edit": lambda e: e.edit(other, target=more, settings=QUICK).image.tobytes(),
         "a fit": lambda e: e.fit(
             picture, source="a dog", target="a cat", settings=SHORT
         ).to_bytes(),
@@ -48,10 +48,10 @@ def test_threads_are_answered_as_if_alone(
     ours = editor("sd1")
     expected = [work(ours) for work in works.values()]
 
-    with ThreadPoolExecutor(2 * len(works)) as pool:
-        found = list(pool.map(lambda work: work(ours), [*works.values()] * 2))
+    with ThreadPoolExecutor(len(works)) as pool:
+        found = list(pool.map(lambda work: work(ours), works.values()))
 
-    assert expected * 2 == found
+    assert expected == found
     assert expected == [work(ours) for work in works.values()]
 
 

@@ -217,19 +217,15 @@ def _edits(
 ) -> Iterator["Edit"]:
     """Yield the pictures of one adapter; of a strength that was found, say which it is."""
     numbers = [alpha for alpha in asked.alphas if not isinstance(alpha, str)]
+    how: dict[str, Any] = {"target": asked.target, "mask": asked.mask, "on_progress": on_progress}
+    settings = asked.settings
+    swept = editor.sweep(adapter, alphas=numbers, seeds=asked.seeds, settings=settings, **how)
     for seed in asked.seeds:
-        how: dict[str, Any] = {
-            "target": asked.target,
-            "mask": asked.mask,
-            "on_progress": on_progress,
-        }
-        seeded = replace(asked.settings, seed=seed)
-        swept = editor.sweep(adapter, alphas=numbers, settings=seeded, **how)
         for alpha in asked.alphas:
             if not isinstance(alpha, str):
                 yield next(swept)
                 continue
-            found = editor.find_alpha(adapter, settings=seeded, **how)
+            found = editor.find_alpha(adapter, settings=replace(settings, seed=seed), **how)
             terminal.tell(f"Took {found.explain()}")
             yield found.best
 
