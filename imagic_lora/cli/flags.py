@@ -41,7 +41,9 @@ class Value(click.ParamType[Any]):
         """Return what a word means; a default is what it is already."""
         if not isinstance(value, str):
             return value
-        if ctx is not None and any(value in each.opts for each in ctx.command.params):
+        if ctx is not None and any(
+            value in each.opts for each in ctx.command.params if isinstance(each, click.Option)
+        ):
             self.fail(f"a value is missing, since {value} is a flag itself.", param, ctx)
         try:
             return self._read(value)

@@ -156,8 +156,8 @@ def _check_file(path: Path, name: str) -> None:
 
 
 def _name(source: str | os.PathLike[str]) -> str:
-    """Return what to call a file in a sentence."""
-    return quoted(os.fspath(source))
+    """Return what to call a file in a sentence: its name, for its folder may be nobody's business."""
+    return quoted(Path(source).name)
 
 
 def _reason(error: BaseException) -> str:

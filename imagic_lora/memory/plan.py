@@ -154,7 +154,7 @@ class MemoryPlan:
         if self.streaming:
             for encoder in encoders:
                 freeze(encoder, eight_bit=False, stream=Stream(self.device))
-        if self.offload_denoiser:
+        if self.offload_denoiser and self.device.type != "cpu":
             denoiser.to("cpu")
 
     @contextmanager

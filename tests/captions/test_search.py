@@ -89,7 +89,7 @@ def test_every_prompt_that_is_tried_is_a_step(editor: Editor, picture: Image.Ima
 
 def test_a_search_needs_a_target(editor: Editor, picture: Image.Image) -> None:
     """There is nothing to take a caption from."""
-    with pytest.raises(PromptError, match="taken from a target"):
+    with pytest.raises(PromptError, match="target is empty"):
         editor("sd1").caption(picture, " ")
 
 

@@ -122,7 +122,7 @@ def test_a_name_that_is_none_is_refused(
     done = run(*_edit(saved(name), "--yes"))
 
     assert (2, []) == (done.code, fetched)
-    assert "neither a Hub name (owner/name) nor the bare name" in done.error
+    assert "a Hub name (owner/name)" in done.error
     assert len(done.error) < 400
     assert done.error.isprintable()
 

@@ -25,7 +25,6 @@ from imagic_lora.errors import (
     ImageError,
     ModelError,
     PromptError,
-    SettingsError,
     quoted,
 )
 from imagic_lora.progress import OnProgress
@@ -124,7 +123,8 @@ def edit(
     if picture is not None:
         asked = _as_before(picture, asked)
     elif not alpha:
-        raise SettingsError("An edit needs --alpha, how strong it is to be, or --from a picture.")
+        context = click.get_current_context()
+        raise click.UsageError("a value is required: --alpha, or --from and a picture", context)
     loaded = _loaded(adapters, asked.target)
     if picture is not None:
         _check_adapter(picture, loaded)

@@ -168,6 +168,7 @@ class Deterministic:
     def __init__(self, objective: Objective, times: torch.Tensor) -> None:
         self.times = times
         self._objective = objective
+        self._done = 0
 
     def start(
         self, noise: torch.Tensor, latents: torch.Tensor | None, strength: float
@@ -195,8 +196,10 @@ class Deterministic:
         """Return what the prediction says of x_t, mixed as at the next time; clean at the end."""
         del generators
         x_0, noise = self._objective.split(x_t, predicted, t.view(1))
-        later = self.times[self.times < t]
-        return self._objective.add_noise(x_0, noise, later[:1]) if len(later) else x_0
+        self._done += 1
+        if self._done == len(self.times):
+            return x_0
+        return self._objective.add_noise(x_0, noise, self.times[self._done : self._done + 1])
 
 
 class DiffusersSampler:
