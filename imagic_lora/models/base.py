@@ -5,13 +5,13 @@ LatentModel; the families are siblings and share parts (text.py, autoencoder.py)
 """
 
 from dataclasses import dataclass
-from threading import RLock
 from typing import Protocol
 
 import torch
 
 from imagic_lora.conditioning import Conditioning
 from imagic_lora.memory import MemoryPlan
+from imagic_lora.models.parts.lock import Lock
 from imagic_lora.objective import Objective
 from imagic_lora.settings import SchedulerName
 
@@ -129,7 +129,7 @@ class LatentModel(Protocol):
         lock: Held by everything that works with the model, so that threads take turns.
     """
 
-    lock: RLock
+    lock: Lock
     traits: Traits
     networks: Networks
     denoiser: torch.nn.Module

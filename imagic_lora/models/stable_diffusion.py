@@ -1,7 +1,6 @@
 """Stable Diffusion 1.x and 2.x: one text encoder, a UNet, an autoencoder."""
 
 from collections.abc import Sequence
-from threading import RLock
 from typing import Any
 
 import torch
@@ -12,6 +11,7 @@ from imagic_lora.models.base import Networks, Sampler, Traits
 from imagic_lora.models.families import find_family
 from imagic_lora.models.parts.autoencoder import Autoencoder
 from imagic_lora.models.parts.fingerprint import fingerprints
+from imagic_lora.models.parts.lock import Lock
 from imagic_lora.models.parts.samplers import diffusion_sampler, read_objective
 from imagic_lora.models.parts.text import TextEncoder
 from imagic_lora.models.parts.unet import LORA_TARGETS, check_channels, learning_rate
@@ -41,7 +41,7 @@ class StableDiffusion:
             autoencoder=pipeline.vae,
             encoders=(self._text.module,),
         )
-        self.lock = RLock()
+        self.lock = Lock()
         self.traits = Traits(
             family=_FAMILY.name,
             name=name,

@@ -1,7 +1,6 @@
 """Stable Diffusion XL: two text encoders, a pooled embedding, size conditioning, a UNet."""
 
 from collections.abc import Sequence
-from threading import RLock
 from typing import Any
 
 import torch
@@ -13,6 +12,7 @@ from imagic_lora.models.base import Networks, Sampler, Traits
 from imagic_lora.models.families import find_family
 from imagic_lora.models.parts.autoencoder import Autoencoder
 from imagic_lora.models.parts.fingerprint import fingerprints
+from imagic_lora.models.parts.lock import Lock
 from imagic_lora.models.parts.samplers import diffusion_sampler, read_objective
 from imagic_lora.models.parts.text import TextEncoder
 from imagic_lora.models.parts.unet import LORA_TARGETS, check_channels, learning_rate
@@ -46,7 +46,7 @@ class StableDiffusionXL:
             autoencoder=pipeline.vae,
             encoders=tuple(text.module for text in self._texts),
         )
-        self.lock = RLock()
+        self.lock = Lock()
         self.traits = Traits(
             family=_FAMILY.name,
             name=name,

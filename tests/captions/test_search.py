@@ -159,10 +159,10 @@ def test_rows_of_a_batch_start_where_they_would_alone(editor: Editor, picture: I
 
 def test_what_the_caption_names_and_the_prompt_does_not_stays() -> None:
     """A short prompt changes the background of a picture whose caption names all, and no more."""
-    portrait, editor = held_out_portrait(EXAMPLE), ImagicEditor.from_pretrained("demo")
+    portrait, editor = held_out_portrait(EXAMPLE + 4), ImagicEditor.from_pretrained("demo")
     adapter = editor.fit(draw(portrait), source=full_caption(portrait))
 
-    edit = editor.edit(adapter, target="a girl in the snow")
+    edit = editor.edit(adapter, target="a boy in the snow")
 
     assert () == misread(load_judge(), portrait.replace(background="snow"), edit.image)
 

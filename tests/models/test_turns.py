@@ -1,6 +1,7 @@
 """One model, several threads: everybody is answered as if alone."""
 
 import asyncio
+import copy
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -82,6 +83,18 @@ def test_a_web_handler_may_hand_edits_to_threads(
         )
 
     assert expected == asyncio.run(handle())
+
+
+def test_a_copy_of_a_model_works_by_itself(editor: Editor) -> None:
+    """It has a lock of its own: whoever holds one model does not hold up the other."""
+    model = editor("sd1").model
+
+    other = copy.deepcopy(model)
+
+    with model.lock, ThreadPoolExecutor(1) as pool:
+        assert other.encode_prompt("a dog").equal(
+            pool.submit(ImagicEditor(other).model.encode_prompt, "a dog").result(60)
+        )
 
 
 def test_nothing_is_left_in_the_model(

@@ -6,7 +6,6 @@ autoencoder, and prompts of any length with a mask beside them.
 """
 
 from collections.abc import Sequence
-from threading import RLock
 from typing import Any
 
 import torch
@@ -17,6 +16,7 @@ from imagic_lora.models.base import Networks, Sampler, Traits
 from imagic_lora.models.families import FAMILIES, Architecture, Family
 from imagic_lora.models.parts.autoencoder import Autoencoder
 from imagic_lora.models.parts.fingerprint import fingerprints
+from imagic_lora.models.parts.lock import Lock
 from imagic_lora.models.parts.samplers import flow_sampler
 from imagic_lora.objective import Flow
 from imagic_lora.settings import SchedulerName
@@ -60,7 +60,7 @@ class TinyFlow:
     """
 
     def __init__(self, pipeline: Any, name: str, plan: MemoryPlan) -> None:
-        self.lock = RLock()
+        self.lock = Lock()
         self.objective = Flow()
         self.denoiser = pipeline.transformer
         self.networks = Networks(pipeline.transformer, pipeline.vae, (pipeline.text_encoder,))
