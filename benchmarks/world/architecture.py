@@ -1,6 +1,8 @@
 """The parts of the demo model, untrained: a small Stable Diffusion in every respect but size."""
 
+import torch
 from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel
 
 TEXT_WIDTH = 128
@@ -41,8 +43,8 @@ def make_text_encoder(vocabulary: int, start: int, end: int) -> CLIPTextModel:
     )
 
 
-def make_unet() -> UNet2DConditionModel:
-    """Noise prediction for latents (batch, 4, 16, 16).
+def make_unet(widths: tuple[int, int, int] = (48, 96, 192)) -> UNet2DConditionModel:
+    """Prediction for latents (batch, 4, 16, 16), of so many channels at 16x16, 8x8 and 4x4.
 
     On the way down the text is read at 16x16, 8x8 and 4x4, so that attention
     maps exist at every resolution: methods that mask edits with them look at
@@ -54,7 +56,7 @@ def make_unet() -> UNet2DConditionModel:
         in_channels=4,
         out_channels=4,
         layers_per_block=1,
-        block_out_channels=(48, 96, 192),
+        block_out_channels=widths,
         down_block_types=("CrossAttnDownBlock2D",) * 3,
         up_block_types=("UpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
         cross_attention_dim=TEXT_WIDTH,
@@ -64,8 +66,14 @@ def make_unet() -> UNet2DConditionModel:
     return unet
 
 
-def make_scheduler() -> DDIMScheduler:
-    """The noise schedule of Stable Diffusion 1.x."""
+def make_scheduler(*, velocity: bool = False) -> DDIMScheduler:
+    """The noise schedule of Stable Diffusion 1.x, or what later models made of it.
+
+    Args:
+        velocity: Whether the model predicts velocities down to no signal at all, rather than noise.
+
+    Source of the latter: Lin et al. 2023, arXiv 2305.08891.
+    """
     scheduler: DDIMScheduler = DDIMScheduler(
         beta_start=0.00085,
         beta_end=0.012,
@@ -74,6 +82,28 @@ def make_scheduler() -> DDIMScheduler:
         clip_sample=False,
         set_alpha_to_one=False,
         steps_offset=1,
-        prediction_type="epsilon",
+        prediction_type="v_prediction" if velocity else "epsilon",
+        rescale_betas_zero_snr=velocity,
+        timestep_spacing="trailing" if velocity else "leading",
     )
     return scheduler
+
+
+@torch.no_grad()
+def narrow(module: nn.Module, wider: nn.Module) -> None:
+    """Fill a module with the weights of one whose layers may be wider by half.
+
+    Of every three channels the first two are taken, so that each group of a normalisation and each
+    head of an attention keeps its own. What is learned is blurred, but a training that starts from
+    it needs a fraction of the steps.
+    """
+    given = wider.state_dict()
+    for name, weight in module.state_dict().items():
+        found = given[name]
+        for axis, (here, there) in enumerate(zip(weight.shape, found.shape, strict=True)):
+            if here != there:
+                taken = torch.arange(there)
+                found = found.index_select(axis, taken[taken % 3 < 2])
+                # As much comes in as before.
+                found = found * (there / here if axis == 1 else 1)
+        weight.copy_(found)

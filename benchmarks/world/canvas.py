@@ -30,13 +30,20 @@ def shade(color: Color, factor: float) -> Color:
 class Canvas:
     """Draws shapes given in a 64 by 64 frame, with y pointing down.
 
+    Args:
+        ground: What is drawn upon, 64 by 64 pixels; None is black.
+
     Attributes:
         scale: Size of the figure, scaled about the middle of the lower edge.
         shift: Offset of the figure in pixels, after scaling.
     """
 
-    def __init__(self) -> None:
-        self._image = Image.new("RGB", (SIZE * SUPERSAMPLING,) * 2)
+    def __init__(self, ground: Image.Image | None = None) -> None:
+        side = SIZE * SUPERSAMPLING
+        if ground is None:
+            self._image = Image.new("RGB", (side, side))
+        else:
+            self._image = ground.resize((side, side), Image.Resampling.NEAREST)
         self._draw = ImageDraw.Draw(self._image)
         self.scale = 1.0
         self.shift: Point = (0.0, 0.0)

@@ -136,6 +136,22 @@ def random_caption(
     return style + _sentence(subject, parts), frozenset(["subject", *named])
 
 
+def misremembered(portrait: Portrait, generator: np.random.Generator, share: float) -> Portrait:
+    """A portrait as somebody tells it who has a share of its attributes wrong.
+
+    Captions that people find beside pictures are like that, and a model that learned from them
+    needs a stronger guidance.
+    """
+    if not share:
+        return portrait
+    wrong = {
+        name: values[generator.integers(len(values))]
+        for name, values in ATTRIBUTES.items()
+        if name != "subject" and generator.random() < share
+    }
+    return portrait.replace(**wrong)
+
+
 def vocabulary_texts() -> list[str]:
     """Texts that contain every word that a caption can contain."""
     phrases = [p for values in PHRASES.values() for options in values.values() for p in options]

@@ -17,14 +17,15 @@ def pixels_of(portrait: Portrait) -> Pixels:
     return np.asarray(draw(portrait))
 
 
-def training_portraits(count: int, seed: int) -> list[Portrait]:
-    """The portraits of the training set; `count` and `seed` say all about it."""
-    return [sample_portrait(seed * 10_000_000 + index) for index in range(count)]
+def training_portraits(count: int, seed: int, *, photographed: bool = False) -> list[Portrait]:
+    """The portraits of the training set; the arguments say all about it."""
+    first = seed * 10_000_000
+    return [sample_portrait(first + index, photographed=photographed) for index in range(count)]
 
 
-def held_out_portraits(count: int, start: int = 0) -> list[Portrait]:
+def held_out_portraits(count: int, start: int = 0, *, photographed: bool = False) -> list[Portrait]:
     """Portraits that training never sees."""
-    return [held_out_portrait(start + index) for index in range(count)]
+    return [held_out_portrait(start + index, photographed=photographed) for index in range(count)]
 
 
 def draw_all(portraits: list[Portrait], processes: int = 1) -> Pixels:

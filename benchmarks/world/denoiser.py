@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from benchmarks.world.captions import random_caption
-from benchmarks.world.loop import Trainer
+from benchmarks.world.captions import misremembered, random_caption
+from benchmarks.world.loop import Trainer, in_half
 from benchmarks.world.portrait import ATTRIBUTES, Portrait
 
 WEIGHT_CAP = 8.0
@@ -98,7 +98,15 @@ def loss_weights(scheduler: DDIMScheduler, timesteps: Tensor) -> Tensor:
 
 
 class Batches:
-    """Noisy latents with captions, drawn from cached latents."""
+    """Latents with captions, drawn from cached latents.
+
+    Args:
+        latents: Means and deviations of every picture's latents.
+        portraits: What the pictures show.
+        tokenizer: Of the captions.
+        device: Where training is.
+        wrong: Share of the attributes that captions may tell wrongly.
+    """
 
     def __init__(
         self,
@@ -106,7 +114,9 @@ class Batches:
         portraits: list[Portrait],
         tokenizer: CLIPTokenizer,
         device: torch.device,
+        wrong: float = 0.0,
     ) -> None:
+        self._wrong = wrong
         self._means, self._deviations = latents
         self._portraits, self._tokenizer = portraits, tokenizer
         self._device = device
@@ -124,13 +134,13 @@ class Batches:
         means, deviations = self._means[chosen], self._deviations[chosen]
         clean = means + deviations * torch.randn(means.shape, generator=generator)
         words = np.random.default_rng(int(torch.randint(2**31, (1,), generator=generator)))
-        portraits = [self._portraits[index] for index in chosen.tolist()]
-        captions = [random_caption(portrait, words, focus.mentions) for portrait in portraits]
+        told = [misremembered(self._portraits[i], words, self._wrong) for i in chosen.tolist()]
+        captions = [random_caption(portrait, words, focus.mentions) for portrait in told]
         tokens = tokenize(self._tokenizer, [text for text, _ in captions])
         named = torch.tensor(
             [
                 _named_values(portrait, names)
-                for portrait, (_, names) in zip(portraits, captions, strict=True)
+                for portrait, (_, names) in zip(told, captions, strict=True)
             ]
         )
         return clean.to(self._device), tokens.to(self._device), named.to(self._device)
@@ -169,10 +179,15 @@ def train_denoiser(
         timesteps = sample_timesteps(len(clean), generator, focus)
         noise = torch.randn(clean.shape, generator=generator).to(clean)
         noisy = scheduler.add_noise(clean, noise, timesteps.to(clean.device))
-        with torch.autocast(clean.device.type, torch.bfloat16):
+        if scheduler.config["prediction_type"] == "v_prediction":
+            aim = scheduler.get_velocity(clean, noise, timesteps.to(clean.device))
+            weights = torch.ones(len(clean))
+        else:
+            aim, weights = noise, loss_weights(scheduler, timesteps)
+        with in_half(clean.device):
             predicted, read = denoiser(noisy, timesteps.to(clean.device), tokens)
-        error = (predicted.float() - noise).square().mean(dim=(1, 2, 3))
-        loss: Tensor = (loss_weights(scheduler, timesteps).to(error) * error).mean()
+        error = (predicted.float() - aim).square().mean(dim=(1, 2, 3))
+        loss: Tensor = (weights.to(error) * error).mean()
         misread = [
             functional.cross_entropy(logits.float(), named[:, column])
             for column, logits in enumerate(read)

@@ -25,10 +25,16 @@ def draw(portrait: Portrait) -> Image.Image:
     Returns:
         An RGB image of 64 by 64 pixels.
     """
-    canvas = Canvas()
-    draw_scene(canvas, portrait.background)
-    canvas.scale = SCALE[portrait.size]
-    canvas.shift = (portrait.shift[0], -portrait.shift[1])
+    look = portrait.look
+    if look is None:
+        canvas = Canvas()
+        draw_scene(canvas, portrait.background)
+        canvas.scale = SCALE[portrait.size]
+        canvas.shift = (portrait.shift[0], -portrait.shift[1])
+    else:
+        canvas = Canvas(look.ground(portrait.background))
+        canvas.scale = SCALE[portrait.size] * look.scale
+        canvas.shift = look.shift
     back_hair(canvas, portrait)
     _body(canvas, portrait)
     _arms(canvas, portrait)
@@ -40,7 +46,8 @@ def draw(portrait: Portrait) -> Image.Image:
     draw_expression(canvas, portrait)
     front_hair(canvas, portrait)
     _accessory(canvas, portrait)
-    return canvas.finish()
+    picture = canvas.finish()
+    return picture if look is None else look.taken(picture)
 
 
 def _body(canvas: Canvas, portrait: Portrait) -> None:

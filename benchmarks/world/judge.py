@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from benchmarks.world.autoencoder import to_tensor
 from benchmarks.world.data import Pixels, draw_all, held_out_portraits
-from benchmarks.world.loop import TrainerOf
+from benchmarks.world.loop import TrainerOf, in_half
 from benchmarks.world.portrait import ATTRIBUTES, Portrait
 
 WEIGHTS = Path(__file__).with_name("judge.safetensors")
@@ -63,7 +63,7 @@ def load_judge(path: Path = WEIGHTS) -> Judge:
     return judge.eval().requires_grad_(False)
 
 
-def save_judge(judge: Judge, path: Path = WEIGHTS) -> None:
+def save_judge(judge: Judge, path: Path) -> None:
     """Write the judge's weights in half precision."""
     state = {
         name: value.half() if value.is_floating_point() else value
@@ -113,7 +113,7 @@ def train_judge(
         chosen = torch.randint(len(pictures), (size,), generator=generator)
         batch = roughen(to_tensor(pictures[np.sort(chosen.numpy())]), generator).to(device)
         order = chosen.sort().values
-        with torch.autocast(device.type, torch.bfloat16):
+        with in_half(device):
             logits = judge(batch.contiguous(memory_format=torch.channels_last))
         losses = [
             functional.cross_entropy(logits[name].float(), truth[name][order].to(device))
@@ -125,17 +125,17 @@ def train_judge(
 
     trainer(judge).run(step_loss)
     judge.eval()
-    report(f"judge: {_faults(judge)}")
+    photographed = portraits[0].look is not None
+    report(f"judge: {_faults(judge, held_out_portraits(1000, photographed=photographed))}")
 
 
-def _faults(judge: Judge, count: int = 1000) -> str:
-    """Held-out drawings that are misread, by attribute."""
-    portraits = held_out_portraits(count)
+def _faults(judge: Judge, portraits: list[Portrait]) -> str:
+    """Held-out pictures that are misread, by attribute."""
     device = next(judge.parameters()).device
     read = read_attributes(judge, to_tensor(draw_all(portraits), device))
     true = true_attributes(portraits)
     wrong = {name: int((read[name] != true[name]).sum()) for name in ATTRIBUTES}
-    return f"misread of {count} held-out drawings: {wrong}"
+    return f"misread of {len(portraits)} held-out pictures: {wrong}"
 
 
 def roughen(batch: Tensor, generator: torch.Generator) -> Tensor:

@@ -10,6 +10,8 @@ from benchmarks.world.architecture import make_scheduler
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 MODEL = REPOSITORY / "imagic_lora" / "demo" / "model"
+PHOTOS = REPOSITORY / "benchmarks" / "world" / "photos"
+"""The model of the photographed portraits and its judge."""
 
 
 def export_pipeline(
@@ -18,6 +20,8 @@ def export_pipeline(
     tokenizer: CLIPTokenizer,
     unet: UNet2DConditionModel,
     folder: Path = MODEL,
+    *,
+    velocity: bool = False,
 ) -> None:
     """Write a standard pipeline folder in half precision.
 
@@ -29,7 +33,7 @@ def export_pipeline(
         text_encoder=text_encoder.half(),
         tokenizer=tokenizer,
         unet=unet.half(),
-        scheduler=make_scheduler(),
+        scheduler=make_scheduler(velocity=velocity),
         safety_checker=None,
         feature_extractor=None,
         requires_safety_checker=False,

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.world.photograph import Look
+
 ATTRIBUTES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "subject": ("girl", "boy", "robot"),
@@ -55,6 +57,8 @@ class Portrait:
         head: Where the head is turned, as the viewer sees it.
         size: Whether the figure fills the frame or stands further away.
         shift: Sideways and upward shift of the figure, in pixels.
+        look: How a photograph of the scene was taken, its own shift and size with it; None is a
+            plain drawing.
 
     Raises:
         ValueError: If an attribute has a value that the world does not know.
@@ -72,6 +76,7 @@ class Portrait:
     head: str = "front"
     size: str = "close"
     shift: tuple[int, int] = (0, 0)
+    look: Look | None = None
 
     def __post_init__(self) -> None:
         for name, allowed in ATTRIBUTES.items():
@@ -88,11 +93,12 @@ class Portrait:
         return tuple(values.index(getattr(self, name)) for name, values in ATTRIBUTES.items())
 
 
-def sample_portrait(seed: int) -> Portrait:
+def sample_portrait(seed: int, *, photographed: bool = False) -> Portrait:
     """Draw every attribute independently and uniformly.
 
     Args:
         seed: Any non-negative integer; from HELD_OUT on, portraits are kept from training.
+        photographed: Whether it has a look, or is plainly drawn.
 
     Returns:
         The same portrait for the same seed.
@@ -100,9 +106,10 @@ def sample_portrait(seed: int) -> Portrait:
     generator = np.random.default_rng((seed, 0))
     chosen = {name: values[generator.integers(len(values))] for name, values in ATTRIBUTES.items()}
     across, up = (SHIFTS[i] for i in generator.integers(len(SHIFTS), size=2))
-    return Portrait(**chosen, shift=(across, up))
+    look = Look.of(seed) if photographed else None
+    return Portrait(**chosen, shift=(across, up), look=look)
 
 
-def held_out_portrait(index: int) -> Portrait:
+def held_out_portrait(index: int, *, photographed: bool = False) -> Portrait:
     """The portrait number `index` among those that training never sees."""
-    return sample_portrait(HELD_OUT + index)
+    return sample_portrait(HELD_OUT + index, photographed=photographed)

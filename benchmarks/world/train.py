@@ -1,4 +1,4 @@
-"""Makes the demo model and the judge from one seed: `python -m benchmarks.world.train`.
+"""Makes a world's model and judge from one seed: `python -m benchmarks.world.train`.
 
 Each stage writes checkpoints and is taken up where it stopped when the command
 is given again. The same recipe runs on a GPU, with larger batches.
@@ -8,6 +8,7 @@ import argparse
 import dataclasses
 import os
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,7 +16,7 @@ from typing import TypeVar
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import torch
-from diffusers import AutoencoderKL
+from diffusers import AutoencoderKL, StableDiffusionPipeline
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import CLIPTokenizer
@@ -25,9 +26,15 @@ from benchmarks.world.autoencoder import encode_all, set_scaling, train_decoder,
 from benchmarks.world.data import Pixels, cached_pictures, training_portraits
 from benchmarks.world.denoiser import DETAIL, LAYOUT, Batches, Denoiser, train_denoiser
 from benchmarks.world.drawing import draw
-from benchmarks.world.judge import Judge, save_judge, train_judge
+from benchmarks.world.judge import WEIGHTS, Judge, load_judge, save_judge, train_judge
 from benchmarks.world.loop import Stage, Trainer, TrainerOf
-from benchmarks.world.pipeline import MODEL, REPOSITORY, export_pipeline
+from benchmarks.world.pipeline import (
+    MODEL,
+    PHOTOS,
+    REPOSITORY,
+    export_pipeline,
+    load_pipeline,
+)
 from benchmarks.world.portrait import EXAMPLE, Portrait, held_out_portrait
 from benchmarks.world.tokenizer import make_tokenizer
 
@@ -46,10 +53,34 @@ DENOISER = Stage("denoiser", steps=6000, batch=32, rate=8e-4)
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """Everything that the trained weights depend on."""
+    """Everything that the trained weights depend on.
 
+    Attributes:
+        model: Folder of the finished pipeline.
+        weights: File of the finished judge.
+        seed: Seed of all random numbers.
+        pictures: Size of the training set.
+        photographed: Whether the pictures look like photographs.
+        widths: Channels of the noise predictor at 16x16, 8x8 and 4x4.
+        velocity: Whether it predicts velocities, down to no signal at all.
+        wrong: Share of the attributes that captions may tell wrongly.
+        onward: Whether training starts from the demo model, narrowed, and its judge.
+        vae: How the autoencoder is trained.
+        decoder: How its decoder is trained on.
+        judge: How the judge is trained.
+        denoiser: How the noise predictor is trained.
+        refine: How it is trained on.
+    """
+
+    model: Path = MODEL
+    weights: Path = WEIGHTS
     seed: int = 0
     pictures: int = 30_000
+    photographed: bool = False
+    widths: tuple[int, int, int] = (48, 96, 192)
+    velocity: bool = False
+    wrong: float = 0.0
+    onward: bool = False
     vae: Stage = VAE
     decoder: Stage = DECODER
     judge: Stage = JUDGE
@@ -74,6 +105,29 @@ class Recipe:
         )
 
 
+RECIPES = {
+    "portraits": Recipe(),
+    "photos": Recipe(
+        model=PHOTOS / "model",
+        weights=PHOTOS / "judge.safetensors",
+        pictures=12_000,
+        photographed=True,
+        widths=(32, 64, 128),
+        velocity=True,
+        wrong=0.4,
+        onward=True,
+        vae=Stage("vae", steps=900, batch=16, rate=1e-3, decay_from=0.3),
+        decoder=Stage("decoder", steps=200, batch=16, rate=4e-4, decay_from=0.1),
+        judge=Stage("judge", steps=900, batch=64, rate=1e-3, average=0.99),
+        denoiser=Stage("denoiser", steps=3000, batch=32, rate=8e-4),
+        refine=Stage("refine", steps=3000, batch=32, rate=6e-4),
+    ),
+}
+"""The worlds: the drawn portraits that the demo shows, and another that differs where these are
+kind: textures and light, captions that are often wrong, velocities without a last bit of signal,
+and a model of half the size."""
+
+
 class Training:
     """One run: the recipe, the folder it keeps its state in and the device.
 
@@ -89,7 +143,8 @@ class Training:
 
     def portraits(self) -> list[Portrait]:
         """The training set, undrawn."""
-        return training_portraits(self.recipe.pictures, self.recipe.seed)
+        recipe = self.recipe
+        return training_portraits(recipe.pictures, recipe.seed, photographed=recipe.photographed)
 
     def pictures(self) -> Pixels:
         """The training set, drawn on the first call."""
@@ -108,6 +163,8 @@ class Training:
             vae.load_state_dict(state)
             set_scaling(vae, scaling)
             return vae.eval().requires_grad_(False)
+        if self.recipe.onward:
+            architecture.narrow(vae, self._demo.vae)
         pictures = self.pictures()
         train_vae(vae, pictures, self._trainer(self.recipe.vae))
         train_decoder(vae, pictures, self._trainer(self.recipe.decoder))
@@ -130,9 +187,12 @@ class Training:
     def judge(self) -> None:
         """Train the judge and put its weights where the benchmarks read them."""
         judge = self._seeded(Judge)
+        if self.recipe.onward:
+            judge.load_state_dict(load_judge().state_dict())
         trainer = self._trainer(self.recipe.judge)
         train_judge(judge, self.pictures(), self.portraits(), trainer, _say)
-        save_judge(judge)
+        self.recipe.weights.parent.mkdir(parents=True, exist_ok=True)
+        save_judge(judge, self.recipe.weights)
 
     def denoiser(self) -> tuple[Denoiser, CLIPTokenizer]:
         """The untrained noise predictor and text encoder, and their tokenizer."""
@@ -142,27 +202,47 @@ class Training:
                 len(tokenizer), tokenizer.bos_token_id, tokenizer.eos_token_id
             )
         )
-        return Denoiser(self._seeded(architecture.make_unet), text_encoder), tokenizer
+        unet = self._seeded(lambda: architecture.make_unet(self.recipe.widths))
+        if self.recipe.onward:
+            architecture.narrow(unet, self._demo.unet)
+            architecture.narrow(text_encoder, self._demo.text_encoder)
+        return Denoiser(unet, text_encoder), tokenizer
 
     def train_denoiser(self) -> None:
         """Train the denoiser on the cached latents: the layout first, then the details."""
         denoiser, tokenizer = self.denoiser()
-        batches = Batches(self.latents(self.vae()), self.portraits(), tokenizer, self.device)
-        scheduler = architecture.make_scheduler()
+        batches = Batches(
+            self.latents(self.vae()), self.portraits(), tokenizer, self.device, self.recipe.wrong
+        )
+        scheduler = architecture.make_scheduler(velocity=self.recipe.velocity)
         for stage, focus in ((self.recipe.denoiser, LAYOUT), (self.recipe.refine, DETAIL)):
             trainer = self._trainer(stage)(denoiser)
             train_denoiser(denoiser, batches, scheduler, focus, trainer)
 
-    def export(self, folder: Path = MODEL) -> None:
-        """Write the pipeline as the checkpoints have it, finished or not, and the example."""
+    def export(self) -> None:
+        """Write the pipeline as the checkpoints have it, finished or not, and the demo's example."""
+        folder = self.recipe.model
         denoiser, tokenizer = self.denoiser()
         for stage in (self.recipe.denoiser, self.recipe.refine):
             trainer = self._trainer(stage)(denoiser)
             trainer.resume()
             trainer.copy_average()
-        export_pipeline(self.vae(), denoiser.text_encoder, tokenizer, denoiser.unet, folder)
-        draw(held_out_portrait(EXAMPLE)).save(folder.with_name("girl.png"), optimize=True)
+        export_pipeline(
+            self.vae(),
+            denoiser.text_encoder,
+            tokenizer,
+            denoiser.unet,
+            folder,
+            velocity=self.recipe.velocity,
+        )
+        if folder == MODEL:
+            draw(held_out_portrait(EXAMPLE)).save(folder.with_name("girl.png"), optimize=True)
         _say(f"wrote {folder}")
+
+    @cached_property
+    def _demo(self) -> StableDiffusionPipeline:
+        """The demo model, to start from."""
+        return load_pipeline(MODEL, self.device.type)
 
     def _trainer(self, stage: Stage) -> TrainerOf:
         return lambda module: Trainer(stage, module, self.work, self.recipe.seed, _say)
@@ -185,9 +265,10 @@ def _say(line: str) -> None:
 def main(arguments: list[str] | None = None) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("world", nargs="?", choices=RECIPES, default="portraits")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
-        "--work", type=Path, default=WORK, help="folder for state that can be resumed"
+        "--work", type=Path, help="folder for state that can be resumed; by default in build/world"
     )
     parser.add_argument("--length", type=float, default=1.0, help="factor on all numbers of steps")
     parser.add_argument(
@@ -197,10 +278,10 @@ def main(arguments: list[str] | None = None) -> None:
     )
     options = parser.parse_args(arguments)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    recipe = Recipe(seed=options.seed).scaled(
+    recipe = dataclasses.replace(RECIPES[options.world], seed=options.seed).scaled(
         length=options.length, batch=GPU_BATCH if device.type == "cuda" else 1
     )
-    training = Training(recipe, options.work, device)
+    training = Training(recipe, options.work or WORK / options.world, device)
     stages: dict[str, Callable[[], object]] = {
         "vae": training.vae,
         "judge": training.judge,
