@@ -13,6 +13,7 @@ import torch
 from imagic_lora.adapters import modelspec
 from imagic_lora.adapters.compact import compact_weights
 from imagic_lora.adapters.file import Content, decode, encode, read_limited
+from imagic_lora.adapters.pictures import INPUT, THUMBNAIL, decoded
 from imagic_lora.adapters.record import FitRecord
 from imagic_lora.adapters.weights import Weights
 from imagic_lora.conditioning import Conditioning
@@ -40,6 +41,8 @@ class Adapter:
         latents: Latents of the input image, half precision, shape (1, C, h, w).
         record: What was fitted and how.
         thumbnail: A small JPEG of the input image, for other tools to show, or b"".
+        picture: The input image on its canvas as a PNG, or b"" where it is too large to keep, and in
+            files of earlier versions.
     """
 
     lora: Weights = field(repr=False)
@@ -47,6 +50,7 @@ class Adapter:
     latents: torch.Tensor = field(repr=False)
     record: FitRecord
     thumbnail: bytes = field(default=b"", repr=False)
+    picture: bytes = field(default=b"", repr=False)
 
     def __eq__(self, other: object) -> bool:
         """Return whether two adapters are the same, bit for bit."""
@@ -75,11 +79,16 @@ class Adapter:
         """Return the rank of each layer by its path."""
         return self.lora.ranks()
 
+    @cached_property
+    def input(self) -> "Image.Image | None":
+        """The input image on its canvas, RGB; None where it was not kept."""
+        size = self.record.width, self.record.height
+        return decoded(self.picture, size) if self.picture else None
+
     def to_bytes(self) -> bytes:
         """Return the content of the adapter's file; the same adapter gives the same bytes."""
-        return encode(
-            Content(self.lora, self.conditioning, self.latents, self.record, self.shown())
-        )
+        texts = {**self.shown(), **INPUT.written(self.picture)}
+        return encode(Content(self.lora, self.conditioning, self.latents, self.record, texts))
 
     def shown(self) -> dict[str, str]:
         """Return what other tools show of the adapter, by their names for it."""
@@ -214,10 +223,13 @@ class Adapter:
             AdapterFileError: When it is not a whole adapter that this version can read.
         """
         content = decode(data)
-        return cls(
+        found = cls(
             content.lora,
             content.conditioning,
             content.latents,
             content.record,
-            modelspec.read_thumbnail(content.shown),
+            THUMBNAIL.read(content.shown),
+            INPUT.read(content.shown),
         )
+        _ = found.input  # a damaged picture is refused here, with the rest
+        return found

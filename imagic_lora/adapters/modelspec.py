@@ -4,20 +4,13 @@ Only texts, and no date, so that the same adapter gives the same bytes.
 Source: https://github.com/Stability-AI/ModelSpec.
 """
 
-import base64
-import binascii
 import json
-from collections.abc import Mapping
-from typing import Any
 
+from imagic_lora.adapters.pictures import THUMBNAIL
 from imagic_lora.adapters.record import FitRecord
 from imagic_lora.adapters.weights import Weights
-from imagic_lora.errors import AdapterFileError
 from imagic_lora.models.families import find_family
 
-_THUMBNAIL = "modelspec.thumbnail"
-_DATA_URL = "data:image/jpeg;base64,"
-_JPEG = b"\xff\xd8\xff"
 _V = "v_prediction"
 
 
@@ -33,7 +26,7 @@ def describe(
         thumbnail: A small JPEG of the input image, or b"" for none.
     """
     known = find_family(record.family).architecture(token_width, record.prediction)
-    shown = {
+    return {
         "modelspec.sai_model_spec": "1.0.1",
         "modelspec.architecture": f"{known.modelspec}/lora",
         "modelspec.implementation": "diffusers",
@@ -45,10 +38,8 @@ def describe(
         "ss_v2": str(known.v2),
         "ss_base_model_version": known.kohya,
         **_kohya_keys(record, lora),
+        **THUMBNAIL.written(thumbnail),
     }
-    if thumbnail:
-        shown[_THUMBNAIL] = _DATA_URL + base64.b64encode(thumbnail).decode()
-    return shown
 
 
 def _hint(record: FitRecord) -> str:
@@ -77,24 +68,3 @@ def _kohya_keys(record: FitRecord, lora: Weights) -> dict[str, str]:
         "ss_resolution": f"({record.width}, {record.height})",
         "ss_steps": str(len(record.losses)),
     }
-
-
-def read_thumbnail(metadata: Mapping[str, Any]) -> bytes:
-    """Return the thumbnail in a header, or b"" where there is none; it is not decoded.
-
-    Args:
-        metadata: The texts of a header.
-
-    Raises:
-        AdapterFileError: When it is no JPEG in a data URL.
-    """
-    text = metadata.get(_THUMBNAIL, "")
-    if text == "":
-        return b""
-    try:
-        found = base64.b64decode(str(text).removeprefix(_DATA_URL), validate=True)
-    except (ValueError, binascii.Error):
-        found = b""
-    if not (str(text).startswith(_DATA_URL) and found.startswith(_JPEG)):
-        raise AdapterFileError("its thumbnail is no JPEG in a data URL.")
-    return found

@@ -13,6 +13,7 @@ from imagic_lora.editing import focus, guidance, sampling, trajectory
 from imagic_lora.editing.picture import Edit
 from imagic_lora.editing.prompts import Prompts
 from imagic_lora.editing.request import EditRequest
+from imagic_lora.editing.residue import Residue
 from imagic_lora.editing.slots import Slots
 from imagic_lora.errors import SettingsError
 from imagic_lora.images.canvas import Frame
@@ -90,10 +91,16 @@ class Edits:
             before = self.model.plan
             predictor = self.predictor(alphas)
             with self._adapters_held():
-                images = sampling.draw(
-                    self.model, predictor, self.start, self.settings, self.on_progress
-                )
+                latents = self._denoised(predictor)
+            rows = zip(self._residues, torch.split(latents, 1), strict=True)
+            images = [residue.decoded(row) for residue, row in rows]
             return self._edits(images, alphas, lever_names(self.model.plan, before))
+
+    def _denoised(self, predictor: guidance.Predictor) -> torch.Tensor:
+        """Return latents of the edits, shape (B, C, h, w)."""
+        settings, shape = self.settings, tuple(self.latents.shape)
+        sampler = self.model.sampler(settings.scheduler, settings.steps, shape)
+        return sampling.denoise(self.model, sampler, predictor, self.start, self.on_progress)
 
     @contextmanager
     def _adapters_held(self) -> Iterator[None]:
@@ -222,15 +229,34 @@ class Edits:
         return found if self.mask is None else found * self._mask
 
     @cached_property
+    def _residues(self) -> tuple[Residue, ...]:
+        """What gives each input its own pixels back."""
+        found = []
+        for request, latents in zip(self.requests, torch.split(self.latents, 1), strict=True):
+            adapter, resized = request.adapter, self.latents.shape[-2:]
+            # At another size than the fit's, the pixels are no longer those that were encoded.
+            picture = adapter.input if resized == adapter.latents.shape[-2:] else None
+            mask = None
+            if self.mask is not None and picture is not None:
+                mask = to_mask(self.mask, self._frame, picture.size[::-1])
+            found.append(Residue(self.model, picture, latents, mask))
+        return tuple(found)
+
+    @cached_property
+    def _frame(self) -> Frame:
+        """Which part of the mask lies on the canvas."""
+        record = self.requests[0].adapter.record
+        size = (record.width, record.height)
+        # Adapters of earlier versions do not say which part of the picture they were fitted to.
+        return record.frame or Frame.of(size if self.mask is None else self.mask.size, size)
+
+    @cached_property
     def _mask(self) -> torch.Tensor:
         """The mask at the latents' resolution, cropped as the input was, shape (1, 1, h, w)."""
         if self.mask is None:
             return torch.ones(1, 1, 1, 1, device=self.model.plan.device)
-        record = self.requests[0].adapter.record
         rows, columns = self.latents.shape[-2:]
-        # Adapters of earlier versions do not say which part of the picture they were fitted to.
-        frame = record.frame or Frame.of(self.mask.size, (record.width, record.height))
-        return to_mask(self.mask, frame, (rows, columns)).to(self.model.plan.device)
+        return to_mask(self.mask, self._frame, (rows, columns)).to(self.model.plan.device)
 
 
 def _resized(model: LatentModel, request: EditRequest, settings: EditSettings) -> torch.Tensor:

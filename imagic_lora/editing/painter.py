@@ -253,7 +253,7 @@ class Painter:
 
     @taking_turns
     def input_image(self, adapter: Adapter) -> Image.Image:
-        """Return the input image as an adapter holds it: decoded from its latents.
+        """Return the input image as an adapter holds it; where it does not, decoded from its latents.
 
         Args:
             adapter: The fit of the image.
@@ -262,4 +262,4 @@ class Painter:
             AdapterMismatchError: When the adapter was fitted on another kind of model.
         """
         self.check(adapter)
-        return to_images(self.model.decode(adapter.latents.float()))[0]
+        return adapter.input or to_images(self.model.decode(adapter.latents.float()))[0]

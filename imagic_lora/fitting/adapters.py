@@ -6,10 +6,11 @@ from typing import Any
 import torch
 
 from imagic_lora.adapters.adapter import Adapter
+from imagic_lora.adapters.pictures import MAX_INPUT
 from imagic_lora.adapters.record import FitRecord
 from imagic_lora.adapters.weights import Weights
 from imagic_lora.conditioning import Conditioning
-from imagic_lora.images.png import image_hash, to_thumbnail
+from imagic_lora.images.png import image_hash, to_png, to_thumbnail
 from imagic_lora.models.base import LatentModel
 from imagic_lora.models.encoding import Encoded
 
@@ -36,7 +37,7 @@ def make_adapter(
         told: Fields of the FitRecord that only the fit knows: target, source, settings, losses,
             gap and levers.
     """
-    traits = model.traits
+    traits, canvas = model.traits, to_png(encoded.canvas)
     record = FitRecord(
         family=traits.family,
         base_model=traits.name,
@@ -55,4 +56,5 @@ def make_adapter(
         encoded.latents.to("cpu", torch.float16),
         record,
         to_thumbnail(encoded.picture) if thumbnail else b"",
+        canvas if len(canvas) <= MAX_INPUT else b"",
     )

@@ -30,6 +30,11 @@ class Encoded:
     frame: Frame
     latents: torch.Tensor
 
+    @property
+    def canvas(self) -> Image.Image:
+        """The framed part of the picture, at the canvas's size."""
+        return self.frame.cut(self.picture)
+
 
 def encode(
     model: LatentModel,

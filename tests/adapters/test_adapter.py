@@ -19,12 +19,14 @@ import torch
 from diffusers import StableDiffusionPipeline
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from imagic_lora import Adapter, AdapterFileError, ImagicEditor, OutputError
 from imagic_lora.adapters.weights import Pair, Weights
 from imagic_lora.conditioning import Conditioning
 from imagic_lora.editing.slots import Slots
 from imagic_lora.images.canvas import Frame
+from imagic_lora.images.png import to_png
 from tests.support.handmade import made
 from tests.support.rewriting import rewrite, with_tensors
 from tests.support.tiny import KINDS, Kind
@@ -370,6 +372,33 @@ def test_a_thumbnail_that_is_no_jpeg_is_refused(url: str) -> None:
 
     with pytest.raises(AdapterFileError, match="thumbnail"):
         Adapter.from_bytes(safetensors.torch.save(safetensors.torch.load(data), metadata))
+
+
+def test_the_input_comes_back_as_it_was() -> None:
+    """A picture that an adapter keeps survives its file, pixel for pixel."""
+    picture = Image.effect_noise((64, 48), 90).convert("RGB")
+
+    kept = dataclasses.replace(made(), picture=to_png(picture))
+
+    assert picture == Adapter.from_bytes(kept.to_bytes()).input
+    assert made().input is None
+
+
+@pytest.mark.parametrize(
+    ("picture", "fault"),
+    [
+        (b"GIF89a", "no PNG"),
+        (to_png(Image.new("RGB", (64, 48)))[:60], "damaged"),
+        (to_png(Image.new("RGB", (48, 64))), "48 x 64 pixels, its canvas 64 x 48"),
+    ],
+    ids=["another format", "cut off", "another size"],
+)
+def test_a_picture_that_cannot_be_the_input_is_refused(picture: bytes, fault: str) -> None:
+    """Whoever made the file, its picture is a whole PNG of the canvas's size."""
+    data = dataclasses.replace(made(), picture=picture).to_bytes()
+
+    with pytest.raises(AdapterFileError, match=fault):
+        Adapter.from_bytes(data)
 
 
 @pytest.mark.parametrize("name", HOSTILE_TENSORS)

@@ -3,7 +3,8 @@ from typing import Any
 import pytest
 import torch
 
-from imagic_lora.adapters.modelspec import describe, read_thumbnail
+from imagic_lora.adapters import pictures
+from imagic_lora.adapters.modelspec import describe
 from imagic_lora.adapters.weights import Pair, Weights
 from tests.support.handmade import THUMBNAIL, record
 
@@ -67,6 +68,6 @@ def test_a_thumbnail_comes_back_or_is_left_out() -> None:
     """The thumbnail is read as it was written, and no key is written for none."""
     without = describe(record(), LORA, 768, b"")
 
-    assert THUMBNAIL == read_thumbnail(shown())
+    assert THUMBNAIL == pictures.THUMBNAIL.read(shown())
     assert "modelspec.thumbnail" not in without
-    assert b"" == read_thumbnail(without)
+    assert b"" == pictures.THUMBNAIL.read(without)

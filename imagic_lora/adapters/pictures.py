@@ -1,0 +1,91 @@
+"""Pictures in the header of a file: texts that any browser reads as a picture."""
+
+import base64
+import binascii
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from PIL import Image
+
+from imagic_lora.errors import AdapterFileError
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of picture in a header.
+
+    Attributes:
+        key: Its key.
+        what: What a message calls it.
+        format: Name of its file format, as Pillow has it.
+        magic: What its content begins with.
+    """
+
+    key: str
+    what: str
+    format: str
+    magic: bytes
+
+    @property
+    def _prefix(self) -> str:
+        return f"data:image/{self.format.lower()};base64,"
+
+    def written(self, content: bytes) -> dict[str, str]:
+        """Return the header's text for a picture; none for b""."""
+        return {self.key: self._prefix + base64.b64encode(content).decode()} if content else {}
+
+    def read(self, metadata: Mapping[str, Any]) -> bytes:
+        """Return the picture in a header, or b"" where there is none; it is not decoded.
+
+        Args:
+            metadata: The texts of a header.
+
+        Raises:
+            AdapterFileError: When it is of another format.
+        """
+        text = str(metadata.get(self.key, ""))
+        if text == "":
+            return b""
+        try:
+            found = base64.b64decode(text.removeprefix(self._prefix), validate=True)
+        except (ValueError, binascii.Error):
+            found = b""
+        if not (text.startswith(self._prefix) and found.startswith(self.magic)):
+            raise AdapterFileError(f"its {self.what} is no {self.format} in a data URL.")
+        return found
+
+
+THUMBNAIL = Kind("modelspec.thumbnail", "thumbnail", "JPEG", b"\xff\xd8\xff")
+"""A small copy of the input, for other tools to show."""
+
+INPUT = Kind("imagic_lora.picture", "picture", "PNG", b"\x89PNG\r\n\x1a\n")
+"""The input on its canvas, to give its pixels back where an edit leaves them alone."""
+
+MAX_INPUT = 4 << 20
+"""Most bytes of an input that is kept; a larger one comes back through the autoencoder."""
+
+
+def decoded(content: bytes, size: tuple[int, int]) -> Image.Image:
+    """Return an input that a header held, RGB.
+
+    Args:
+        content: A PNG.
+        size: The width and height that it must have, in pixels.
+
+    Raises:
+        AdapterFileError: When it is damaged, or of another size.
+    """
+    try:
+        with Image.open(io.BytesIO(content), formats=[INPUT.format]) as image:
+            if image.size != size:
+                raise AdapterFileError(
+                    f"its picture is {image.width} x {image.height} pixels, its canvas "
+                    f"{size[0]} x {size[1]}."
+                )
+            found = image.convert("RGB")
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise AdapterFileError(f"its picture is damaged ({error}).") from error
+    found.info.clear()  # pixels alone: whatever else a file says of them is not the input's
+    return found
