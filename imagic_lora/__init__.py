@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from imagic_lora.adapters.adapter import Adapter
     from imagic_lora.adapters.exporting import export_lora
+    from imagic_lora.captions.likelihood import Pull
     from imagic_lora.editing.alphas import AlphaSearch
     from imagic_lora.editing.edits import Edits
     from imagic_lora.editing.picture import Edit, Variation
@@ -68,6 +69,7 @@ __all__ = [
     "OutputError",
     "Progress",
     "PromptError",
+    "Pull",
     "SamplingError",
     "SamplingSettings",
     "SettingsError",
@@ -94,6 +96,7 @@ _HOMES = {
     "Labelled": "editing.sheets",
     "MemoryPlan": "memory",
     "Progress": "progress",
+    "Pull": "captions.likelihood",
     "SamplingSettings": "settings",
     "StopFit": "progress",
     "Variation": "editing.picture",

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from imagic_lora.captions.likelihood import Pull
 from imagic_lora.editing import alphas
 from imagic_lora.editing.painter import Painter
 from imagic_lora.fitting.fitter import Fitter
@@ -70,14 +71,18 @@ class ImagicEditor(Fitter, Painter):
         return cls(load_model(source, plan, config=None if config is None else Path(config)))
 
     @taking_turns
-    def surprise(self, image: ImageSource, prompt: str) -> float:
-        """Return how little the base model expects a picture under a prompt: less is likelier.
+    def pull(self, image: ImageSource, source: str, target: str) -> Pull:
+        """Return how the base model is drawn from one prompt to another by looking at a picture.
+
+        What is left of it after an edit, as a share of what there was before, says how far the edit
+        is: 1 is not begun, 0 is done, below 0 is past it.
 
         Args:
-            image: The picture: a path or a PIL image.
-            prompt: What it should show.
+            image: The picture: a path or a PIL image, at whose size it is looked at.
+            source: What the input shows.
+            target: What an edit should show.
         """
-        return alphas.surprise(self.model, open_image(image), prompt)
+        return alphas.pull(self.model, open_image(image), source, target)
 
     def canvas(
         self, image_size: tuple[int, int], width: int | None = None, height: int | None = None

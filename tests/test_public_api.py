@@ -32,6 +32,7 @@ NAMES = [
     "OutputError",
     "Progress",
     "PromptError",
+    "Pull",
     "SamplingError",
     "SamplingSettings",
     "SettingsError",

@@ -10,7 +10,7 @@ import multiprocessing
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from benchmarks.edits.suite import Case, Split, Suite
 from benchmarks.edits.worlds import PORTRAITS
 from benchmarks.environment import describe, write_result
 from benchmarks.world.pipeline import REPOSITORY
+from imagic_lora.editing.alphas import choose
 from imagic_lora.images.reading import open_image
 
 BUILD = REPOSITORY / "build" / "edits"
@@ -222,7 +223,7 @@ def measure(bench: Bench, name: str, method: Method, case: Case, folder: Path) -
     bench.passes.take()
     prepared = method.prepare(bench, case)
     fit, fitted = bench.passes.take(), time.monotonic()
-    scores, surprises, edits = {}, {}, []
+    scores, edits = {}, []
     for strength in method.strengths:
         asked = time.monotonic()
         picture = method.edit(bench, case, prepared, strength)
@@ -232,16 +233,16 @@ def measure(bench: Bench, name: str, method: Method, case: Case, folder: Path) -
         picture.save(path)
         scores[f"{strength:g}"] = bench.suite.score(picture, case)
     first, seconds = edits[0]  # what the later ones take over from it is not counted
-    for key in scores:
-        path = picture_path(folder, name, case.name, float(key))
-        surprises[key] = bench.editor.surprise(path, case.target)
+    pull = partial(bench.editor.pull, source=case.source, target=case.target)
+    paths = [picture_path(folder, name, case.name, float(key)) for key in scores]
+    whole = pull(case.image).left
     return {
         "method": name,
         "case": case.name,
         "kind": case.kind,
         "style": case.style,
         "scores": scores,
-        "chosen": min(surprises, key=surprises.__getitem__),
+        "chosen": [*scores][choose([pull(path).left / whole for path in paths])],
         "passes_fwd": fit.forward + first.forward,
         "passes_fwd_bwd": fit.forward_backward,
         "seconds_fit": round(fitted - began, 2),

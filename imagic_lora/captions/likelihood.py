@@ -1,8 +1,11 @@
-"""How likely the model finds a picture under a prompt: its own loss, without any other network."""
+"""What the model itself says of a picture and prompts, without any other network."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import torch
 
-from imagic_lora.conditioning import Conditioning
+from imagic_lora.conditioning import Conditioning, concatenate
 from imagic_lora.models.base import LatentModel
 from imagic_lora.seeding import generator, randn
 
@@ -35,11 +38,74 @@ def surprise(
 
     Source: Li et al. 2023 (Diffusion Classifier), arXiv 2303.16203, equation 5.
     """
-    objective, noises = model.objective, generator(seed, "likelihood noise")
+    objective = model.objective
     total = 0.0
-    for t in objective.time(torch.linspace(*_LEVELS, looks)).to(latents.device).view(-1, 1):
-        noise = randn(tuple(latents.shape), noises).to(latents.device)
-        predicted = model.predict(objective.add_noise(latents, noise, t), t, prompt)
+    for x_t, noise, t in _looks(model, latents, seed, looks):
         target = objective.target(latents, noise, t)
+        predicted = model.predict(x_t, t, prompt)
         total += torch.nn.functional.mse_loss(predicted, target).item()
     return total / looks
+
+
+@dataclass(frozen=True)
+class Pull:
+    """How a model, looking at a noised picture, is drawn from one prompt towards another.
+
+    With e the noise, and e_s and e_t what is predicted of it at source and target, d = e_t - e_s.
+    A picture that comes from the target leaves nothing of e_t - e along d, one that comes from the
+    source nothing of e_s - e. The picture's own texture and contrast are in both and cancel.
+
+    Attributes:
+        left: Sum of <e_t - e, d>: how far it is still to the target.
+        whole: Sum of |d|^2: how far the prompts are apart.
+    """
+
+    left: float
+    whole: float
+
+    @property
+    def place(self) -> float:
+        """Where between the source, 0, and the target, 1, the model sees the picture."""
+        return 1 - self.left / self.whole if self.whole else 0.0
+
+
+@torch.no_grad()
+def pull(
+    model: LatentModel,
+    latents: torch.Tensor,
+    source: Conditioning,
+    target: Conditioning,
+    seed: int,
+) -> Pull:
+    """Return how a model is drawn from one prompt towards another when it looks at a picture.
+
+    Args:
+        model: The model, with no adapter in it, since that would know the input by heart.
+        latents: Latents of the picture, shape (1, C, h, w).
+        source: What the input shows, batch 1.
+        target: What the picture should show, batch 1.
+        seed: Seed of the noises; only the same noises compare.
+
+    Source: Kong et al. 2023, arXiv 2310.07972, equation 5, as a share between two prompts.
+    """
+    objective, prompts = model.objective, concatenate([source, target])
+    left = whole = 0.0
+    for x_t, noise, t in _looks(model, latents, seed, _LOOKS):
+        predicted = model.predict(x_t.repeat(2, 1, 1, 1), t.repeat(2), prompts)
+        _, noises = objective.split(x_t.repeat(2, 1, 1, 1), predicted, t.repeat(2))
+        at_source, at_target = noises.chunk(2)
+        difference = at_target - at_source
+        left += ((at_target - noise) * difference).sum().item()
+        whole += difference.square().sum().item()
+    return Pull(left, whole)
+
+
+def _looks(
+    model: LatentModel, latents: torch.Tensor, seed: int, count: int
+) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
+    """Yield noised copies of a picture, each with its noise and its time, shape (1,)."""
+    noises = generator(seed, "likelihood noise")
+    times = model.objective.time(torch.linspace(*_LEVELS, count)).to(latents.device)
+    for t in times.view(-1, 1):
+        noise = randn(tuple(latents.shape), noises).to(latents.device)
+        yield model.objective.add_noise(latents, noise, t), noise, t

@@ -1,26 +1,42 @@
 """Which alpha serves an edit, and how the change grows with it, by the model's own opinion."""
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate
 
+import torch
 from PIL import Image
 
 from imagic_lora.captions import likelihood
+from imagic_lora.captions.likelihood import Pull
+from imagic_lora.conditioning import Conditioning
 from imagic_lora.editing.edits import Edits
 from imagic_lora.editing.picture import Edit
-from imagic_lora.images.pixels import difference, to_images
+from imagic_lora.errors import warn
+from imagic_lora.images.pixels import difference
 from imagic_lora.memory import denoising
 from imagic_lora.models.base import LatentModel
 from imagic_lora.models.encoding import encode
 
-AUTO_ALPHAS = (0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
-"""The strengths that are tried when none is given."""
+_SEED = 0
+"""Seed of the noises under which pictures are looked at: only the same ones compare."""
 
-_AS_GOOD = 1.15
-"""Surprise up to which, as a share of the least, a strength counts as useful."""
+_DONE = 0.2
+"""Remaining pull from which an edit is done."""
+
+_OVERDONE = -0.1
+"""Remaining pull below which an edit has gone past its prompt."""
+
+_FAINTEST, _STRONGEST = 0.25, 8.0
+"""Strengths beyond which nothing is tried."""
+
+_CLOSE = 1.6
+"""Ratio of two strengths between which none is tried any more."""
+
+_ASTRAY = 0.25
+"""Place of the input between the prompts, 0 being its caption, from which they are in doubt."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,33 +45,47 @@ class AlphaSearch:
 
     Attributes:
         edits: The edits, by rising alpha.
-        surprises: How little the base model expects each picture under the target prompt.
+        pulls: How far the base model is still drawn towards the target when it looks at each: 1 is
+            as far as at the input, 0 is done, less is past it; more is no picture as it knows them.
         changes: Root mean square difference of each picture from the input, of brightness 0 to 1.
+        place: Where between its caption, 0, and the target, 1, the base model sees the input.
     """
 
     edits: tuple[Edit, ...]
-    surprises: tuple[float, ...]
+    pulls: tuple[float, ...]
     changes: tuple[float, ...]
+    place: float
 
     @property
     def best(self) -> Edit:
-        """The edit that the base model finds likeliest under the target prompt.
-
-        Too weak an edit lacks what the prompt asks for, too strong a one is no longer a picture
-        as the model knows them: both surprise it.
-        """
-        return self.edits[self.surprises.index(min(self.surprises))]
+        """The weakest edit that is done, or else the weakest that is nearly as far as any."""
+        return self.edits[choose(self.pulls)]
 
     @property
     def useful(self) -> tuple[float, float]:
-        """The smallest and the largest alpha around the best that serve nearly as well."""
-        allowed = _AS_GOOD * min(self.surprises)
-        low = high = self.surprises.index(min(self.surprises))
-        while low > 0 and self.surprises[low - 1] <= allowed:
-            low -= 1
-        while high < len(self.edits) - 1 and self.surprises[high + 1] <= allowed:
+        """The smallest and the largest alpha around the best that serve too."""
+        low = high = choose(self.pulls)
+        while high < len(self.edits) - 1 and _OVERDONE <= self.pulls[high + 1] <= _DONE:
             high += 1
         return self.edits[low].alpha, self.edits[high].alpha
+
+    @property
+    def doubt(self) -> str:
+        """Why the choice is not to be trusted, in a sentence; "" where it is."""
+        target = self.best.target
+        if self.place > 1 - _ASTRAY:
+            return f"The base model finds {target!r} true of the input already; look at the sheet."
+        if abs(self.place) > _ASTRAY:
+            return (
+                "The base model does not see in the input what its caption says, or does not know "
+                "such pictures, so the strength that it finds is a guess; look at the sheet."
+            )
+        if min(self.pulls) > _DONE:
+            return (
+                f"At no strength that was tried does the base model see {target!r} done; the "
+                "weakest that comes as near as any is taken. Look at the sheet."
+            )
+        return ""
 
     def evenly(self, count: int) -> tuple[float, ...]:
         """Return alphas from 0 to the largest at which the picture changes in even steps.
@@ -69,14 +99,15 @@ class AlphaSearch:
         return tuple(_crossing(alphas, changes, change) for change in wanted)
 
     def explain(self) -> str:
-        """Return in a sentence what was chosen and why."""
+        """Return in a sentence or two what was chosen and why."""
         low, high = self.useful
-        span = f"{low:g} to {high:g} serve" if low < high else "no other of those tried serves"
+        span = f"up to {high:g} serves too" if low < high else "no stronger one that was tried does"
         tried = ", ".join(f"{edit.alpha:g}" for edit in self.edits)
-        return (
-            f"alpha {self.best.alpha:g}: of {tried} the base model finds that picture likeliest "
-            f"under {self.best.target!r}; {span} nearly as well."
+        chosen = (
+            f"alpha {self.best.alpha:g}: of {tried} it is the weakest at which the base model sees "
+            f"{self.best.target!r} done; {span}."
         )
+        return f"alpha {self.best.alpha:g}: {self.doubt}" if self.doubt else chosen
 
 
 def search(edits: Edits, alphas: Sequence[float]) -> AlphaSearch:
@@ -84,30 +115,91 @@ def search(edits: Edits, alphas: Sequence[float]) -> AlphaSearch:
 
     Args:
         edits: The edit, alone.
-        alphas: Strengths to try, rising, at least one.
+        alphas: Strengths to try, rising; none to look for them: outwards from 1 until one is done
+            and a weaker one is not, then between these two.
     """
-    model = edits.model
-    made = tuple(edits.at([alpha])[0] for alpha in alphas)
-    before = to_images(model.decode(edits.latents))[0]
-    return AlphaSearch(
-        edits=made,
-        surprises=tuple(surprise(model, edit.image, edit.target) for edit in made),
-        changes=tuple(difference(before, edit.image) for edit in made),
+    before = _seen(edits, edits.latents)
+    # Where the prompts hardly differ on the input there is little to divide by.
+    whole = max(before.left, before.whole / 4) or 1.0
+    (input_image,) = edits.inputs()
+    made: dict[float, Edit] = {}
+    pulls: dict[float, float] = {}
+    for alpha in alphas or _sought(pulls):
+        (made[alpha],), latents = edits.with_latents([alpha])
+        pulls[alpha] = _seen(edits, latents).left / whole
+    rising = sorted(made)
+    found = AlphaSearch(
+        edits=tuple(made[alpha] for alpha in rising),
+        pulls=tuple(pulls[alpha] for alpha in rising),
+        changes=tuple(difference(input_image, made[alpha].image) for alpha in rising),
+        place=before.place,
     )
+    if found.doubt:
+        warn(found.doubt)
+    return found
 
 
-def surprise(model: LatentModel, image: Image.Image, prompt: str) -> float:
-    """Return how little a model expects a picture under a prompt: less is likelier.
+def _sought(pulls: Mapping[float, float]) -> Iterator[float]:
+    """Yield one strength after another, as long as the pulls at those before ask for one."""
+    while (alpha := next_alpha(dict(sorted(pulls.items())))) is not None:
+        yield alpha
+
+
+def next_alpha(tried: Mapping[float, float]) -> float | None:
+    """Return the strength to try next, or None where it is known which serves.
+
+    Args:
+        tried: The remaining pull at each strength so far, by rising alpha.
+    """
+    if not tried:
+        return 1.0
+    done = [alpha for alpha, remaining in tried.items() if remaining <= _DONE]
+    if not done:
+        return 2 * max(tried) if max(tried) < _STRONGEST else None
+    weaker = [alpha for alpha in tried if alpha < done[0]]
+    if not weaker:
+        return done[0] / 2 if done[0] > _FAINTEST else None
+    return (weaker[-1] + done[0]) / 2 if done[0] / weaker[-1] > _CLOSE else None
+
+
+def choose(pulls: Sequence[float]) -> int:
+    """Return which of several strengths serves: the first that is done, or comes as near as any.
+
+    Args:
+        pulls: The remaining pull at each strength, by rising strength, at least one.
+    """
+    least = min(pulls)
+    enough = _DONE if least <= _DONE else least + _DONE * max(0.0, 1 - least)
+    return next(index for index, remaining in enumerate(pulls) if remaining <= enough)
+
+
+def pull(model: LatentModel, image: Image.Image, source: str, target: str) -> Pull:
+    """Return how a model is drawn from one prompt to another by looking at a picture.
 
     Args:
         model: The model, with no adapter in it.
         image: The picture, at whose size it is looked at.
-        prompt: What it should show.
+        source: What the input shows.
+        target: What an edit should show.
     """
     latents = encode(model, image, *image.size).latents
-    towards = model.encode_prompt(prompt)
+    start, end = model.encode_prompt(source, target).rows()
+    return _look(model, latents, start, end)
+
+
+def _seen(edits: Edits, latents: torch.Tensor) -> Pull:
+    """Return how the base model is drawn from an edit's caption towards its target."""
+    model, prompts = edits.model, edits.prompts
+    latents = latents.to(model.plan.device, torch.float32)
+    return _look(model, latents, prompts.origin, prompts.target)
+
+
+def _look(
+    model: LatentModel, latents: torch.Tensor, source: Conditioning, target: Conditioning
+) -> Pull:
+    """Return the pull of a picture's latents, with relief where memory runs out."""
     with denoising(model, "sample") as work:
-        return work(partial(likelihood.surprise, model, latents, towards, 0))
+        return work(partial(likelihood.pull, model, latents, source, target, _SEED))
 
 
 def _crossing(alphas: tuple[float, ...], changes: tuple[float, ...], wanted: float) -> float:

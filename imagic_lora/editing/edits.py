@@ -85,6 +85,14 @@ class Edits:
             SamplingError: When the latents become no numbers.
             DeviceError: When memory runs out whatever lever is pulled.
         """
+        return self.with_latents(alphas)[0]
+
+    def with_latents(self, alphas: Sequence[float]) -> tuple[list[Edit], torch.Tensor]:
+        """Return what `at` returns, and the latents of the pictures, shape (B, C, h, w), float32.
+
+        Args:
+            alphas: Prompt strength of each row.
+        """
         for alpha in alphas:
             ALPHA.check("alpha", alpha)
         with self.model.lock:
@@ -92,9 +100,17 @@ class Edits:
             predictor = self.predictor(alphas)
             with self._adapters_held():
                 latents = self._denoised(predictor)
-            rows = zip(self._residues, torch.split(latents, 1), strict=True)
-            images = [residue.decoded(row) for residue, row in rows]
-            return self._edits(images, alphas, lever_names(self.model.plan, before))
+            images = self._decoded(latents)
+            return self._edits(images, alphas, lever_names(self.model.plan, before)), latents
+
+    def inputs(self) -> list[Image.Image]:
+        """Return the inputs as the adapters hold them: what every edit is at alpha 0."""
+        return self._decoded(self.latents)
+
+    def _decoded(self, latents: torch.Tensor) -> list[Image.Image]:
+        """Return the pictures of latents, one row after another, which takes the least memory."""
+        rows = zip(self._residues, torch.split(latents, 1), strict=True)
+        return [residue.decoded(row) for residue, row in rows]
 
     def _denoised(self, predictor: guidance.Predictor) -> torch.Tensor:
         """Return latents of the edits, shape (B, C, h, w)."""

@@ -8,7 +8,7 @@ from PIL import Image
 from imagic_lora.adapters.adapter import Adapter
 from imagic_lora.adapters.matching import check_fits
 from imagic_lora.editing import alphas as finding
-from imagic_lora.editing.alphas import AUTO_ALPHAS, AlphaSearch
+from imagic_lora.editing.alphas import AlphaSearch
 from imagic_lora.editing.edits import Edits
 from imagic_lora.editing.img2img import img2img
 from imagic_lora.editing.picture import Edit, Variation
@@ -145,33 +145,35 @@ class Painter:
         self,
         adapter: Adapter,
         *,
-        alphas: Sequence[float] = AUTO_ALPHAS,
+        alphas: Sequence[float] | None = None,
         target: str = "",
         mask: ImageSource | None = None,
         settings: EditSettings = EditSettings(),
         on_progress: OnProgress = ignore,
     ) -> AlphaSearch:
-        """Find how strong an edit should be, by the base model's own opinion of the pictures.
+        """Find how strong an edit should be: the weakest at which the base model sees it done.
 
         Args:
             adapter: The fit of the image.
-            alphas: Strengths to try, rising.
+            alphas: Strengths to try; default: outwards from 1 until one is done and a weaker one is
+                not, then between these, four or five in all.
             target: Prompt to edit towards; default: the one that was given to the fit.
             mask: Where the edit may change the picture, as for `edit`.
             settings: How to denoise.
             on_progress: Called after every step of every edit.
 
         Returns:
-            The edits, which of them to take, and the range of strengths that serve.
+            The edits, which of them to take, the range of strengths that serve, and a doubt where
+            the choice cannot be trusted, which is warned of too.
 
         Raises:
             SettingsError: When there is no alpha, or one is not a finite number.
         """
-        if not alphas:
+        if alphas is not None and not alphas:
             raise SettingsError("Finding a strength needs at least one alpha to try; it got none.")
         request = EditRequest(adapter=adapter, target=target)
         edits = self.edits([request], mask=mask, settings=settings, on_progress=on_progress)
-        return finding.search(edits, alphas)
+        return finding.search(edits, alphas or ())
 
     def sweep(
         self,

@@ -3,17 +3,27 @@ from collections.abc import Callable
 import pytest
 from PIL import Image
 
-from imagic_lora import Adapter, Edit, EditSettings, ImagicEditor, SettingsError
-from imagic_lora.editing.alphas import AUTO_ALPHAS, AlphaSearch
+from imagic_lora import (
+    Adapter,
+    Edit,
+    EditSettings,
+    FitSettings,
+    ImagicEditor,
+    ImagicWarning,
+    SettingsError,
+)
+from imagic_lora.editing.alphas import AlphaSearch, choose, next_alpha
 from imagic_lora.images.pixels import to_images
-from tests.support.tiny import Kind
+from tests.support.tiny import KINDS, Kind
 
 Editor = Callable[[Kind], ImagicEditor]
 Fitted = Callable[[Kind], Adapter]
 FEW = EditSettings(steps=2)
 
 
-def found(surprises: tuple[float, ...], changes: tuple[float, ...] = ()) -> AlphaSearch:
+def found(
+    pulls: tuple[float, ...], changes: tuple[float, ...] = (), place: float = 0.0
+) -> AlphaSearch:
     """Return an edit at alpha 1, 2, 3 ... with what was made of it."""
     edits = tuple(
         Edit(
@@ -25,20 +35,73 @@ def found(surprises: tuple[float, ...], changes: tuple[float, ...] = ()) -> Alph
             alpha=float(alpha),
             adapter_sha256="",
         )
-        for alpha in range(1, len(surprises) + 1)
+        for alpha in range(1, len(pulls) + 1)
     )
-    return AlphaSearch(edits=edits, surprises=surprises, changes=changes or (0.0,) * len(edits))
+    return AlphaSearch(
+        edits=edits, pulls=pulls, changes=changes or (0.0,) * len(edits), place=place
+    )
 
 
-def test_the_likeliest_picture_is_the_best() -> None:
-    """The strength is the one whose picture surprises the base model least."""
-    assert found((3.0, 1.0, 2.0)).best.alpha == 2
+def sought(remaining: Callable[[float], float]) -> list[float]:
+    """Return the strengths that are tried, in turn, on an edit whose remaining pull is known."""
+    tried: dict[float, float] = {}
+    while (alpha := next_alpha(dict(sorted(tried.items())))) is not None:
+        tried[alpha] = remaining(alpha)
+    return list(tried)
 
 
-def test_the_useful_range_is_around_the_best() -> None:
-    """It holds the neighbours that serve nearly as well, and nothing beyond a worse one."""
-    assert found((1.05, 2.0, 1.1, 1.0, 1.1, 3.0)).useful == (3, 5)
+def test_the_weakest_that_is_done_is_the_best() -> None:
+    """Stronger edits that are done too change more than was asked for."""
+    assert found((0.9, 0.1, 0.0, -0.4)).best.alpha == 2
+
+
+def test_where_none_is_done_the_first_that_comes_as_near_is_the_best() -> None:
+    """Of strengths that no longer help the weakest is taken, not the strongest."""
+    assert found((1.0, 0.5, 0.45, 0.42)).best.alpha == 2
+    assert found((1.2, 1.1, 1.3)).best.alpha == 2
+
+
+@pytest.mark.parametrize("needed", [0.2, 0.3, 0.45, 0.6, 0.9, 1.0, 1.3, 1.9, 3.5, 6.0, 7.9])
+def test_wherever_the_edit_is_done_it_is_found(needed: float) -> None:
+    """The range widens until it is done and narrows after: it is done, and a weaker one was not."""
+    tried = sought(lambda alpha: 0.0 if alpha >= needed else 1.0)
+
+    done = [alpha for alpha in tried if alpha >= needed]
+    assert min(done) <= max(0.25, 1.6 * needed)
+    assert len(tried) <= 5
+
+
+def test_a_range_that_does_not_help_ends() -> None:
+    """Doubling ends at 8, halving at a quarter."""
+    assert sought(lambda _: 0.6) == [1, 2, 4, 8]
+    assert sought(lambda _: 0.0) == [1, 0.5, 0.25]
+
+
+def test_the_useful_range_is_from_the_best_on() -> None:
+    """It holds stronger edits that are done, and nothing from one on that is past the prompt."""
+    assert found((0.9, 0.1, 0.0, -0.05, -0.3, 0.0)).useful == (2, 4)
     assert found((1.0, 2.0)).useful == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("search", "reason"),
+    [
+        (found((0.1,), place=0.9), "true of the input already"),
+        (found((0.1,), place=0.5), "does not see in the input what its caption says"),
+        (found((0.1,), place=-0.5), "does not see in the input what its caption says"),
+        (found((0.9, 0.8)), "At no strength"),
+    ],
+)
+def test_a_choice_that_cannot_be_trusted_says_so(search: AlphaSearch, reason: str) -> None:
+    """The sentence says why, and that the sheet should be looked at."""
+    assert reason in search.doubt
+    assert search.doubt in search.explain()
+    assert "look at the sheet" in search.doubt.lower()
+
+
+def test_a_choice_that_can_be_trusted_is_not_doubted() -> None:
+    """Without a reason nothing is said."""
+    assert not found((0.9, 0.1), place=0.2).doubt
 
 
 def test_even_steps_are_even_in_change() -> None:
@@ -57,21 +120,34 @@ def test_a_change_that_falls_is_no_step_back() -> None:
 
 def test_the_choice_is_told_in_words() -> None:
     """The sentence names the choice, what was tried, the prompt and the useful range."""
-    text = found((1.05, 1.0, 9.0)).explain()
+    text = found((0.9, 0.1, 0.0)).explain()
 
-    assert all(part in text for part in ("alpha 2", "1, 2, 3", "'a cat'", "1 to 2 serve"))
+    assert all(part in text for part in ("alpha 2", "1, 2, 3", "'a cat'", "up to 3 serves"))
 
 
+@pytest.mark.filterwarnings("ignore::imagic_lora.ImagicWarning")
 def test_auto_is_the_best_of_those_tried(editor: Editor, adapter: Fitted) -> None:
     """An automatic edit is, pixel for pixel, the edit at the strength that was found."""
-    strength = editor("sd1").find_alpha(adapter("sd1"), target="a cat", settings=FEW)
+    search = editor("sd1").find_alpha(adapter("sd1"), target="a cat", settings=FEW)
 
     edit = editor("sd1").edit(adapter("sd1"), alpha="auto", target="a cat", settings=FEW)
 
-    assert tuple(one.alpha for one in strength.edits) == AUTO_ALPHAS
-    assert (edit.alpha, edit.image) == (strength.best.alpha, strength.best.image)
+    assert 1.0 in [one.alpha for one in search.edits]
+    assert search.edits[choose(search.pulls)] == search.best
+    assert (edit.alpha, edit.image) == (search.best.alpha, search.best.image)
     again = editor("sd1").edit(adapter("sd1"), alpha=edit.alpha, target="a cat", settings=FEW)
     assert again.image == edit.image
+
+
+def test_a_target_that_is_the_caption_is_doubted(editor: Editor, picture: Image.Image) -> None:
+    """Between two prompts that say the same there is nothing to find, and a warning says so."""
+    sd1 = editor("sd1")
+    same = sd1.fit(picture, source="a cat", settings=FitSettings(steps=1, embedding_lr=0))
+
+    with pytest.warns(ImagicWarning, match="look at the sheet"):
+        search = sd1.find_alpha(same, alphas=(0.5, 1), target="a cat", settings=FEW)
+
+    assert search.best.alpha == 0.5
 
 
 def test_no_strength_to_try_is_refused(editor: Editor, adapter: Fitted) -> None:
@@ -80,22 +156,28 @@ def test_no_strength_to_try_is_refused(editor: Editor, adapter: Fitted) -> None:
         editor("sd1").find_alpha(adapter("sd1"), alphas=())
 
 
-def test_surprise_is_repeatable_and_of_the_base_model(editor: Editor, adapter: Fitted) -> None:
+def test_a_pull_is_repeatable_and_of_the_base_model(editor: Editor, adapter: Fitted) -> None:
     """The opinion of a picture does not depend on what was edited before."""
     sd1 = editor("sd1")
     (picture,) = to_images(sd1.model.decode(adapter("sd1").latents.float()))
 
-    before = sd1.surprise(picture, "a cat")
+    before = sd1.pull(picture, "a dog", "a cat")
     sd1.edit(adapter("sd1"), target="a cat", settings=FEW)
 
-    assert sd1.surprise(picture, "a cat") == before > 0
+    assert sd1.pull(picture, "a dog", "a cat") == before
+    assert before.whole > 0
+    back = sd1.pull(picture, "a cat", "a dog")
+    assert back.whole == pytest.approx(before.whole)
+    assert back.place == pytest.approx(1 - before.place)
 
 
-@pytest.mark.parametrize("kind", ["sd2-v", "sdxl"])
+@pytest.mark.filterwarnings("ignore::imagic_lora.ImagicWarning")
+@pytest.mark.parametrize("kind", KINDS)
 def test_every_family_has_an_opinion(kind: Kind, editor: Editor, adapter: Fitted) -> None:
-    """AlphaSearchs are found whatever the model predicts and however it is conditioned."""
-    strength = editor(kind).find_alpha(
-        adapter(kind), alphas=(0.5, 1), target="a cat", settings=EditSettings(steps=1)
+    """Strengths are found whatever the model predicts and however it is conditioned."""
+    search = editor(kind).find_alpha(
+        adapter(kind), alphas=(0, 1), target="a cat", settings=EditSettings(steps=1)
     )
 
-    assert min(strength.surprises) > 0
+    # Untrained models see the input anywhere; where that is near the target, little is left.
+    assert search.pulls[0] == pytest.approx(min(1, 4 * (1 - search.place)), abs=0.05)

@@ -18,7 +18,6 @@ from benchmarks.edits.methods.base import SEED, Bench
 from benchmarks.edits.suite import Case
 from imagic_lora.conditioning import Conditioning
 from imagic_lora.editing import guidance, sampling
-from imagic_lora.editing.alphas import AUTO_ALPHAS
 from imagic_lora.models.base import LatentModel
 from imagic_lora.seeding import generator, randn
 
@@ -92,7 +91,7 @@ class FullUNet(EmbeddingOnly):
     """
 
     embedding_lr: float = 3e-3
-    strengths: tuple[float, ...] = AUTO_ALPHAS
+    strengths: tuple[float, ...] = (0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
     fixed: float = 2.0
     unet_steps: int = 225
     unet_lr: float = 1e-4

@@ -8,10 +8,12 @@ from PIL import Image
 from benchmarks.edits.methods.base import Bench
 from benchmarks.edits.suite import Case
 from imagic_lora import Adapter, EditRequest, EditSettings, FitSettings, ImagicEditor
-from imagic_lora.editing.alphas import AUTO_ALPHAS
 from imagic_lora.editing.edits import Edits
 
 FIT, EDIT = FitSettings(), EditSettings()
+
+STRENGTHS = (0.375, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0)
+"""Those that an automatic search may come to, but for the very ends."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class ImagicLora:
     fitting: FitSettings = FIT
     editing: EditSettings = EDIT
     caption: Literal["own", "empty", "found"] = "own"
-    strengths: tuple[float, ...] = AUTO_ALPHAS
+    strengths: tuple[float, ...] = STRENGTHS
     fixed: float = 1.0
 
     def editor(self, bench: Bench) -> ImagicEditor:
