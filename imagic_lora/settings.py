@@ -233,10 +233,10 @@ class SamplingSettings(_Checked):
         high=50,
         usual=(1, 12),
     )
-    steps: int = option(30, "denoising steps", low=1, high=1000, unit="steps", usual=(1, 100))
+    steps: int = option(20, "denoising steps", low=1, high=1000, unit="steps", usual=(1, 50))
     negative: str = option("", "negative prompt: what to move away from")
     scheduler: SchedulerName = option(
-        "ddim",
+        "dpm++",
         "name of the sampler, or 'model' for the base model's own",
         choices=get_args(SchedulerName),
     )
@@ -260,6 +260,7 @@ class EditSettings(SamplingSettings):
         high=50,
         usual=(0, 6),
     )
+    steps: int = option(10, "denoising steps", low=1, high=1000, unit="steps", usual=(1, 50))
 
     direction: Direction = option(
         "guided",

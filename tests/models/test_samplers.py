@@ -11,7 +11,7 @@ from imagic_lora import ModelError, SettingsError
 from imagic_lora.editing import sampling
 from imagic_lora.editing.trajectory import Trajectory
 from imagic_lora.memory import MemoryPlan
-from imagic_lora.models.parts.samplers import read_objective
+from imagic_lora.models.parts.samplers import flow_sampler, read_objective
 from imagic_lora.models.stable_diffusion import StableDiffusion
 from imagic_lora.progress import ignore
 from imagic_lora.seeding import generator, randn
@@ -129,7 +129,9 @@ def test_a_schedule_of_another_kind_is_refused(scheduler: Any) -> None:
 
 def test_a_step_is_diffusers_own(with_file: Callable[[Any], StableDiffusion]) -> None:
     """Our deterministic sampler is diffusers' DDIM, bit for bit."""
-    theirs = diffusers.DDIMScheduler(beta_schedule="scaled_linear", clip_sample=False)
+    theirs = diffusers.DDIMScheduler(
+        beta_schedule="scaled_linear", clip_sample=False, timestep_spacing="trailing"
+    )
     model = with_file(theirs)
     theirs.set_timesteps(10)
     sampler = model.sampler("ddim", 10, SHAPE)
@@ -138,3 +140,40 @@ def test_a_step_is_diffusers_own(with_file: Callable[[Any], StableDiffusion]) ->
     for t in theirs.timesteps:
         expected = theirs.step(predicted, t, x_t).prev_sample
         assert torch.equal(expected, sampler.step(predicted, t, x_t, []))
+
+
+@pytest.mark.parametrize("steps", [8, 20])
+def test_steps_of_second_order_are_diffusers_own(
+    steps: int, with_file: Callable[[Any], StableDiffusion]
+) -> None:
+    """Ours, which serve flows too, are those of diffusers' DPM-Solver++ at the same timesteps."""
+    theirs = diffusers.DPMSolverMultistepScheduler(
+        beta_schedule="scaled_linear", timestep_spacing="trailing", final_sigmas_type="zero"
+    )
+    model = with_file(diffusers.DDIMScheduler(beta_schedule="scaled_linear"))
+    theirs.set_timesteps(steps)
+    sampler = model.sampler("dpm++", steps, SHAPE)
+    expected = found = randn(SHAPE, generator(0, "test"))
+
+    for number, t in enumerate(theirs.timesteps):
+        predicted = randn(SHAPE, generator(number, "prediction"))
+        expected = theirs.step(predicted, t, expected).prev_sample
+        found = sampler.step(predicted, sampler.times[number], found, [])
+
+    assert theirs.timesteps.tolist() == sampler.times.tolist()
+    assert torch.allclose(expected, found, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["ddim", "dpm++", "euler"])
+@pytest.mark.parametrize("steps", [1, 2, 9])
+def test_a_flow_ends_at_the_input(name: SchedulerName, steps: int) -> None:
+    """Along a straight line every step is exact, however few there are."""
+    own = diffusers.FlowMatchEulerDiscreteScheduler(shift=3.0)
+    sampler = flow_sampler(name, own, steps, torch.device("cpu"))
+    latents, noise = (randn(SHAPE, generator(seed, "test")) for seed in (0, 1))
+    x_t = sampler.start(noise, latents, 1.0)
+
+    for t in sampler.times:
+        x_t = sampler.step(noise - latents, t, x_t, [])
+
+    assert torch.allclose(latents, x_t, atol=1e-5)
