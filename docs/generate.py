@@ -16,7 +16,7 @@ from typing import Any
 import click
 
 from benchmarks import figures as tables
-from benchmarks.edits.figures import brief, captions, figures, reuse, search, tuning
+from benchmarks.edits.figures import automatic, brief, captions, figures, reuse, search, tuning
 from benchmarks.environment import RESULTS
 from benchmarks.tables import table
 from benchmarks.world import report
@@ -206,6 +206,8 @@ PARTS: dict[str, Callable[[], str]] = {
     "world": lambda: _result("world", report.figures),
     "edits": lambda: _result("edits", figures),
     "edits in brief": lambda: _result("edits", brief),
+    "automatic": lambda: _result("automatic", automatic),
+    "stress": lambda: _result("stress", automatic),
     "captions": lambda: _result("captions", captions),
     "reuse": lambda: _result("reuse", reuse),
     "search": lambda: _result("edits_search", search),
