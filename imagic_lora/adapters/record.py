@@ -14,7 +14,7 @@ from imagic_lora.objective import OBJECTIVES
 from imagic_lora.settings import MAX_PROMPT, FitSettings, is_number
 
 _LEVERS = ("levers", "relieved")
-_OPTIONAL = (*_LEVERS, "frame")
+_OPTIONAL = (*_LEVERS, "frame", "round_trip")
 """Fields that a file leaves out when they are empty."""
 
 _TEXTS = ("fingerprint", "target", "source", "image_sha256")
@@ -42,6 +42,7 @@ class FitRecord:
         levers: Names of the levers that were pulled when the fit ended, lowest first.
         relieved: Those of them that were pulled because the device ran out of memory.
         frame: Which part of the picture was fitted; None where an earlier version did not say.
+        round_trip: How near the picture comes back through the autoencoder, in dB; None likewise.
     """
 
     family: str
@@ -60,6 +61,7 @@ class FitRecord:
     levers: tuple[str, ...] = ()
     relieved: tuple[str, ...] = ()
     frame: Frame | None = None
+    round_trip: float | None = None
 
     def __hash__(self) -> int:
         """Return a hash of what tells fits apart; the versions are in a mapping, which has none."""
@@ -105,6 +107,7 @@ class FitRecord:
             "losses": tuple(_loss("losses", value) for value in _list(values["losses"])),
             "gap": None if values["gap"] is None else _loss("gap", values["gap"]),
             "versions": _versions(values["versions"]),
+            "round_trip": _decibels(values.get("round_trip")),
             "frame": _frame(values.get("frame"), (values["width"], values["height"])),
         }
         return cls(**given)
@@ -162,6 +165,14 @@ def _loss(name: str, value: Any) -> float:
     if not is_number(value) or value < 0:
         raise AdapterFileError(
             f"its header's {name} has {quoted(value)}, allowed is a number from 0."
+        )
+    return value
+
+
+def _decibels(value: Any) -> float | None:
+    if value is not None and not (is_number(value) and 0 <= value <= 99):
+        raise AdapterFileError(
+            f"its header's round_trip is {quoted(value)}, allowed is a number from 0 to 99."
         )
     return value
 

@@ -75,16 +75,16 @@ class AlphaSearch:
         """Why the choice is not to be trusted, in a sentence; "" where it is."""
         target = self.best.target
         if self.place > _TRUE:
-            return f"The base model finds {target!r} true of the input already; look at the sheet."
+            return f"the base model finds {target!r} true of the input already; look at the sheet."
         if not _ASTRAY[0] <= self.place <= _ASTRAY[1]:
             return (
-                "The base model does not see in the input what its caption says, or does not know "
+                "the base model does not see in the input what its caption says, or does not know "
                 "such pictures, so the strength that it finds is a guess; look at the sheet."
             )
         if min(self.pulls) > _DONE:
             return (
-                f"At no strength that was tried does the base model see {target!r} done; the "
-                "weakest that comes as near as any is taken. Look at the sheet."
+                f"at no strength that was tried does the base model see {target!r} done; the "
+                "weakest that comes as near as any is taken, so look at the sheet."
             )
         return ""
 
