@@ -270,6 +270,7 @@ def begin(
     return start
 
 
+@pytest.mark.early
 def test_a_killed_fit_leaves_the_previous_file(begin: Callable[[str], tuple[Path, Shown]]) -> None:
     """However a running fit is ended from outside, the earlier adapter is as it was."""
     stopped, killed = begin("stopped"), begin("killed")  # at once, since both take long to start

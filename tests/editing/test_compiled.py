@@ -23,6 +23,7 @@ def graphs() -> Iterator[list[Any]]:
     torch._dynamo.reset()
 
 
+@pytest.mark.early
 @pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")  # torch's own
 def test_adapters_switch_in_a_compiled_model(
     folder: Callable[[Kind], Path], picture: Image.Image, graphs: list[Any]

@@ -28,10 +28,13 @@ from tests.support.browser import (
     turn_to,
 )
 
-pytestmark = pytest.mark.skipif(
-    chromium() is None and "IMAGIC_LORA_NEEDS_BROWSER" not in os.environ,
-    reason="no Chromium is installed",
-)
+pytestmark = [
+    pytest.mark.early,
+    pytest.mark.skipif(
+        chromium() is None and "IMAGIC_LORA_NEEDS_BROWSER" not in os.environ,
+        reason="no Chromium is installed",
+    ),
+]
 WIDTHS = (390, 768, 1280, 1920)
 """Widths of a window, in pixels: a phone, a tablet, a laptop, a large screen."""
 
