@@ -115,7 +115,7 @@ class Busy(io.StringIO):
 def _fit(place: Path) -> list[object]:
     """Return the command of a fit that would replace the earlier one."""
     files = [place / "cat.png", "-o", place / "cat.safetensors", "--force"]
-    return ["fit", *files, "--target", "a cat", *LONG]
+    return ["fit", *files, "--target", "a cat", "--source", "a", *LONG]
 
 
 @pytest.mark.usefixtures("tiny")
