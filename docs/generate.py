@@ -25,6 +25,7 @@ from imagic_lora.errors import DeviceError
 from imagic_lora.memory import MemoryPlan
 from imagic_lora.memory.footprint import Footprint, footprints
 from imagic_lora.memory.ladder import LADDER, PHASES
+from imagic_lora.models.families import FAMILIES
 from imagic_lora.settings import (
     ALPHA,
     NOISE,
@@ -178,6 +179,20 @@ def _on_card(found: Footprint, size: int) -> str:
     return f"up to {levers[-1].name}" if levers else "as it is"
 
 
+def _families() -> str:
+    """Return what files say of the families that are shipped."""
+    rows = (
+        (
+            f"`{family.name}`",
+            f"`{family.denoiser}`",
+            ", ".join(f"`{each.modelspec}`" for each in family.architectures),
+            ", ".join(f"`{each.kohya}`" for each in family.architectures),
+        )
+        for family in FAMILIES.values()
+    )
+    return table(("`family`", "prefix", "in modelspec", "in `ss_base_model_version`"), rows, "l")
+
+
 def _imports() -> str:
     """Return the table of what may import what, from the tests that hold it."""
     owned = {
@@ -221,6 +236,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "levers": _levers,
     "memory": _memory,
     "cards": _cards,
+    "families": _families,
     "imports": _imports,
 }
 

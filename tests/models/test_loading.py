@@ -197,7 +197,7 @@ def test_any_scheduler_in_the_folder_loads(name: str, broken: Path, picture: Ima
     (broken / "model_index.json").write_text(json.dumps(index))
     editor = ImagicEditor.from_pretrained(broken)
 
-    adapter = editor.fit(picture, target="a cat", settings=FitSettings(steps=1, rank=1))
+    adapter = editor.fit(picture, source="a", target="a cat", settings=FitSettings(steps=1, rank=1))
     edit = editor.edit(adapter, settings=EditSettings(steps=4, scheduler="model"))
 
     assert (32, 32) == edit.image.size

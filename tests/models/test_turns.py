@@ -22,7 +22,11 @@ SHORT = FitSettings(steps=1, rank=2, batch=1)
 
 @pytest.fixture
 def works(editor: Editor, adapter: Fitted, picture: Image.Image) -> dict[str, Work]:
-    """Give one of each kind of work, as a function from an editor to what comes of it."""
+    """Give one of each kind of work, as a function from an editor to what comes of it.
+
+    The edit by the adapter of the higher rank comes first: from then on the slots have their final
+    size. While they are narrower, products of matrices are rounded otherwise.
+    """
     fitted = adapter("sd1")
     other = Adapter(
         filled(editor("sd1").model.denoiser, rank=3, seed=1),
@@ -32,8 +36,8 @@ def works(editor: Editor, adapter: Fitted, picture: Image.Image) -> dict[str, Wo
     )
     plain, more = SamplingSettings(steps=2), "a dog and a cat"
     return {
-        "an edit": lambda e: e.edit(fitted, target=more, settings=QUICK).image.tobytes(),
         "another's edit": lambda e: e.edit(other, target=more, settings=QUICK).image.tobytes(),
+        "an edit": lambda e: e.edit(fitted, target=more, settings=QUICK).image.tobytes(),
         "a fit": lambda e: e.fit(
             picture, source="a dog", target="a cat", settings=SHORT
         ).to_bytes(),
@@ -42,12 +46,7 @@ def works(editor: Editor, adapter: Fitted, picture: Image.Image) -> dict[str, Wo
 
 
 def alone(jobs: list[tuple[Work, ImagicEditor]]) -> list[bytes]:
-    """Return what comes of jobs one after the other, once the slots have their final size.
-
-    Before, they may be narrower, and products of matrices are rounded by their shapes.
-    """
-    for work, of in jobs:
-        work(of)
+    """Return what comes of jobs one after the other."""
     return [work(of) for work, of in jobs]
 
 
@@ -66,7 +65,7 @@ def test_threads_are_answered_as_if_alone(editor: Editor, works: dict[str, Work]
 def test_two_editors_of_one_model_take_turns(editor: Editor, works: dict[str, Work]) -> None:
     """What takes turns is the model, not the editor."""
     editors = [editor("sd1"), ImagicEditor(editor("sd1").model)]
-    pair = [works["an edit"], works["another's edit"]]
+    pair = [works["another's edit"], works["an edit"]]
     jobs = [(work, of) for work in pair for of in editors]
     expected = alone(jobs)
 
@@ -78,7 +77,7 @@ def test_two_editors_of_one_model_take_turns(editor: Editor, works: dict[str, Wo
 
 def test_a_web_handler_may_hand_edits_to_threads(editor: Editor, works: dict[str, Work]) -> None:
     """asyncio.to_thread gives each caller their own picture."""
-    pair = [works["an edit"], works["another's edit"]]
+    pair = [works["another's edit"], works["an edit"]]
     expected = alone([(work, editor("sd1")) for work in pair])
 
     async def handle() -> list[bytes]:
