@@ -28,6 +28,7 @@ _CLEAN: dict[str, Any] = {
     "algorithm_type": "dpmsolver++",
     "clip_sample": False,
     "final_sigmas_type": "zero",
+    "lower_order_final": True,
     "set_alpha_to_one": True,
     "thresholding": False,
 }
@@ -45,7 +46,16 @@ def read_objective(own: Any) -> Diffusion:
             f"The model's scheduler is a {type(own).__name__} with another kind of noise schedule "
             "than its family's; supported are those with alphas_cumprod, such as DDIMScheduler."
         )
-    return Diffusion(own.alphas_cumprod.float().clone(), own.config.prediction_type)
+    # A class that knows no schedule which ends in noise alone keeps the word for it, and no more.
+    stated = _named("ddim").from_config(own.config) if _is_unheeded(own) else own
+    return Diffusion(stated.alphas_cumprod.float().clone(), own.config.prediction_type)
+
+
+def _is_unheeded(own: Any) -> bool:
+    """Return whether a scheduler's file asks for zero terminal SNR, and its class knows no such."""
+    known = inspect.signature(type(own).__init__).parameters
+    asked = own.config.get("rescale_betas_zero_snr", False)
+    return bool(asked) and "rescale_betas_zero_snr" not in known
 
 
 def diffusion_sampler(
@@ -75,7 +85,7 @@ def diffusion_sampler(
         ) from error
     if isinstance(scheduler, _named("ddim")):
         return _ours(name)(objective, scheduler.timesteps)
-    return DiffusersSampler(scheduler, steps)
+    return DiffusersSampler(objective, scheduler, steps)
 
 
 def flow_sampler(
@@ -117,7 +127,7 @@ def make_scheduler(name: SchedulerName, own: Any, steps: int) -> Any:
     known = inspect.signature(made.__init__).parameters
     changes = {**_CLEAN, "timestep_spacing": _spacing(own.config, known, steps)}
     if own.config.get("rescale_betas_zero_snr", False) and "rescale_betas_zero_snr" not in known:
-        changes["trained_betas"] = _rescaled_betas(own)
+        changes["trained_betas"] = _rescaled_betas(read_objective(own).alphas_cumprod)
     return made.from_config(
         own.config, **{name: value for name, value in changes.items() if name in known}
     )
@@ -148,12 +158,12 @@ def _spacing(config: Any, known: Any, steps: int) -> str:
     return "linspace" if spacing == "linspace" or too_long else "trailing"
 
 
-def _rescaled_betas(own: Any) -> list[float]:
+def _rescaled_betas(alphas_cumprod: torch.Tensor) -> list[float]:
     """Return the betas of a schedule that ends in noise alone, for a sampler that knows no such.
 
     The last one leaves as much of the signal as diffusers' samplers do that know it.
     """
-    kept = own.alphas_cumprod.double().clamp(min=2**-24)
+    kept = alphas_cumprod.double().clamp(min=2**-24)
     ratios = torch.cat([kept[:1], kept[1:] / kept[:-1]])
     return [float(beta) for beta in 1 - ratios]
 
@@ -260,14 +270,19 @@ class DiffusersSampler:
     """A diffusers scheduler, its steps set.
 
     Args:
+        objective: Noise schedule and prediction target.
         scheduler: The scheduler.
         steps: The steps that were set.
     """
 
-    def __init__(self, scheduler: Any, steps: int) -> None:
+    def __init__(self, objective: Objective, scheduler: Any, steps: int) -> None:
         self.times: torch.Tensor = scheduler.timesteps
+        self._objective = objective
         self._scheduler = scheduler
         self._steps = steps
+        # Those that count timesteps end at the first, and one that counts sigmas at its last.
+        sigmas = getattr(scheduler, "sigmas", None)
+        self._ends_in_noise = sigmas is None or bool(sigmas[-1] > 0)
         self._draws = "generator" in inspect.signature(scheduler.step).parameters
 
     def start(
@@ -299,7 +314,9 @@ class DiffusersSampler:
         x_t: torch.Tensor,
         generators: list[torch.Generator],
     ) -> torch.Tensor:
-        """Return what the scheduler makes of the prediction."""
+        """Return what the scheduler makes of the prediction; clean at the end."""
+        if self._ends_in_noise and t == self.times[-1]:
+            return self._objective.split(self.scaled(x_t, t), predicted, t.view(1))[0]
         extra = {"generator": generators} if self._draws else {}
         x: torch.Tensor = self._scheduler.step(predicted, t, x_t, return_dict=False, **extra)[0]
         return x
