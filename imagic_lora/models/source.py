@@ -145,7 +145,7 @@ def _changed(scheduler: Any, changes: Mapping[str, Any]) -> Any:
     """Return a scheduler with another schedule; of a class that knows it, where its own does not."""
     known = all(name in scheduler.config for name in changes)
     made = type(scheduler) if known else import_module("diffusers").DDIMScheduler
-    return made.from_config({**scheduler.config, **changes})
+    return made.from_config({**scheduler.config, "_use_default_values": [], **changes})
 
 
 def resolve(source: str | Path, config: Path | None) -> Source:

@@ -23,6 +23,17 @@ _CLASSES: dict[SchedulerName, str] = {
     "heun": "HeunDiscreteScheduler",
     "unipc": "UniPCMultistepScheduler",
 }
+_SCHEDULE = (
+    "num_train_timesteps",
+    "beta_start",
+    "beta_end",
+    "beta_schedule",
+    "trained_betas",
+    "prediction_type",
+)
+"""What makes a noise schedule, by diffusers' names: passed on even where a file leaves it out, since
+diffusers would take another class's defaults then."""
+
 _OF_FLOWS: tuple[SchedulerName, ...] = ("ddim", "dpm++", "euler", "model")
 _CLEAN: dict[str, Any] = {
     "algorithm_type": "dpmsolver++",
@@ -47,7 +58,8 @@ def read_objective(own: Any) -> Diffusion:
             "than its family's; supported are those with alphas_cumprod, such as DDIMScheduler."
         )
     # A class that knows no schedule which ends in noise alone keeps the word for it, and no more.
-    stated = _named("ddim").from_config(own.config) if _is_unheeded(own) else own
+    config = {**own.config, "_use_default_values": []}
+    stated = _named("ddim").from_config(config) if _is_unheeded(own) else own
     return Diffusion(stated.alphas_cumprod.float().clone(), own.config.prediction_type)
 
 
@@ -125,7 +137,8 @@ def make_scheduler(name: SchedulerName, own: Any, steps: int) -> Any:
     """
     made = type(own) if name == "model" else _named(name)
     known = inspect.signature(made.__init__).parameters
-    changes = {**_CLEAN, "timestep_spacing": _spacing(own.config, known, steps)}
+    schedule = {name: own.config[name] for name in _SCHEDULE if name in own.config}
+    changes = {**schedule, **_CLEAN, "timestep_spacing": _spacing(own.config, known, steps)}
     if own.config.get("rescale_betas_zero_snr", False) and "rescale_betas_zero_snr" not in known:
         changes["trained_betas"] = _rescaled_betas(read_objective(own).alphas_cumprod)
     return made.from_config(
