@@ -94,8 +94,8 @@ def check_parts(folder: Path, name: str, family: Family) -> None:
     missing = lacking(folder, family)
     if missing:
         raise ModelError(
-            f"The model {name!r} lacks {', '.join(missing)}, or not all of it is there; weights "
-            "must be .safetensors files (pickles are never loaded)."
+            f"The model {name!r} lacks {', '.join(missing)}; weights must be whole .safetensors "
+            "files (pickles are never loaded)."
         )
 
 

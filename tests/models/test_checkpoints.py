@@ -202,7 +202,7 @@ def test_weights_are_found_in_any_form(
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (_shard_lost, "lacks unet, or not all of it is there"),
+        (_shard_lost, "lacks unet; weights must be whole"),
         (_tensors_lost, "part 'unet'.* damaged, not whole, or do not fit"),
         (_indexed(vae=["diffusers", "AutoencoderTiny"]), "'vae' of the class.*AutoencoderTiny"),
         (_indexed(text_encoder=[None, None]), "made without text_encoder, as the refiner"),
