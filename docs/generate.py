@@ -38,6 +38,7 @@ from imagic_lora.settings import (
 )
 from imagic_lora.units import gigabytes
 from tests.support.architecture import OWNERS, ROWS
+from tests.support.checkpoints import CASES
 
 CARDS = (2, 4, 6, 8, 12)
 """Sizes of consumer cards, in GB."""
@@ -212,6 +213,12 @@ def _imports() -> str:
     return table(("row", "parts", "foreign packages, and who alone knows them"), rows, "l")
 
 
+def _checkpoints() -> str:
+    """Return what becomes of each kind of checkpoint file, as the tests try it."""
+    rows = [(case.what, case.outcome.replace("\\", "")) for case in CASES]
+    return table(("file", "what becomes of it"), rows, "l")
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "FitSettings": lambda: _settings_table(FitSettings),
     "EditSettings": lambda: _settings_table(EditSettings),
@@ -238,6 +245,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "cards": _cards,
     "families": _families,
     "imports": _imports,
+    "checkpoints": _checkpoints,
 }
 
 

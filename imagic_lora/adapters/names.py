@@ -14,15 +14,15 @@ PEFT = "base_model.model."
 """What PEFT puts before a path in the files that it saves itself."""
 
 _LYCORIS = "lycoris_"
-_COMFY = "diffusion_model."
+_COMFY = ("diffusion_model.", "model.diffusion_model.")
+_ADAPTER = re.compile(r"(\.lora_[AB])\.\w+\.weight")
+"""The adapter's own name, which PEFT puts within those of its tensors while it is at work."""
 
 ENDINGS = {
     ".lora_down.weight": "down",
     ".lora_up.weight": "up",
     ".lora_A.weight": "down",
     ".lora_B.weight": "up",
-    ".lora_A.default.weight": "down",
-    ".lora_B.default.weight": "up",
     ".lora.down.weight": "down",
     ".lora.up.weight": "up",
     ".down.weight": "down",
@@ -56,7 +56,8 @@ _RESIZE = re.compile(r"(down|up)_blocks\.(\d+)\.(?:down|up)samplers\.0\.conv")
 
 def known_prefixes() -> tuple[str, ...]:
     """Return what a layer's name may begin with, of any kind of model."""
-    return (*_dotted_prefixes(), PEFT, _COMFY, "transformer.", *_flat_prefixes())
+    dotted = dict.fromkeys((*_dotted_prefixes(), PEFT, *_COMFY, "transformer."))
+    return (*dotted, *_flat_prefixes())
 
 
 def _dotted_prefixes() -> tuple[str, ...]:
@@ -84,11 +85,21 @@ def spellings(path: str) -> Iterator[str]:
         path: The layer's path in diffusers' denoiser.
     """
     for name in (path, _row_path(path)):
-        yield _COMFY + name
+        yield from (prefix + name for prefix in _COMFY)
         yield from (prefix + _flat(name) for prefix in _flat_prefixes())
     for name in (path, *_of_processor(path)):
         yield from (name, PEFT + name)
-        yield from (prefix + inner + name for prefix in _dotted_prefixes() for inner in ("", PEFT))
+        for prefix in _dotted_prefixes():
+            yield from (prefix + name, prefix + PEFT + name, PEFT + prefix + name)
+
+
+def without_adapter(name: str) -> str:
+    """Return a tensor's name without that of its adapter, such as "default".
+
+    Args:
+        name: Name of the tensor.
+    """
+    return _ADAPTER.sub(r"\1.weight", name)
 
 
 def without_denoiser(name: str) -> str:

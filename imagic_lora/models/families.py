@@ -53,6 +53,7 @@ class Family:
         kohya: How kohya's scripts name its layers: by diffusers' paths, or counted in one row.
         kohya_prefix: What those names begin with.
         checkpoint_keys: What one-file checkpoints of it have tensors of, each a beginning of names.
+        in_file: How names of each network's tensors begin there.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Family:
     kohya: KohyaNames = "flat"
     kohya_prefix: str = "lora_unet_"
     checkpoint_keys: tuple[str, ...]
+    in_file: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def prefix(self) -> str:
@@ -97,6 +99,7 @@ class Family:
 
 _UNET = ("diffusers.UNet2DConditionModel",)
 _VAE = ("diffusers.AutoencoderKL",)
+_STABILITY = {"unet": ("model.diffusion_model.",), "vae": ("first_stage_model.",)}
 _TOKENIZER = ("transformers.CLIPTokenizer", "transformers.CLIPTokenizerFast")
 _NOISE_SCHEDULES = tuple(
     f"diffusers.{name}Scheduler"
@@ -152,6 +155,10 @@ _ROWS = (
             Architecture(modelspec="stable-diffusion-v1", kohya="sd_v1"),
         ),
         checkpoint_keys=("model.diffusion_model.input_blocks.",),
+        in_file={
+            **_STABILITY,
+            "text_encoder": ("cond_stage_model.transformer.text_model.", "cond_stage_model.model."),
+        },
     ),
     Family(
         name="sdxl",
@@ -177,7 +184,15 @@ _ROWS = (
             Architecture(modelspec="stable-diffusion-xl-v1-base", kohya="sdxl_base_v1-0"),
         ),
         kohya="row",
-        checkpoint_keys=("model.diffusion_model.input_blocks.", "conditioner.embedders.1."),
+        checkpoint_keys=(
+            "model.diffusion_model.input_blocks.",
+            "model.diffusion_model.label_emb.0.",
+        ),
+        in_file={
+            **_STABILITY,
+            "text_encoder": ("conditioner.embedders.0.transformer.text_model.",),
+            "text_encoder_2": ("conditioner.embedders.1.",),
+        },
     ),
 )
 

@@ -302,6 +302,34 @@ def test_an_opaque_mask_is_what_it_shows() -> None:
     assert grey.tobytes() == open_mask(grey.convert("RGB")).tobytes()
 
 
+def _photo_with_a_hole() -> Image.Image:
+    """Return what some tools save for a mask: the photo, transparent where it may change."""
+    photo = noise().convert("RGBA")
+    photo.paste((0, 0, 0, 0), (0, 0, 20, 20))
+    return photo
+
+
+@pytest.mark.parametrize(
+    "image",
+    [Image.new("RGB", (20, 20), RED), noise(), _photo_with_a_hole()],
+    ids=["red", "photo", "photo with a hole"],
+)
+def test_a_mask_with_colours_is_refused(image: Image.Image) -> None:
+    """Nobody can tell what of it is to change; how bright a colour is says nothing."""
+    with pytest.raises(ImageError, match=r"has colours.*paint white"):
+        open_mask(image)
+
+
+def test_the_colours_of_a_lossy_format_are_none(tmp_path: Path) -> None:
+    """A black and white mask may be a JPEG."""
+    mask = Image.new("RGB", (64, 64))
+    mask.paste(WHITE, (5, 9, 40, 51))
+
+    found = open_mask(saved(mask, tmp_path / "a.jpg", quality=30))
+
+    assert [True, False] == [found.getpixel(place) > 127 for place in ((20, 20), (60, 60))]
+
+
 # Size and surroundings
 
 

@@ -1,5 +1,6 @@
 import hashlib
 import json
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,7 +22,9 @@ from imagic_lora import (
     ImagicEditor,
     ImagicWarning,
     ModelError,
+    SettingsError,
 )
+from imagic_lora.errors import heard_by
 from imagic_lora.memory import MemoryPlan
 from imagic_lora.models.loading import load_model
 from imagic_lora.models.parts.samplers import make_scheduler
@@ -262,6 +265,61 @@ def test_an_overlong_prompt_says_what_is_lost(editor: Callable[[Kind], ImagicEdi
 
 
 @pytest.mark.parametrize(
+    ("prompt", "said"),
+    [
+        ("a (cat:1.3)", r"'\(cat:1\.3\)', which is a weight"),
+        ("a ((cat))", "which is a weight"),
+        ("(cat)++", "which is a weight"),
+        ("x BREAK y", "a break"),
+        ("<lora:x:0.8> y", "'<lora:x:0.8>', which is a LoRA to load"),
+        ("embedding:bad", "a learned word"),
+        ("a <cat-toy>", "a learned word"),
+        ("[a:b:0.5]", "a change on the way"),
+        ("{a|b}", "a choice"),
+    ],
+)
+def test_the_syntax_of_other_tools_is_noted_once(prompt: str, said: str, folder: Folder) -> None:
+    """It is read as plain text, and whoever wrote it is told."""
+    model, noted = load_model(folder("sdxl"), PLAN), list[str]()
+
+    with heard_by(noted.append):
+        model.encode_prompt(prompt, prompt)
+        model.encode_prompt(prompt)
+
+    assert 1 == len(noted)
+    assert re.search(f"{said}.* to other tools, and plain text here", noted[0])
+
+
+@pytest.mark.parametrize("prompt", ["a girl (with a hat)", "C++, 1:2", "it is 10:30", "A-B [x]"])
+def test_plain_text_is_not_noted(prompt: str, editor: Callable[[Kind], ImagicEditor]) -> None:
+    """Brackets and colons are what people write, too; warnings are errors here."""
+    editor("sd1").model.encode_prompt(prompt)
+
+
+@pytest.mark.parametrize("kind", ["sd1", "sdxl"])
+def test_layers_of_the_text_encoder_can_be_left_out(kind: Kind, folder: Folder) -> None:
+    """With clip skip, prompts mean what diffusers makes of them, and the checkpoint is another."""
+    plain, skipping = load_model(folder(kind), PLAN), load_model(folder(kind), PLAN, clip_skip=1)
+
+    theirs = build(kind).encode_prompt(
+        "a cat",
+        device="cpu",
+        num_images_per_prompt=1,
+        do_classifier_free_guidance=False,
+        clip_skip=1,
+    )
+    torch.testing.assert_close(theirs[0], skipping.encode_prompt("a cat").tokens)
+    assert not set(plain.traits.fingerprints) & set(skipping.traits.fingerprints)
+
+
+@pytest.mark.parametrize("count", [-1, 3, 12])
+def test_there_must_be_layers_to_leave_out(count: int, folder: Folder) -> None:
+    """At least one layer is left."""
+    with pytest.raises(SettingsError, match="clip_skip"):
+        load_model(folder("sd1"), PLAN, clip_skip=count)
+
+
+@pytest.mark.parametrize(
     ("tensors", "header", "expected"),
     [
         ((), {}, ("epsilon", False)),
@@ -321,7 +379,9 @@ def test_a_unet_for_inpainting_is_refused(channels: int, tmp_path: Path) -> None
     pipeline.unet = type(pipeline.unet)(**{**config, "in_channels": channels})
     pipeline.save_pretrained(tmp_path)
 
-    with pytest.raises(ModelError, match=rf"takes {channels} channels.*made for inpainting"):
+    with pytest.raises(
+        ModelError, match=rf"takes {channels} channels.*made for (inpainting|editing by instr)"
+    ):
         load_model(tmp_path, PLAN)
 
 

@@ -20,7 +20,7 @@ def quiet() -> Iterator[None]:
 def _quietened(logging: Any) -> Iterator[None]:
     bars, level = logging.is_progress_bar_enabled(), logging.get_verbosity()
     logging.disable_progress_bar()
-    logging.set_verbosity_error()
+    logging.set_verbosity(logging.CRITICAL)
     try:
         yield
     finally:

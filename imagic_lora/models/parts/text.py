@@ -1,11 +1,22 @@
 """A tokenizer and a text encoder: from a prompt to hidden states."""
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 
-from imagic_lora.errors import warn
+from imagic_lora.errors import SettingsError, quoted, warn
+
+_SYNTAX = {
+    "a weight": re.compile(r"\([^()]*:\s*\d*\.?\d+\s*\)|\(\([^()]+\)\)|\)(?:\+\+|--|\d\.\d)"),
+    "a break between parts": re.compile(r"\bBREAK\b"),
+    "a LoRA to load": re.compile(r"<(?:lora|lyco|hypernet):[^<>]*>"),
+    "a learned word": re.compile(r"\bembedding:\S+|<[\w-]+>"),
+    "a change on the way": re.compile(r"\[[^\[\]]*:[^\[\]]*\]"),
+    "a choice": re.compile(r"\{[^{}]*\|[^{}]*\}"),
+}
+"""What parts of prompts mean to other tools, by how they are written."""
 
 
 @dataclass(frozen=True)
@@ -15,10 +26,12 @@ class TextEncoder:
     Attributes:
         tokenizer: A transformers CLIPTokenizer.
         module: A transformers CLIPTextModel, with or without a projection.
+        noted: What was said already of other tools' syntax, which is said once.
     """
 
     tokenizer: Any
     module: Any
+    noted: set[str] = field(default_factory=set)
 
     @property
     def width(self) -> int:
@@ -33,8 +46,20 @@ class TextEncoder:
 
     def encode(self, prompt: str, device: torch.device) -> Any:
         """Return the encoder's output for a prompt, with all hidden states, batch 1."""
+        self._note_syntax(prompt)
         ids = self._token_ids(prompt).to(device)
         return self.module(ids, output_hidden_states=True)
+
+    def _note_syntax(self, prompt: str) -> None:
+        """Say once of each kind that what other tools take for more is plain text here."""
+        for meaning, pattern in _SYNTAX.items():
+            found = pattern.search(prompt)
+            if found and meaning not in self.noted:
+                self.noted.add(meaning)
+                warn(
+                    f"the prompt has {quoted(found[0])}, which is {meaning} to other tools, and "
+                    "plain text here."
+                )
 
     def _token_ids(self, prompt: str) -> torch.Tensor:
         """Return padded token ids, shape (1, tokens); warn about what does not fit."""
@@ -52,3 +77,22 @@ class TextEncoder:
         )
         ids: torch.Tensor = padded.input_ids
         return ids
+
+
+def leave_out(module: Any, count: int) -> None:
+    """Leave out layers at the end of a text encoder; its last norm stays.
+
+    Args:
+        module: A transformers CLIPTextModel, with or without a projection.
+        count: How many.
+
+    Raises:
+        SettingsError: When it has no more layers than that.
+    """
+    layers = getattr(module, "text_model", module).encoder.layers
+    if count >= len(layers):
+        raise SettingsError(
+            f"clip_skip was {count}, and a text encoder has {len(layers)} layers; leave out fewer."
+        )
+    del layers[len(layers) - count :]
+    module.config.num_hidden_layers = len(layers)
