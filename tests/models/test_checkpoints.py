@@ -70,11 +70,11 @@ def test_a_file_loads_right_or_is_named(
 
     own, lent = load_model(folder("sd1"), PLAN), load_model(lending, PLAN)
     given = own.encode_prompt("a cat")
-    near = {"atol": 0.3, "rtol": 0.0} if "fp8" in case.what else {"atol": 2e-3, "rtol": 0.0}
+    near = 0.3 if "fp8" in case.what else 2e-3
     found, expected = results(model, given), results(own, given)
     for part, value in results(lent, given).items():
         right = value if part in case.taken else expected[part]
-        torch.testing.assert_close(right, found[part], **near)
+        torch.testing.assert_close(right, found[part], atol=near, rtol=0.0)
     assert bool(case.taken) == bool(said)
 
 
