@@ -25,7 +25,7 @@ from huggingface_hub.errors import (  # type: ignore[attr-defined]  # HTTPError 
     RevisionNotFoundError,
 )
 
-from imagic_lora.errors import HubError
+from imagic_lora.errors import HubError, quoted
 
 _LOG_IN = "log in with 'hf auth login', or pass a token with access to it"
 
@@ -127,18 +127,18 @@ def _explained(repository: str, doing: str) -> Iterator[None]:
         yield
     except HFValidationError as error:
         raise HubError(
-            f"{repository!r} is no name of a repository; it has the form owner/name."
+            f"{quoted(repository)} is no name of a repository; it has the form owner/name."
         ) from error
     except RepositoryNotFoundError as error:
         raise HubError(
-            f"The Hub has no repository {repository!r} that you may read; check the name, or log "
+            f"The Hub has no repository {quoted(repository)} that you may read; check the name, or log "
             "in with 'hf auth login' if it is private."
         ) from error
     except LocalEntryNotFoundError as error:
         raise HubError(_out_of_reach(repository)) from error
     except (RevisionNotFoundError, EntryNotFoundError) as error:
         raise HubError(
-            f"The repository {repository!r} has no such file or revision; look at its files for "
+            f"The repository {quoted(repository)} has no such file or revision; look at its files for "
             "the right name."
         ) from error
     except OfflineModeIsEnabled as error:
@@ -150,13 +150,13 @@ def _explained(repository: str, doing: str) -> Iterator[None]:
     except ValueError as error:
         reason = " ".join(str(error).split())
         raise HubError(
-            f"The Hub refuses what was to be written to {repository!r}: {reason}"
+            f"The Hub refuses what was to be written to {quoted(repository)}: {reason}"
         ) from error
 
 
 def _out_of_reach(repository: str) -> str:
     return (
-        f"The Hub cannot be reached for {repository!r}, and the local cache does not serve; "
+        f"The Hub cannot be reached for {quoted(repository)}, and the local cache does not serve; "
         "connect to the network, or unset HF_HUB_OFFLINE."
     )
 
@@ -164,7 +164,9 @@ def _out_of_reach(repository: str) -> str:
 def _refused(repository: str, doing: str, status: int) -> str:
     """Return what an answer of the Hub means."""
     if status in (401, 403):
-        return f"The Hub does not let you {doing} {repository!r}; {_LOG_IN}."
+        return f"The Hub does not let you {doing} {quoted(repository)}; {_LOG_IN}."
     if status == 409:
-        return f"The repository {repository!r} exists already; pass force=True to write to it."
-    return f"The Hub answered {status} for {repository!r}; try again later."
+        return (
+            f"The repository {quoted(repository)} exists already; pass force=True to write to it."
+        )
+    return f"The Hub answered {status} for {quoted(repository)}; try again later."

@@ -15,6 +15,7 @@ from pathlib import Path
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from imagic_lora.errors import ImageError, quoted, warn
+from imagic_lora.images.codecs import silence
 from imagic_lora.images.colours import flat
 
 # Once for the whole process, since filters that change while threads read would stay changed. What
@@ -126,6 +127,7 @@ def opened(source: str | os.PathLike[str]) -> Iterator[Image.Image]:
 
 def _identified(path: Path, name: str) -> Image.Image:
     """Return an image file of any format that is read, not decoded yet."""
+    silence()
     try:
         return Image.open(path, formats=FORMATS)
     except UnidentifiedImageError:

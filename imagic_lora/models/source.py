@@ -154,6 +154,7 @@ def resolve(source: str | Path, config: Path | None) -> Source:
 def _from_folder(folder: Path, name: str) -> Source:
     """Return the Source of a pipeline folder, checked for missing and for unknown parts."""
     family = _read_index(folder, name)
+    _refuse_code(folder, name)
     _check_parts(folder, name, family)
     return Source(name, family, folder)
 
@@ -189,6 +190,15 @@ def _check_class(family: Family, name: str, part: str, found: list[Any]) -> None
         raise ModelError(
             f"The model {name!r} has a part {part!r} of the class {'.'.join(map(str, found))!r}; "
             f"supported there is {', '.join(known) or 'none'}."
+        )
+
+
+def _refuse_code(folder: Path, name: str) -> None:
+    """Raise a ModelError for a folder that brings code, whatever would have become of that."""
+    for code in folder.rglob("*.py"):
+        raise ModelError(
+            f"The model {name!r} brings code of its own ({quoted(code.name)}), which is never run; "
+            "take that away, or use another model."
         )
 
 
@@ -251,6 +261,7 @@ def _family_of_checkpoint(keys: list[str]) -> Family | None:
 def _check_config(config: Path, family: Family) -> None:
     """Raise a ModelError unless a folder can lend its configuration to models of a family."""
     found = _read_index(config, config.name)
+    _refuse_code(config, config.name)
     if found is not family:
         raise ModelError(
             f"The configuration folder {config.name!r} is for a {found.pipelines[0]}, and the "

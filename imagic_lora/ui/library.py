@@ -13,11 +13,13 @@ from pathlib import Path
 from imagic_lora.adapters.adapter import Adapter
 from imagic_lora.adapters.record import FitRecord
 from imagic_lora.errors import AdapterError, ImageError, OutputError
-from imagic_lora.images.reading import open_image
+from imagic_lora.images.reading import open_image, opened
 
 SUFFIX = ".safetensors"
 
 _LONGEST = 80
+_MOST_SIDE = 1024
+"""Longest side, in pixels, of a thumbnail that is shown."""
 _NAME = re.compile(r"\w[\w .,()+-]*")
 _BROKEN = "something in it is not as it should be"
 
@@ -213,11 +215,15 @@ class Library:
         self._drawings.mkdir(parents=True, exist_ok=True)
         path.write_bytes(adapter.thumbnail)
         try:
-            open_image(path).save(path, quality=90)
+            with opened(path) as image:
+                small = max(image.size) <= _MOST_SIDE
+            if small:
+                open_image(path).save(path, quality=90)
+                return path
         except ImageError:
-            path.unlink()
-            return None
-        return path
+            pass
+        path.unlink()
+        return None
 
 
 def _load(path: Path) -> Adapter:

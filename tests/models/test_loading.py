@@ -313,6 +313,14 @@ def test_a_part_of_an_unknown_class_is_refused(part: str, found: list[str], brok
         load_model(broken, PLAN)
 
 
+def test_a_folder_with_code_is_refused(broken: Path) -> None:
+    """Even where nothing would run it: nobody has to trust another package for that."""
+    (broken / "scheduler" / "evil.py").write_text("raise SystemExit('ran')")
+
+    with pytest.raises(ModelError, match=r"brings code of its own \('evil\.py'\)"):
+        load_model(broken, PLAN)
+
+
 @pytest.mark.parametrize("channels", [8, 9])
 def test_a_unet_for_inpainting_is_refused(channels: int, tmp_path: Path) -> None:
     """A UNet that takes more than latents is named when it is loaded, not when it is run."""
