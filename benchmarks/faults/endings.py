@@ -15,7 +15,7 @@ from unittest import mock
 from benchmarks.faults.stage import Stage
 from benchmarks.faults.tally import Tally
 from imagic_lora import Adapter
-from imagic_lora.cli.keeping import keep
+from imagic_lora.adapters.keeping import keep
 from imagic_lora.cli.main import main
 from imagic_lora.errors import OutputError
 from imagic_lora.images.reading import open_image
