@@ -16,13 +16,8 @@ def table_of(result: Mapping[str, Any]) -> str:
     """
     rows = [_row(name, found) for name, found in result["campaigns"].items()]
     environment = result["environment"]
-    return "\n\n".join(
-        (
-            table(_HEADER, rows),
-            f"{environment['device']}, {environment['cores']} cores that other work was done on too; "
-            f"{versions(environment)}.",
-        )
-    )
+    where = f"{environment['device']}, {environment['cores']} cores that other work was done on too"
+    return f"{table(_HEADER, rows)}\n\n{where}; {versions(environment)}."
 
 
 def _row(name: str, found: Mapping[str, Any]) -> tuple[str, ...]:
