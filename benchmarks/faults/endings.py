@@ -156,7 +156,7 @@ def _png(stage: Stage) -> bytes:
 
 def disks(stage: Stage, seed: int, count: int) -> Tally:
     """Let a disk be full at one of the calls that write: what was learned is kept somewhere."""
-    random, tally = Random(seed), Tally()
+    random, tally, adapter = Random(seed), Tally(), stage.adapter
     for number in range(count):
         name, at, former = random.choice(_CALLS), random.randrange(3), random.random() < 0.5
         with TemporaryDirectory(dir=stage.folder) as made:
@@ -164,8 +164,8 @@ def disks(stage: Stage, seed: int, count: int) -> Tally:
             if former:
                 out.parent.mkdir()
                 out.write_bytes(b"former")
-            with _full(name, at, Path(made)), mock.patch.dict(os.environ, {"HOME": made}):
-                said = _kept(stage, out, force=former)
+            with _full(name, at), mock.patch.dict(os.environ, {"HOME": made}):
+                said = _kept(adapter, out, force=former)
             found = [path for path in Path(made).rglob("*.safetensors") if _whole(path)]
             right = out in found or (said and bool(found))
             if former:
@@ -175,17 +175,17 @@ def disks(stage: Stage, seed: int, count: int) -> Tally:
     return tally
 
 
-def _kept(stage: Stage, out: Path, *, force: bool) -> bool:
+def _kept(adapter: Adapter, out: Path, *, force: bool) -> bool:
     """Save a finished fit, and return whether it was said that it lies elsewhere."""
     try:
-        keep(stage.adapter, out, force=force)
+        keep(adapter, out, force=force)
     except OutputError as error:
         return "instead" in str(error)
     return False
 
 
 @contextmanager
-def _full(name: str, at: int, folder: Path) -> Iterator[None]:
+def _full(name: str, at: int) -> Iterator[None]:
     """Let one call of a kind, counted from 0, fail as on a full disk."""
     owner = os if name in ("fsync", "link") else Path
     real, calls = getattr(owner, name), iter(range(10**6))
@@ -195,6 +195,5 @@ def _full(name: str, at: int, folder: Path) -> Iterator[None]:
             raise OSError(28, "No space left on device")
         return real(*args, **kwargs)
 
-    del folder
     with mock.patch.object(owner, name, call):
         yield
