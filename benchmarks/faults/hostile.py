@@ -1,5 +1,6 @@
 """Hostile values, and files that are damaged or changed by them; everything follows from a seed."""
 
+import base64
 import hashlib
 import json
 from collections.abc import Callable, Mapping
@@ -122,6 +123,18 @@ def _metadata(header: Header, body: bytes, random: Random) -> tuple[Header, byte
     return header, body
 
 
+def _picture(header: Header, body: bytes, random: Random) -> tuple[Header, bytes]:
+    """Damage a picture that the header holds."""
+    texts = header.get("__metadata__", {})
+    pictures = [name for name in texts if str(texts[name]).startswith("data:")]
+    if pictures:
+        name = random.choice(pictures)
+        start, _, content = texts[name].partition(",")
+        changed = base64.b64encode(damaged(base64.b64decode(content), random)).decode()
+        texts[name] = f"{start},{changed}"
+    return header, body
+
+
 def _shape(header: Header, body: bytes, random: Random) -> tuple[Header, bytes]:
     """Give a tensor another shape of the same size, or a wrong one."""
     tensor = header[_tensor(header, random)]
@@ -216,6 +229,7 @@ def _tensor(header: Header, random: Random) -> str:
 
 _CHANGES: Mapping[str, Change] = {
     "metadata": _metadata,
+    "picture": _picture,
     "shape": _shape,
     "smaller": _smaller,
     "larger": _larger,

@@ -42,7 +42,7 @@ FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM
 _HEIC = (b"ftyphe", b"ftypmif1", b"ftypmsf1")
 """What follows the first four bytes of photos of many phones, which Pillow does not read."""
 
-_DECODE_ERRORS = (  # what Pillow's readers raise on damaged files, found by damaging them
+DECODE_ERRORS = (  # what Pillow's readers raise on damaged files, found by damaging them
     ArithmeticError,
     EOFError,
     LookupError,
@@ -119,7 +119,7 @@ def opened(source: str | os.PathLike[str]) -> Iterator[Image.Image]:
         raise ImageError(_unidentified(path, name)) from error
     except ImageError:
         raise
-    except _DECODE_ERRORS as error:
+    except DECODE_ERRORS as error:
         raise ImageError(f"cannot read {name}: {_reason(error)}.") from error
     with image:
         yield image
@@ -188,7 +188,7 @@ def _decode(image: Image.Image, name: str, background: str) -> Image.Image:
         ImageOps.exif_transpose(rgb, in_place=True)
     except ImageError:
         raise
-    except _DECODE_ERRORS as error:
+    except DECODE_ERRORS as error:
         raise ImageError(f"cannot read {name}: it is damaged or cut off ({error}).") from error
     if frames > 1:
         warn(f"{name} has {frames} frames; only frame {frame} is used.")
