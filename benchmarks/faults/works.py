@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import cache
 from random import Random
 from typing import Any
 
@@ -51,6 +52,7 @@ class Failing(TorchDispatchMode):  # type: ignore[no-untyped-call]
 NEVER = float("inf")
 
 
+@cache
 def operations(stage: Stage, name: str) -> int:
     """Return how many operations a kind of work consists of."""
     with Failing(RuntimeError, NEVER, NEVER) as counter, heard_by(lambda _: None):
@@ -63,12 +65,14 @@ def threads(stage: Stage, seed: int, count: int) -> Tally:
     random, tally = Random(seed), Tally()
     base, names = fingerprint(stage.editor), list(stage.works)
     fresh = stage.fresh()
-    alone = {name: stage.works[name](fresh) for name in names}
+    alone: dict[str, bytes] = {}
     for start in range(0, count, 4):
         chosen = random.choices(names, k=min(4, count - start))
         with ThreadPoolExecutor(len(chosen)) as pool:
             found = list(pool.map(lambda name: stage.works[name](stage.editor), chosen))
         for name, result in zip(chosen, found, strict=True):
+            if name not in alone:
+                alone[name] = stage.works[name](fresh)
             tally.judge(f"{name} among {sorted(chosen)}", right=result == alone[name])
     if fingerprint(stage.editor) != base:
         tally.fault(f"threads {seed}: the base model is another")
@@ -79,10 +83,9 @@ def errors(stage: Stage, seed: int, count: int) -> Tally:
     """Raise errors of all kinds at random operations: the base stays, and so does the next edit."""
     random, tally, editor = Random(seed), Tally(), stage.editor
     base, edit = fingerprint(editor), stage.works["edit"](editor)
-    sizes = {name: operations(stage, name) for name in stage.works}
     for number in range(count):
-        name, error = random.choice(list(sizes)), random.choice(ERRORS)
-        at = random.randrange(sizes[name])
+        name, error = random.choice(list(stage.works)), random.choice(ERRORS)
+        at = random.randrange(operations(stage, name))
         with _raising(error, at, at):
             stage.works[name](editor)
         same = fingerprint(editor) == base and stage.works["edit"](editor) == edit
@@ -96,10 +99,9 @@ def shortages(stage: Stage, seed: int, count: int) -> Tally:
     What comes of it is the work's own result, or a DeviceError; the base predicts what it did.
     """
     random, tally = Random(seed), Tally()
-    sizes = {name: operations(stage, name) for name in stage.works}
     for number in range(count):
-        name, lasts = random.choice(list(sizes)), random.random() < 0.3
-        at = random.randrange(sizes[name])
+        name, lasts = random.choice(list(stage.works)), random.random() < 0.3
+        at = random.randrange(operations(stage, name))
         editor = stage.fresh()
         before = predicted(editor)
         label = f"shortage {seed}/{number} in {name} at {at}{' and after' if lasts else ''}"
