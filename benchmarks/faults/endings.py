@@ -21,6 +21,9 @@ from imagic_lora.errors import OutputError
 from imagic_lora.images.reading import open_image
 
 _LONGEST = 60.0
+"""Seconds after which a command counts as hanging."""
+
+_UNKNOWN = 99
 _SIGNALS = (signal.SIGKILL, signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _CODES = {signal.SIGKILL: {-9}, signal.SIGINT: {130}, signal.SIGTERM: {143, -15}}
 _CALLS = ("fsync", "link", "replace", "open", "mkdir")
@@ -104,11 +107,15 @@ def _sound(folder: Path, out: Path, *, former: bool) -> bool:
 
 
 def _started(words: list[str], folder: Path) -> int:
-    """Return a child of this process that runs a command in a folder."""
+    """Return a child of this process that has just begun to run a command in a folder."""
+    ready, begun = os.pipe()
     child = os.fork()
     if child:
+        os.close(begun)
+        os.read(ready, 1)
+        os.close(ready)
         return child
-    code = 99
+    code = _UNKNOWN
     try:
         os.setsid()
         os.chdir(folder)
@@ -117,11 +124,13 @@ def _started(words: list[str], folder: Path) -> int:
         os.dup2(log, 2)
         sys.stdout, sys.stderr = (open(fd, "w", closefd=False) for fd in (1, 2))  # noqa: SIM115
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        os.write(begun, b"x")
         code = main(words)
         sys.stdout.flush()
-    except BaseException:  # noqa: BLE001  whatever it is, it is a fault
-        traceback.print_exc()
-        sys.stderr.flush()
+    except BaseException:  # noqa: BLE001  whatever escapes the program is a fault
+        if code == _UNKNOWN:
+            traceback.print_exc()
+            sys.stderr.flush()
     finally:
         os._exit(code)
 
