@@ -1,5 +1,6 @@
 """Commands that are killed or interrupted, and disks that fill up: no file is lost or half-written."""
 
+import multiprocessing
 import os
 import signal
 import sys
@@ -10,7 +11,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
+from typing import Any
 from unittest import mock
+
+import torch
 
 from benchmarks.faults.stage import Stage
 from benchmarks.faults.tally import Tally
@@ -82,7 +86,7 @@ def _duration(words: list[str]) -> float:
     """Return how long a command takes."""
     with TemporaryDirectory() as folder:
         began = time.monotonic()
-        _wait(_started([*words, "-o", _output(words)], Path(folder)))
+        _ended(_started([*words, "-o", _output(words)], Path(folder)))
         return time.monotonic() - began
 
 
@@ -90,13 +94,13 @@ def _output(words: Sequence[str]) -> str:
     return "out.png" if words[0] == "edit" else "out.safetensors"
 
 
-def _killed(folder: Path, words: list[str], sent: signal.Signals, moment: float) -> int:
+def _killed(folder: Path, words: list[str], sent: signal.Signals, moment: float) -> int | None:
     """Start a command, send it a signal some seconds later, and return its exit code."""
     child = _started(words, folder)
     time.sleep(moment)
     with suppress(ProcessLookupError):
-        os.kill(child, sent)
-    return _wait(child)
+        os.kill(child.pid or 0, sent)
+    return _ended(child)
 
 
 def _sound(folder: Path, out: Path, *, former: bool) -> bool:
@@ -106,25 +110,33 @@ def _sound(folder: Path, out: Path, *, former: bool) -> bool:
     return "Traceback" not in log and all(map(_whole, left)) and (out in left or not former)
 
 
-def _started(words: list[str], folder: Path) -> int:
-    """Return a child of this process that has just begun to run a command in a folder."""
-    ready, begun = os.pipe()
-    child = os.fork()
-    if child:
-        os.close(begun)
-        os.read(ready, 1)
-        os.close(ready)
-        return child
+def _started(words: list[str], folder: Path) -> Any:
+    """Return a process that has just begun to run a command in a folder.
+
+    It is forked from one in which all is imported and nothing was done yet, so that it begins at
+    once.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["benchmarks.faults.endings", "diffusers", "peft"])
+    begun, telling = context.Pipe(duplex=False)
+    child = context.Process(target=_command, args=(words, folder, telling))
+    child.start()
+    begun.recv()
+    return child
+
+
+def _command(words: list[str], folder: Path, telling: Any) -> None:
+    """Run a command in this process, which ends with its exit code."""
     code = _UNKNOWN
     try:
-        os.setsid()
+        torch.set_num_threads(1)
         os.chdir(folder)
         log = os.open("log", os.O_WRONLY | os.O_CREAT)
         os.dup2(log, 1)
         os.dup2(log, 2)
         sys.stdout, sys.stderr = (open(fd, "w", closefd=False) for fd in (1, 2))  # noqa: SIM115
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        os.write(begun, b"x")
+        telling.send(None)
         code = main(words)
         sys.stdout.flush()
     except BaseException:  # noqa: BLE001  whatever escapes the program is a fault
@@ -135,17 +147,14 @@ def _started(words: list[str], folder: Path) -> int:
         os._exit(code)
 
 
-def _wait(child: int) -> int:
-    """Return a child's exit code, or 1000 where it hangs."""
-    end = time.monotonic() + _LONGEST
-    while time.monotonic() < end:
-        done, status = os.waitpid(child, os.WNOHANG)
-        if done:
-            return os.waitstatus_to_exitcode(status)
-        time.sleep(0.005)
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    return 1000
+def _ended(child: Any) -> int | None:
+    """Return a process's exit code, or None where it hangs."""
+    child.join(_LONGEST)
+    code: int | None = child.exitcode
+    if code is None:
+        child.kill()
+        child.join()
+    return code
 
 
 def _whole(path: Path) -> bool:

@@ -4,7 +4,7 @@ import ctypes
 from contextlib import suppress
 from functools import cache
 
-from PIL import Image
+from PIL import _imaging
 
 
 @cache
@@ -15,6 +15,6 @@ def silence() -> None:
     be lost to all of them.
     """
     with suppress(OSError, AttributeError):  # built into Pillow, or not there
-        library = ctypes.CDLL(Image.core.__file__)
+        library = ctypes.CDLL(_imaging.__file__)
         library.TIFFSetErrorHandler(None)
         library.TIFFSetWarningHandler(None)
