@@ -1,8 +1,10 @@
 """Mutated adapters, LoRA files of other tools and pictures."""
 
 import io
+from functools import partial
 from random import Random
 from tempfile import NamedTemporaryFile
+from typing import Any
 
 from PIL import Image
 
@@ -22,7 +24,7 @@ _ONE = EditSettings(steps=1)
 _EDITED = 12
 """Adapters that load of which every so many is used for an edit: all would take hours."""
 
-_PICTURES = (
+_PICTURES: tuple[tuple[str, str, dict[str, Any]], ...] = (
     *(("PNG", mode, {}) for mode in ("RGB", "RGBA", "L", "LA", "P", "1", "I;16")),
     *(("JPEG", mode, {}) for mode in ("RGB", "L", "CMYK")),
     ("JPEG", "RGB", {"progressive": True}),
@@ -50,17 +52,22 @@ def adapters(stage: Stage, seed: int, count: int) -> Tally:
         else:
             kind, data = rewritten(sound, random)
         label = f"adapter {seed}/{number} {kind}"
-        found = tally.attempt(label, lambda d=data: Adapter.from_bytes(d), 2 * len(data) + _SPARE)
+        found = tally.attempt(label, partial(Adapter.from_bytes, data), 2 * len(data) + _SPARE)
         if found is None:
             continue
-        again = tally.attempt(f"{label}, again", lambda f=found: Adapter.from_bytes(f.to_bytes()))
+        again = tally.attempt(f"{label}, again", partial(_again, found))
         if again != found:
             tally.fault(f"{label}: is not itself when it is saved and loaded")
         if number % _EDITED == 0:
-            tally.attempt(f"{label}, edit", lambda f=found: stage.editor.edit(f, settings=_ONE))
+            tally.attempt(f"{label}, edit", partial(stage.editor.edit, found, settings=_ONE))
     if fingerprint(stage.editor) != base:
         tally.fault(f"adapter {seed}: the base model is another")
     return tally
+
+
+def _again(adapter: Adapter) -> Adapter:
+    """Return an adapter as it comes back from its own bytes."""
+    return Adapter.from_bytes(adapter.to_bytes())
 
 
 def foreign(stage: Stage, seed: int, count: int) -> Tally:
@@ -75,9 +82,9 @@ def foreign(stage: Stage, seed: int, count: int) -> Tally:
             kind, data = rewritten(stage.lora, random, own="")
         label = f"LoRA {seed}/{number} {kind}"
         most = 2 * len(data) + _SPARE
-        found = tally.attempt(label, lambda d=data: read_lora(d, paths), most)
+        found = tally.attempt(label, partial(read_lora, data, paths), most)
         if found is not None:
-            tally.attempt(f"{label}, fit", lambda f=found: f.check_fit(layers))
+            tally.attempt(f"{label}, fit", partial(found.check_fit, layers))
     return tally
 
 
@@ -90,7 +97,7 @@ def pictures(stage: Stage, seed: int, count: int) -> Tally:
         at = random.randrange(len(sound))
         data = damaged(sound[at], random)
         label = f"picture {seed}/{number} {_PICTURES[at][0]} {_PICTURES[at][1]}"
-        tally.attempt(label, lambda d=data: _opened(d), _OF_A_PICTURE)
+        tally.attempt(label, partial(_opened, data), _OF_A_PICTURE)
     return tally
 
 
@@ -104,7 +111,7 @@ def _opened(data: bytes) -> object:
         return open_image(file.name)
 
 
-def _picture(name: str, mode: str, options: dict[str, object]) -> bytes:
+def _picture(name: str, mode: str, options: dict[str, Any]) -> bytes:
     """Return a small sound picture of a format."""
     noise = Image.effect_noise((40, 32), 60)
     image = noise.convert(mode) if mode != "I;16" else noise.convert("I").convert("I;16")

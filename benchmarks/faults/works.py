@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from random import Random
 from typing import Any
 
@@ -106,10 +106,10 @@ def shortages(stage: Stage, seed: int, count: int) -> Tally:
         before = predicted(editor)
         label = f"shortage {seed}/{number} in {name} at {at}{' and after' if lasts else ''}"
         with Failing(torch.OutOfMemoryError, at, NEVER if lasts else at):
-            tally.attempt(label, lambda e=editor, n=name: stage.works[n](e))
+            tally.attempt(label, partial(stage.works[name], editor))
         if predicted(editor) != before:
             tally.fault(f"{label}: the base predicts something else")
-        tally.attempt(f"{label}, next edit", lambda e=editor: stage.works["edit"](e))
+        tally.attempt(f"{label}, next edit", partial(stage.works["edit"], editor))
     return tally
 
 
