@@ -11,7 +11,9 @@ from imagic_lora.models.base import LatentModel
 class Owner(Protocol):
     """Whatever works with a model."""
 
-    model: LatentModel
+    @property
+    def model(self) -> LatentModel:
+        """The model."""
 
 
 Worker = TypeVar("Worker", bound=Owner)

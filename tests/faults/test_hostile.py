@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import hypothesis
@@ -81,7 +82,7 @@ def test_any_value_of_a_setting_is_taken_or_refused(name: str, value: Any) -> No
     """Settings come from web handlers and from pictures' records as well as from programs."""
     for kind in (FitSettings, EditSettings):
         if name in kind.__dataclass_fields__:
-            assert 400 > len(refusal(lambda kind=kind: kind(**{name: value})))
+            assert 400 > len(refusal(partial(kind, **{name: value})))
 
 
 @hypothesis.settings(max_examples=150)
