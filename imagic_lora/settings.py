@@ -28,8 +28,7 @@ _BLANK = {"Cc", "Cf", "Zl", "Zp", "Zs"}  # controls, formats such as zero width,
 def prompt(text: Any, what: str = "target", *, required: bool = True) -> str:
     """Return a prompt as everything else may rely on it: a text without space around it.
 
-    A text that shows nothing, such as one of zero-width characters, is empty; one of punctuation
-    alone is no prompt.
+    A text that shows nothing, as zero-width characters do, is empty; punctuation alone is no prompt.
 
     Args:
         text: What was given.
@@ -46,11 +45,11 @@ def prompt(text: Any, what: str = "target", *, required: bool = True) -> str:
         raise PromptError(
             f"The {what} has {len(text)} characters, allowed are {MAX_PROMPT}; shorten it."
         )
-    if "\0" in text or any(unicodedata.category(character) == "Cs" for character in text):
+    kinds = {unicodedata.category(character) for character in text}
+    if "\0" in text or "Cs" in kinds:
         raise PromptError(
             f"The {what} holds a character that is none, such as NUL or half of one; type it anew."
         )
-    kinds = {unicodedata.category(character) for character in text}
     blank = kinds <= _BLANK
     if not blank and kinds <= _BLANK | _PUNCTUATION:
         raise PromptError(f"The {what} was {quoted(text)}, which has no words; say it in words.")
