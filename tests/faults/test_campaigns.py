@@ -28,7 +28,6 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
         (works.errors, 6),
         (works.shortages, 6),
         (works.switches, 6),
-        (endings.kills, 4),
         (endings.disks, 30),
     ],
 )
