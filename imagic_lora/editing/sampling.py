@@ -18,7 +18,7 @@ from imagic_lora.progress import OnProgress, Ticker
 from imagic_lora.seeding import generator, randn
 from imagic_lora.settings import SamplingSettings
 
-_MOST = 4.0
+_MOST = 50.0
 """Size of latents, as a multiple of their input's, above which they are no picture any more."""
 
 
