@@ -18,6 +18,7 @@ import click
 from benchmarks import figures as tables
 from benchmarks.edits.figures import automatic, brief, captions, figures, reuse, search, tuning
 from benchmarks.environment import RESULTS
+from benchmarks.faults import figures as faults
 from benchmarks.tables import table
 from benchmarks.world import report
 from imagic_lora.cli.main import program
@@ -240,6 +241,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "lever quality": lambda: _result("lever_quality", tables.lever_quality),
     "slowdown": lambda: _result("slowdown", tables.slowdown),
     "full size": lambda: _result("full_size", tables.full_size),
+    "faults": lambda: _result("faults", faults.table_of),
     "levers": _levers,
     "memory": _memory,
     "cards": _cards,

@@ -28,7 +28,7 @@ from huggingface_hub.errors import (  # type: ignore[attr-defined]  # HTTPError 
     RevisionNotFoundError,
 )
 
-from imagic_lora.errors import HubError
+from imagic_lora.errors import HubError, quoted
 
 _OF_DISKS = {
     errno.ENOSPC: "the disk is full",
@@ -151,13 +151,13 @@ def _explained(repository: str, doing: str) -> Iterator[None]:
         yield
     except HFValidationError as error:
         raise HubError(
-            f"{repository!r} is no name of a repository; it has the form owner/name."
+            f"{quoted(repository)} is no name of a repository; it has the form owner/name."
         ) from error
     except LocalEntryNotFoundError as error:
         raise HubError(_said(repository, doing, error.__cause__)) from error
     except (RevisionNotFoundError, EntryNotFoundError) as error:
         raise HubError(
-            f"The repository {repository!r} has no such file or revision; look at its files for "
+            f"The repository {quoted(repository)} has no such file or revision; look at its files for "
             "the right name."
         ) from error
     except (OfflineModeIsEnabled, HTTPError, OSError) as error:
@@ -165,7 +165,7 @@ def _explained(repository: str, doing: str) -> Iterator[None]:
     except ValueError as error:
         reason = " ".join(str(error).split())
         raise HubError(
-            f"The Hub refuses what was to be written to {repository!r}: {reason}"
+            f"The Hub refuses what was to be written to {quoted(repository)}: {reason}"
         ) from error
 
 
@@ -173,23 +173,23 @@ def _said(repository: str, doing: str, error: BaseException | None) -> str:
     """Return what an answer of the Hub, or of the disk, means."""
     if isinstance(error, GatedRepoError):
         return (
-            f"The repository {repository!r} is open to those who accepted its terms: accept them "
+            f"The repository {quoted(repository)} is open to those who accepted its terms: accept them "
             f"at {ENDPOINT}/{repository}, and {_LOG_IN}."
         )
     if isinstance(error, RepositoryNotFoundError):
         return (
-            f"The Hub has no repository {repository!r} that you may read; check the name, or log "
+            f"The Hub has no repository {quoted(repository)} that you may read; check the name, or log "
             "in with 'hf auth login' if it is private."
         )
     if isinstance(error, HfHubHTTPError):
         return _refused(repository, doing, error.response.status_code)
     if isinstance(error, OSError) and error.errno in _OF_DISKS:
         return (
-            f"What the Hub has of {repository!r} cannot be kept ({_OF_DISKS[error.errno]}); make "
+            f"What the Hub has of {quoted(repository)} cannot be kept ({_OF_DISKS[error.errno]}); make "
             "room, or name another folder for the cache with HF_HOME."
         )
     return (
-        f"The Hub cannot be reached for {repository!r}, and the local cache does not serve; "
+        f"The Hub cannot be reached for {quoted(repository)}, and the local cache does not serve; "
         "connect to the network, or unset HF_HUB_OFFLINE."
     )
 
@@ -197,13 +197,15 @@ def _said(repository: str, doing: str, error: BaseException | None) -> str:
 def _refused(repository: str, doing: str, status: int) -> str:
     """Return what a refusal of the Hub means."""
     if status in (401, 403):
-        return f"The Hub does not let you {doing} {repository!r} ({status}); {_LOG_IN}."
+        return f"The Hub does not let you {doing} {quoted(repository)} ({status}); {_LOG_IN}."
     if status == 409:
-        return f"The repository {repository!r} exists already; pass force=True to write to it."
+        return (
+            f"The repository {quoted(repository)} exists already; pass force=True to write to it."
+        )
     if status == 429:
         return (
-            f"The Hub was asked too often from here and puts off {repository!r} (429); wait some "
+            f"The Hub was asked too often from here and puts off {quoted(repository)} (429); wait some "
             f"minutes, or {_LOG_IN}."
         )
     trouble = " is out of order and" if status >= 500 else ""
-    return f"The Hub{trouble} answered {status} for {repository!r}; try again later."
+    return f"The Hub{trouble} answered {status} for {quoted(repository)}; try again later."

@@ -83,7 +83,9 @@ def load_lora(path: str | PathLike[str], denoiser: torch.nn.Module) -> Weights:
         paths = [path for path, module in layers.items() if hasattr(module, "weight")]
         weights = read_lora(read_limited(file), paths, settings)
     except AdapterFileError as error:
-        raise AdapterFileError(f"The LoRA {fspath(path)!r} cannot be used: {error}") from error
+        raise AdapterFileError(
+            f"The LoRA {quoted(fspath(path))} cannot be used: {error}"
+        ) from error
     weights = Weights.of(
         {path: _like(pair, layers.get(path)) for path, pair in weights.pairs.items()}
     )

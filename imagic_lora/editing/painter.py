@@ -36,6 +36,7 @@ class Painter:
         self.model = model
         self._slots = Slots(model.denoiser)
 
+    @taking_turns
     def edits(
         self,
         requests: Sequence[EditRequest],

@@ -15,6 +15,7 @@ from pathlib import Path
 from PIL import ExifTags, Image, ImageChops, ImageOps, UnidentifiedImageError
 
 from imagic_lora.errors import ImageError, quoted, warn
+from imagic_lora.images.codecs import silence
 from imagic_lora.images.colours import flat
 
 # Once for the whole process, since filters that change while threads read would stay changed. What
@@ -44,7 +45,7 @@ _GREY_SPREAD, _COLOURED = 48, 0.01
 _HEIC = (b"ftyphe", b"ftypmif1", b"ftypmsf1")
 """What follows the first four bytes of photos of many phones, which Pillow does not read."""
 
-_DECODE_ERRORS = (  # what Pillow's readers raise on damaged files, found by damaging them
+DECODE_ERRORS = (  # what Pillow's readers raise on damaged files, found by damaging them
     ArithmeticError,
     EOFError,
     LookupError,
@@ -136,7 +137,7 @@ def opened(source: str | os.PathLike[str]) -> Iterator[Image.Image]:
         raise ImageError(_unidentified(path, name)) from error
     except ImageError:
         raise
-    except _DECODE_ERRORS as error:
+    except DECODE_ERRORS as error:
         raise ImageError(f"cannot read {name}: {_reason(error)}.") from error
     with image:
         yield image
@@ -144,6 +145,7 @@ def opened(source: str | os.PathLike[str]) -> Iterator[Image.Image]:
 
 def _identified(path: Path, name: str) -> Image.Image:
     """Return an image file of any format that is read, not decoded yet."""
+    silence()
     try:
         return Image.open(path, formats=FORMATS)
     except UnidentifiedImageError:
@@ -204,7 +206,7 @@ def _decode(image: Image.Image, name: str, background: str) -> Image.Image:
         ImageOps.exif_transpose(rgb, in_place=True)
     except ImageError:
         raise
-    except _DECODE_ERRORS as error:
+    except DECODE_ERRORS as error:
         raise ImageError(f"cannot read {name}: it is damaged or cut off ({error}).") from error
     if frames > 1:
         warn(f"{name} has {frames} frames; only frame {frame} is used.")

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from imagic_lora.errors import ModelError
+from imagic_lora.errors import ModelError, quoted
 from imagic_lora.models.checkpoint import Checkpoint
 from imagic_lora.models.families import FAMILIES, Family
 from imagic_lora.models.foreign import CLASSES
@@ -39,11 +39,21 @@ def read_index(folder: Path, name: str) -> Family:
             f"The model {name!r} is a {class_name}{what}; supported are {', '.join(by_class)}."
         )
     family = by_class[class_name]
+    _refuse_code(folder, name)
     _check_refiner(family, name, index)
     for part, found in index.items():
         if isinstance(found, list) and found != [None, None]:
             _check_class(family, name, part, found)
     return family
+
+
+def _refuse_code(folder: Path, name: str) -> None:
+    """Raise for a folder that brings code, whatever would have become of that."""
+    for code in folder.rglob("*.py"):
+        raise ModelError(
+            f"The model {name!r} brings code of its own ({quoted(code.name)}), which is never run; "
+            "take that away, or use another model."
+        )
 
 
 def _check_refiner(family: Family, name: str, index: dict[str, Any]) -> None:

@@ -515,3 +515,19 @@ def test_no_damage_raises_anything_but_our_error(
     for read in (open_image, read_record):
         with contextlib.suppress(ImageError):
             read(path)
+
+
+def test_a_damaged_picture_prints_nothing(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """What Pillow's own readers are written in would write to the terminal by the hundred lines."""
+    Image.effect_noise((64, 64), 50).convert("RGB").save(tmp_path / "a.tif", compression="tiff_lzw")
+    data = bytearray((tmp_path / "a.tif").read_bytes())
+    for place in range(200, len(data) - 300, 37):
+        data[place] ^= 0xFF
+    (tmp_path / "a.tif").write_bytes(data)
+
+    with pytest.raises(ImageError, match="damaged"):
+        open_image(tmp_path / "a.tif")
+
+    assert ("", "") == capfd.readouterr()

@@ -70,7 +70,7 @@ class TextEncoder:
             lost = self.tokenizer.decode(whole[length - 1 : -1]).strip()
             warn(
                 f"The prompt has {len(whole) - 2} tokens and the model reads {length - 2}; "
-                f"it does not see the end: {lost!r}."
+                f"it does not see the end: {quoted(lost)}."
             )
         padded = self.tokenizer(
             prompt, padding="max_length", max_length=length, truncation=True, return_tensors="pt"
