@@ -300,14 +300,16 @@ def last_but_one(kind: Kind) -> torch.Tensor:
     """Return what the pipeline makes of "a cat" with the last layer of each encoder left out."""
     pipeline = build(kind)
     if kind == "sdxl":
-        return pipeline.encode_prompt(
+        theirs: torch.Tensor = pipeline.encode_prompt(
             "a cat", device="cpu", do_classifier_free_guidance=False, clip_skip=1
         )[0]
+        return theirs
     # diffusers' own clip skip looks for a module that transformers no longer has
     encoder, tokenizer = pipeline.text_encoder, pipeline.tokenizer
     ids = tokenizer("a cat", padding="max_length", return_tensors="pt").input_ids
     states = encoder(ids, output_hidden_states=True).hidden_states
-    return getattr(encoder, "text_model", encoder).final_layer_norm(states[-2])
+    found: torch.Tensor = getattr(encoder, "text_model", encoder).final_layer_norm(states[-2])
+    return found
 
 
 @pytest.mark.parametrize("kind", ["sd1", "sdxl"])
