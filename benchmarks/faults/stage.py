@@ -91,7 +91,7 @@ class Stage:
                 first, alphas=(1.0,), settings=QUICK
             ).best.image.tobytes(),
             "img2img": lambda e: e.img2img(picture, "a cat", settings=plain).image.tobytes(),
-            "surprise": lambda e: repr(e.surprise(picture, "a cat")).encode(),
+            "pull": lambda e: repr(e.pull(picture, "a dog", "a cat")).encode(),
             "input image": lambda e: e.input_image(first).tobytes(),
         }
 
