@@ -25,37 +25,48 @@ _PUNCTUATION = {"Pc", "Pd", "Pe", "Pf", "Pi", "Po", "Ps"}
 _BLANK = {"Cc", "Cf", "Zl", "Zp", "Zs"}  # controls, formats such as zero width, and spaces
 
 
-def prompt(text: Any, what: str = "target", *, required: bool = True) -> str:
-    """Return a prompt as everything else may rely on it: a text without space around it.
-
-    A text that shows nothing, as zero-width characters do, is empty; punctuation alone is no prompt.
+def text(value: Any, what: str = "value") -> str:
+    """Return a text without space around it; one that shows nothing, as zero width does, is empty.
 
     Args:
-        text: What was given.
+        value: What was given.
+        what: What it is, for the message.
+
+    Raises:
+        PromptError: It is no text, cannot be written to a file, or is too long.
+    """
+    if not isinstance(value, str):
+        raise PromptError(f"The {what} was of type {type(value).__name__}, allowed is text.")
+    if len(value) > MAX_PROMPT:
+        raise PromptError(
+            f"The {what} has {len(value)} characters, allowed are {MAX_PROMPT}; shorten it."
+        )
+    kinds = {unicodedata.category(character) for character in value}
+    if "\0" in value or "Cs" in kinds:
+        raise PromptError(
+            f"The {what} holds a character that is none, such as NUL or half of one; type it anew."
+        )
+    return "" if kinds <= _BLANK else value.strip()
+
+
+def prompt(value: Any, what: str = "target", *, required: bool = True) -> str:
+    """Return a text that says something; punctuation alone is no prompt.
+
+    Args:
+        value: What was given.
         what: What it is, for the message, e.g. "target" or "negative prompt".
         required: Whether it must not be empty.
 
     Raises:
-        PromptError: It is no text, has no words, cannot be written to a file, is too long, or is
-            empty though it is required.
+        PromptError: As of `text`; or it has no words, or is empty though it is required.
     """
-    if not isinstance(text, str):
-        raise PromptError(f"The {what} was of type {type(text).__name__}, allowed is text.")
-    if len(text) > MAX_PROMPT:
-        raise PromptError(
-            f"The {what} has {len(text)} characters, allowed are {MAX_PROMPT}; shorten it."
-        )
-    kinds = {unicodedata.category(character) for character in text}
-    if "\0" in text or "Cs" in kinds:
-        raise PromptError(
-            f"The {what} holds a character that is none, such as NUL or half of one; type it anew."
-        )
-    blank = kinds <= _BLANK
-    if not blank and kinds <= _BLANK | _PUNCTUATION:
-        raise PromptError(f"The {what} was {quoted(text)}, which has no words; say it in words.")
-    if required and blank:
+    found = text(value, what)
+    kinds = {unicodedata.category(character) for character in found}
+    if found and kinds <= _BLANK | _PUNCTUATION:
+        raise PromptError(f"The {what} was {quoted(found)}, which has no words; say it in words.")
+    if required and not found:
         raise PromptError(f"The {what} is empty; say in words what the picture should show.")
-    return "" if blank else text.strip()
+    return found
 
 
 def is_number(value: object) -> TypeGuard[float]:

@@ -89,7 +89,7 @@ class _Tokenizer:
     def __call__(self, prompt: str, *, max_length: int = 1, **_: Any) -> Any:
         """Return the ids of a full-length prompt, whatever it says."""
         del prompt
-        return SimpleNamespace(input_ids=torch.zeros(1, max_length, dtype=torch.long))
+        return SimpleNamespace(input_ids=[0] * max_length)
 
 
 def _known() -> dict[str, Blueprint]:

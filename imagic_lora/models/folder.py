@@ -39,11 +39,11 @@ def read_index(folder: Path, name: str) -> Family:
             f"The model {name!r} is a {class_name}{what}; supported are {', '.join(by_class)}."
         )
     family = by_class[class_name]
-    _refuse_code(folder, name)
     _check_refiner(family, name, index)
     for part, found in index.items():
         if isinstance(found, list) and found != [None, None]:
             _check_class(family, name, part, found)
+    _refuse_code(folder, name)
     return family
 
 
