@@ -6,67 +6,17 @@ when a settings object is made; there is no way to hold an invalid one.
 """
 
 import math
-import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, TypeGuard, get_args
 
-from imagic_lora.errors import PromptError, SettingsError, near_match, quoted
+from imagic_lora.errors import SettingsError, near_match, quoted
+from imagic_lora.texts import prompt
 
 FitMode = Literal["joint", "two-stage"]
 Direction = Literal["guided", "interpolate"]
 Attention = Literal["auto", "sdpa", "xformers"]
 SchedulerName = Literal["ddim", "dpm++", "euler", "heun", "unipc", "model"]
-
-MAX_PROMPT = 10_000
-"""Most characters of a prompt; encoders read some hundred, and what compares prompts is slow."""
-
-_PUNCTUATION = {"Pc", "Pd", "Pe", "Pf", "Pi", "Po", "Ps"}
-_BLANK = {"Cc", "Cf", "Zl", "Zp", "Zs"}  # controls, formats such as zero width, and spaces
-
-
-def text(value: Any, what: str = "value") -> str:
-    """Return a text without space around it; one that shows nothing, as zero width does, is empty.
-
-    Args:
-        value: What was given.
-        what: What it is, for the message.
-
-    Raises:
-        PromptError: It is no text, cannot be written to a file, or is too long.
-    """
-    if not isinstance(value, str):
-        raise PromptError(f"The {what} was of type {type(value).__name__}, allowed is text.")
-    if len(value) > MAX_PROMPT:
-        raise PromptError(
-            f"The {what} has {len(value)} characters, allowed are {MAX_PROMPT}; shorten it."
-        )
-    kinds = {unicodedata.category(character) for character in value}
-    if "\0" in value or "Cs" in kinds:
-        raise PromptError(
-            f"The {what} holds a character that is none, such as NUL or half of one; type it anew."
-        )
-    return "" if kinds <= _BLANK else value.strip()
-
-
-def prompt(value: Any, what: str = "target", *, required: bool = True) -> str:
-    """Return a text that says something; punctuation alone is no prompt.
-
-    Args:
-        value: What was given.
-        what: What it is, for the message, e.g. "target" or "negative prompt".
-        required: Whether it must not be empty.
-
-    Raises:
-        PromptError: As of `text`; or it has no words, or is empty though it is required.
-    """
-    found = text(value, what)
-    kinds = {unicodedata.category(character) for character in found}
-    if found and kinds <= _BLANK | _PUNCTUATION:
-        raise PromptError(f"The {what} was {quoted(found)}, which has no words; say it in words.")
-    if required and not found:
-        raise PromptError(f"The {what} is empty; say in words what the picture should show.")
-    return found
 
 
 def is_number(value: object) -> TypeGuard[float]:

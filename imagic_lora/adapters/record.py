@@ -11,7 +11,8 @@ from imagic_lora.errors import AdapterFileError, ImageError, PromptError, Settin
 from imagic_lora.images.canvas import Frame
 from imagic_lora.models.families import FAMILIES
 from imagic_lora.objective import OBJECTIVES
-from imagic_lora.settings import FitSettings, is_number, text
+from imagic_lora.settings import FitSettings, is_number
+from imagic_lora.texts import text
 
 _LEVERS = ("levers", "relieved")
 _OPTIONAL = (*_LEVERS, "frame", "round_trip")

@@ -13,8 +13,8 @@ import click
 
 from imagic_lora.errors import InputError, SettingsError, quoted
 from imagic_lora.settings import Option, options
-from imagic_lora.settings import prompt as checked_prompt
-from imagic_lora.settings import text as checked_text
+from imagic_lora.texts import prompt as checked_prompt
+from imagic_lora.texts import text as checked_text
 
 Run = Callable[..., None]
 Declare = Callable[[Run], Run]

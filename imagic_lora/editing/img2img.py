@@ -8,7 +8,8 @@ from imagic_lora.models.base import LatentModel
 from imagic_lora.models.encoding import ImageSource, encode
 from imagic_lora.progress import OnProgress
 from imagic_lora.seeding import generator, randn
-from imagic_lora.settings import NOISE, STRENGTH, SamplingSettings, prompt
+from imagic_lora.settings import NOISE, STRENGTH, SamplingSettings
+from imagic_lora.texts import prompt
 
 
 def img2img(
