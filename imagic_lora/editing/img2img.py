@@ -2,6 +2,7 @@
 
 from imagic_lora.editing import guidance, sampling
 from imagic_lora.editing.picture import Variation
+from imagic_lora.images.pixels import to_images
 from imagic_lora.images.png import image_hash
 from imagic_lora.memory.relief import lever_names
 from imagic_lora.models.base import LatentModel
@@ -34,7 +35,8 @@ def img2img(
     away, towards = model.encode_prompt(settings.negative, target).rows()
     predictor = guidance.classifier_free(model, away, towards, settings.guidance)
     start = sampling.Start(latents, strength, (settings.seed,))
-    (made,) = sampling.draw(model, predictor, start, settings, on_progress)
+    latents = sampling.sample(model, predictor, start, settings, on_progress)
+    (made,) = to_images(model.decode(latents))
     return Variation(
         image=made,
         target=target,
