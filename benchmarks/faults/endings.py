@@ -24,7 +24,7 @@ from imagic_lora.cli.main import main
 from imagic_lora.errors import OutputError
 from imagic_lora.images.reading import open_image
 
-_LONGEST = 60.0
+_LONGEST = 300.0
 """Seconds after which a command counts as hanging."""
 
 _UNKNOWN = 99
