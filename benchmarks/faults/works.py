@@ -142,8 +142,9 @@ def errors(stage: Stage, seed: int, count: int) -> Tally:
     """Raise errors of all kinds at random operations: the base stays, and so does the next edit."""
     random, tally, editor = Random(seed), Tally(), stage.editor
     base, edit = fingerprint(editor), stage.works["edit"](editor)
+    names = [name for name in stage.works if operations(stage, name)]
     for number in range(count):
-        name, error = random.choice(list(stage.works)), random.choice(ERRORS)
+        name, error = random.choice(names), random.choice(ERRORS)
         at = random.randrange(operations(stage, name))
         with _raising(error, at, at):
             stage.works[name](editor)
