@@ -35,7 +35,7 @@ def export_lora(
         force: Replace a file that exists.
 
     Raises:
-        SettingsError: When there is no such tool.
+        SettingsError: When there is no such tool, or no format of its for the model's family.
         OutputError: When it cannot be written, or exists and force is False.
     """
     write_atomic(path, lora_bytes(adapter, tool), force=force)
@@ -49,7 +49,7 @@ def lora_bytes(adapter: Adapter, tool: Tool) -> bytes:
         tool: "kohya" or "diffusers".
 
     Raises:
-        SettingsError: When there is no such tool.
+        SettingsError: When there is no such tool, or no format of its for the model's family.
     """
     if tool not in get_args(Tool):
         raise SettingsError(
@@ -62,6 +62,11 @@ def lora_bytes(adapter: Adapter, tool: Tool) -> bytes:
 def _kohya_file(adapter: Adapter) -> bytes:
     """Return the adapter's LoRA as kohya's scripts write it: an alpha beside each pair."""
     tensors, family = {}, find_family(adapter.record.family)
+    if family.kohya == "none":
+        raise SettingsError(
+            f"An export for kohya's scripts was asked for, which have other layers than diffusers for "
+            f"models of the family {family.name!r}; allowed is 'diffusers'."
+        )
     for path, pair in adapter.lora.pairs.items():
         name = kohya_name(path, family)
         tensors[f"{name}.lora_down.weight"] = pair.down

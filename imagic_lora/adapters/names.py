@@ -8,7 +8,8 @@ one row, as ComfyUI does for all.
 import re
 from collections.abc import Iterator
 
-from imagic_lora.models.families import FAMILIES, Family
+from imagic_lora.models.families import FAMILIES
+from imagic_lora.models.family import Family
 
 PEFT = "base_model.model."
 """What PEFT puts before a path in the files that it saves itself."""

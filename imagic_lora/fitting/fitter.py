@@ -11,7 +11,9 @@ from imagic_lora.fitting.fit import fit
 from imagic_lora.images.canvas import Frame
 from imagic_lora.memory.relief import lever_names
 from imagic_lora.models.base import LatentModel
+from imagic_lora.models.distilled import check_fit
 from imagic_lora.models.encoding import ImageSource, encode
+from imagic_lora.models.learned import kept
 from imagic_lora.models.turns import taking_turns
 from imagic_lora.progress import OnProgress, StopFit, ignore
 from imagic_lora.settings import FitSettings, prompt
@@ -60,8 +62,9 @@ class Fitter:
         Raises:
             ImageError: When the image cannot be used.
             PromptError: When neither a target nor a source is given.
-            FitError: When the fit diverges.
+            FitError: When the fit diverges, or the model is distilled to a few steps.
         """
+        check_fit(self.model.traits)
         target = prompt(target, required=False)
         source = None if source is None else prompt(source, "source caption", required=False)
         if not (target or source):
@@ -80,7 +83,7 @@ class Fitter:
             self.model,
             encoded,
             fitted.lora,
-            fitted.conditioning,
+            kept(self.model, fitted.conditioning, anchor),
             thumbnail=thumbnail,
             target=target,
             source=source,
@@ -144,11 +147,12 @@ class Fitter:
         """
         source, target = prompt(source, "source caption"), prompt(target, required=False)
         weights = adopting.load_lora(file, self.model.denoiser)
+        anchor = self.model.encode_prompt(source)
         return make_adapter(
             self.model,
             encode(self.model, image),
             weights,
-            self.model.encode_prompt(source),
+            kept(self.model, anchor, anchor),
             thumbnail=thumbnail,
             target=target,
             source=source,

@@ -5,6 +5,9 @@ Weights are only ever read from safetensors files: a pickle can run code.
 
 from pathlib import Path
 
+import torch
+
+from imagic_lora.errors import DeviceError
 from imagic_lora.memory import MemoryPlan
 from imagic_lora.models.base import LatentModel
 from imagic_lora.models.source import resolve
@@ -23,7 +26,13 @@ def load_model(source: str | Path, plan: MemoryPlan, *, config: Path | None = No
     Raises:
         ModelError: When the model is missing, incomplete, of an unsupported kind, or cannot be
             fetched.
+        DeviceError: When the plan's precision is one that the model overflows.
     """
     found = resolve(source, config)
+    if found.family.overflows and plan.dtype == torch.float16:
+        raise DeviceError(
+            f"The model {found.name!r} was to work in float16, which it overflows; it needs a device "
+            "with bfloat16 (NVIDIA's from the RTX 30 series on), or device='cpu'."
+        )
     model: LatentModel = found.family.load_class()(found.load(plan.dtype), found.name, plan)
     return model

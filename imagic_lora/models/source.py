@@ -18,7 +18,8 @@ from safetensors import SafetensorError, safe_open
 
 from imagic_lora.errors import HubError, ModelError, near_match, quoted
 from imagic_lora.hub import fetch_snapshot
-from imagic_lora.models.families import FAMILIES, Family
+from imagic_lora.models.families import FAMILIES, TOO_LARGE
+from imagic_lora.models.family import Family
 from imagic_lora.models.parts.quiet import quiet
 
 _LOAD_ERRORS = (  # what the loaders raise on damaged folders, found by damaging them
@@ -168,6 +169,8 @@ def _read_index(folder: Path, name: str) -> Family:
             f"The folder of the model {name!r} has no readable model_index.json; a pipeline folder "
             "as diffusers' save_pretrained writes it is needed."
         ) from error
+    if class_name in TOO_LARGE:
+        raise ModelError(f"The model {name!r} is {TOO_LARGE[class_name]}.")
     by_class = {each: family for family in FAMILIES.values() for each in family.pipelines}
     if class_name not in by_class:
         raise ModelError(
@@ -279,7 +282,7 @@ def _download(name: str) -> Path:
 def _patterns(family: Family, variant: str) -> list[str]:
     """Return which files of a repository are needed, with weights of one variant."""
     parts = (*family.networks, *family.plain)
-    plain = [f"{part}/*.{ending}" for part in parts for ending in ("json", "txt", "model")]
+    plain = [f"{part}/*.{ending}" for part in parts for ending in ("json", "txt", "model", "jinja")]
     weights = [
         f"{part}/{stem}{ending}.safetensors"
         for part in family.networks
