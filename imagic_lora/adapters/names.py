@@ -15,7 +15,8 @@ PEFT = "base_model.model."
 """What PEFT puts before a path in the files that it saves itself."""
 
 _LYCORIS = "lycoris_"
-_COMFY = "diffusion_model."
+COMFY = "diffusion_model."
+"""What ComfyUI puts before a path."""
 
 ENDINGS = {
     ".lora_down.weight": "down",
@@ -57,14 +58,15 @@ _RESIZE = re.compile(r"(down|up)_blocks\.(\d+)\.(?:down|up)samplers\.0\.conv")
 
 def known_prefixes() -> tuple[str, ...]:
     """Return what a layer's name may begin with, of any kind of model."""
-    return (*_dotted_prefixes(), PEFT, _COMFY, "transformer.", *_flat_prefixes())
+    return (*_dotted_prefixes(), PEFT, COMFY, "transformer.", *flat_prefixes())
 
 
 def _dotted_prefixes() -> tuple[str, ...]:
     return tuple(dict.fromkeys(family.prefix for family in FAMILIES.values()))
 
 
-def _flat_prefixes() -> tuple[str, ...]:
+def flat_prefixes() -> tuple[str, ...]:
+    """Return what names of layers begin with that have underscores in the place of dots."""
     return (*dict.fromkeys(family.kohya_prefix for family in FAMILIES.values()), _LYCORIS)
 
 
@@ -75,7 +77,7 @@ def kohya_name(path: str, family: Family) -> str:
         path: The layer's path in diffusers' denoiser.
         family: The family of the model.
     """
-    return family.kohya_prefix + _flat(_row_path(path) if family.kohya == "row" else path)
+    return family.kohya_prefix + flat(_row_path(path) if family.kohya == "row" else path)
 
 
 def spellings(path: str) -> Iterator[str]:
@@ -85,8 +87,8 @@ def spellings(path: str) -> Iterator[str]:
         path: The layer's path in diffusers' denoiser.
     """
     for name in (path, _row_path(path)):
-        yield _COMFY + name
-        yield from (prefix + _flat(name) for prefix in _flat_prefixes())
+        yield COMFY + name
+        yield from (prefix + flat(name) for prefix in flat_prefixes())
     for name in (path, *_of_processor(path)):
         yield from (name, PEFT + name)
         yield from (prefix + inner + name for prefix in _dotted_prefixes() for inner in ("", PEFT))
@@ -102,7 +104,8 @@ def without_denoiser(name: str) -> str:
     return name.removeprefix(prefix)
 
 
-def _flat(path: str) -> str:
+def flat(path: str) -> str:
+    """Return a path with underscores in the place of dots."""
     return path.replace(".", "_")
 
 

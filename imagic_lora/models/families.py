@@ -132,7 +132,7 @@ _ROWS = (
             "proj_out",
         ),
         architectures=(Architecture(modelspec="stable-diffusion-3.5-medium", kohya="sd3"),),
-        kohya_prefix="lora_transformer_",
+        kohya="sai",
     ),
     Family(
         name="flux2",
@@ -159,7 +159,7 @@ _ROWS = (
             "proj_out",
         ),
         architectures=(Architecture(modelspec="flux-2-klein", kohya="flux2"),),
-        kohya="none",
+        kohya="bfl",
     ),
     Family(
         name="zimage",
@@ -183,6 +183,7 @@ _ROWS = (
             "all_final_layer.2-1.adaLN_modulation.1",
         ),
         architectures=(Architecture(modelspec="z-image", kohya="zimage"),),
+        kohya="tongyi",
     ),
 )
 

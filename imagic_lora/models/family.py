@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, Literal
 
-KohyaNames = Literal["flat", "row", "none"]
+KohyaNames = Literal["flat", "row", "bfl", "sai", "tongyi"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,8 +46,8 @@ class Family:
         exact_layers: Layers of the denoiser that are never rounded: small, and errors there show
             most.
         architectures: What other tools call it; the first that fits counts.
-        kohya: How kohya's scripts name its layers: by diffusers' paths, or counted in one row;
-            "none" where they have other layers, so that no file of theirs is written.
+        kohya: How kohya's scripts name its layers: by diffusers' paths, counted in one row, or as
+            the maker of a transformer does (adapters/fused.py).
         kohya_prefix: What those names begin with.
         checkpoint_keys: What one-file checkpoints of it have tensors of, each a beginning of names;
             none where those are not read.

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -220,7 +221,8 @@ def test_a_faithful_edit_of_a_flow_is_exact_at_any_number_of_steps(
     kind: Kind, steps: int, editor: Editor, adapter: Fitted
 ) -> None:
     """The input's way through the noise is a straight line, so that no step is too long for it."""
-    fitted, model = adapter(kind), editor(kind).model
+    # Without the input's own pixels, which would be put back.
+    fitted, model = replace(adapter(kind), picture=b""), editor(kind).model
 
     edit = editor(kind).edit(fitted, alpha=0.0, settings=EditSettings(steps=steps))
 
