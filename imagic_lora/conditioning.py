@@ -6,6 +6,7 @@ the tokens count. It knows nothing of prompts or of models.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch.nn import functional
@@ -111,9 +112,7 @@ class Conditioning:
         """Return it with a function of the batch applied to every tensor."""
         return replace(self.map(function), **self._masks(function))
 
-    def _masks(
-        self, function: Callable[[torch.Tensor], torch.Tensor]
-    ) -> dict[str, torch.Tensor | None]:
+    def _masks(self, function: Callable[[torch.Tensor], torch.Tensor]) -> dict[str, Any]:
         """Return the masks by name, with a function applied to each."""
         named = {"mask": self.mask, "own": self.own}
         return {name: None if mask is None else function(mask) for name, mask in named.items()}

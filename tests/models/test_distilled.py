@@ -33,8 +33,8 @@ def distilled(folder: Callable[[Kind], Path], tmp_path: Path) -> Distilled:
     def made(kind: Kind) -> ImagicEditor:
         path = Path(shutil.copytree(folder(kind), tmp_path / kind))
         file = path / {"flux2": "model_index.json"}.get(kind, "scheduler/scheduler_config.json")
-        told = {"flux2": {"is_distilled": True}}.get(kind, {"shift": 3.0})
-        file.write_text(json.dumps(json.loads(file.read_text()) | told))
+        told = ("is_distilled", True) if kind == "flux2" else ("shift", 3.0)
+        file.write_text(json.dumps(json.loads(file.read_text()) | dict([told])))
         return ImagicEditor.from_pretrained(path)
 
     return made

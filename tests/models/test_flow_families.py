@@ -36,7 +36,8 @@ def latents_of(model: LatentModel) -> torch.Tensor:
 
 def plainly(kind: Kind, noise: torch.Tensor, prompt: str, weight: float, steps: int) -> Any:
     """Return what the plain pipeline makes of noise, in [0, 1]."""
-    pipeline, told = build(kind), {}
+    pipeline = build(kind)
+    told: dict[str, Any] = {}
     if kind == "flux2":
         noise, told = torch.nn.functional.pixel_unshuffle(noise, 2), KLEIN
     if kind == "zimage":
@@ -114,7 +115,7 @@ def test_the_batch_norm_of_kleins_autoencoder_is_undone(editor: Editor) -> None:
 @EACH
 def test_only_what_is_read_of_a_language_model_is_kept(kind: Kind, editor: Editor) -> None:
     """Layers above those that are read, and what would predict words, take no memory."""
-    encoder = editor(kind).model.networks.encoders[-1]
+    encoder: Any = editor(kind).model.networks.encoders[-1]
 
     if kind != "sd3":
         assert 3 == len(encoder.layers)
