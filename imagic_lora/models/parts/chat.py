@@ -81,9 +81,11 @@ class ChatReader:
             add_generation_prompt=True,
             enable_thinking=self.thinking,
         )
-        whole = self.tokenizer(text, verbose=False).input_ids
+        # Of what the template puts behind the prompt, nothing need be said.
+        asked = text[: text.rfind(prompt) + len(prompt)]
+        whole = self.tokenizer(asked, verbose=False).input_ids
         if len(whole) > self.length:
-            lost = self.tokenizer.decode(whole[self.length :], skip_special_tokens=True).strip()
+            lost = self.tokenizer.decode(whole[self.length :]).strip()
             warn(
                 f"The prompt has {len(whole)} tokens and the model reads {self.length}; it does not "
                 f"see the end: {lost!r}."
