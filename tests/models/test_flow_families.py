@@ -146,7 +146,7 @@ def test_levers_that_round_nothing_change_nothing(own: LatentModel, picture: Ima
     plain = editor.fit(picture, source="a dog", target="a cat", settings=settings)
     before = editor.edit(plain, settings=EditSettings(steps=2))
 
-    levers = {"checkpointing": True, "streaming": True, "vae_tiling": True, "micro_batch": 1}
+    levers = {"checkpointing": True, "streaming": True, "micro_batch": 1}
     own.replan(dataclasses.replace(own.plan, **levers))
     tight = editor.fit(picture, source="a dog", target="a cat", settings=settings)
     after = editor.edit(plain, settings=EditSettings(steps=2))
