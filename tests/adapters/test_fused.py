@@ -57,8 +57,8 @@ def test_a_foreign_file_means_what_diffusers_makes_of_it(
         outs = sum(len(fresh.pairs[path].up) for path in paths)
         inner = fresh.pairs[paths[0]].down.shape[1]
         file |= {
-            f"{key}.lora_down.weight": randn((4, inner), drawn) / 6,
-            f"{key}.lora_up.weight": randn((outs, 4), drawn) / 6,
+            f"{key}.lora_down.weight": randn((4, inner), drawn) / 2,
+            f"{key}.lora_up.weight": randn((outs, 4), drawn) / 2,
             f"{key}.alpha": torch.tensor(alpha),
         }
     data = write_tensors(file, {})
