@@ -16,8 +16,9 @@ from typing import Any
 import click
 
 from benchmarks import figures as tables
-from benchmarks.edits.figures import brief, captions, figures, reuse, search, tuning
+from benchmarks.edits.figures import automatic, brief, captions, figures, reuse, search, tuning
 from benchmarks.environment import RESULTS
+from benchmarks.faults import figures as faults
 from benchmarks.tables import table
 from benchmarks.world import report
 from imagic_lora.cli.main import program
@@ -25,6 +26,7 @@ from imagic_lora.errors import DeviceError
 from imagic_lora.memory import MemoryPlan
 from imagic_lora.memory.footprint import Footprint, footprints
 from imagic_lora.memory.ladder import LADDER, PHASES
+from imagic_lora.models.families import FAMILIES
 from imagic_lora.settings import (
     ALPHA,
     NOISE,
@@ -37,6 +39,7 @@ from imagic_lora.settings import (
 )
 from imagic_lora.units import gigabytes
 from tests.support.architecture import OWNERS, ROWS
+from tests.support.checkpoints import CASES
 
 CARDS = (2, 4, 6, 8, 12)
 """Sizes of consumer cards, in GB."""
@@ -178,6 +181,20 @@ def _on_card(found: Footprint, size: int) -> str:
     return f"up to {levers[-1].name}" if levers else "as it is"
 
 
+def _families() -> str:
+    """Return what files say of the families that are shipped."""
+    rows = (
+        (
+            f"`{family.name}`",
+            f"`{family.denoiser}`",
+            ", ".join(f"`{each.modelspec}`" for each in family.architectures),
+            ", ".join(f"`{each.kohya}`" for each in family.architectures),
+        )
+        for family in FAMILIES.values()
+    )
+    return table(("`family`", "prefix", "in modelspec", "in `ss_base_model_version`"), rows, "l")
+
+
 def _imports() -> str:
     """Return the table of what may import what, from the tests that hold it."""
     owned = {
@@ -197,6 +214,12 @@ def _imports() -> str:
     return table(("row", "parts", "foreign packages, and who alone knows them"), rows, "l")
 
 
+def _checkpoints() -> str:
+    """Return what becomes of each kind of checkpoint file, as the tests try it."""
+    rows = [(case.what, case.outcome.replace("\\", "")) for case in CASES]
+    return table(("file", "what becomes of it"), rows, "l")
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "FitSettings": lambda: _settings_table(FitSettings),
     "EditSettings": lambda: _settings_table(EditSettings),
@@ -206,6 +229,8 @@ PARTS: dict[str, Callable[[], str]] = {
     "world": lambda: _result("world", report.figures),
     "edits": lambda: _result("edits", figures),
     "edits in brief": lambda: _result("edits", brief),
+    "automatic": lambda: _result("automatic", automatic),
+    "stress": lambda: _result("stress", automatic),
     "captions": lambda: _result("captions", captions),
     "reuse": lambda: _result("reuse", reuse),
     "search": lambda: _result("edits_search", search),
@@ -216,10 +241,13 @@ PARTS: dict[str, Callable[[], str]] = {
     "lever quality": lambda: _result("lever_quality", tables.lever_quality),
     "slowdown": lambda: _result("slowdown", tables.slowdown),
     "full size": lambda: _result("full_size", tables.full_size),
+    "faults": lambda: _result("faults", faults.table_of),
     "levers": _levers,
     "memory": _memory,
     "cards": _cards,
+    "families": _families,
     "imports": _imports,
+    "checkpoints": _checkpoints,
 }
 
 

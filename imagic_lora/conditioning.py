@@ -52,7 +52,9 @@ class Conditioning:
         leaves = self.map(lambda tensor: tensor.detach().float().clone().requires_grad_())
         if self.own is not None:
             moving = self.own.unsqueeze(-1)
-            leaves.tokens.register_hook(lambda gradient: gradient * moving)
+            leaves.tokens.register_hook(  # type: ignore[no-untyped-call]
+                lambda gradient: gradient * moving
+            )
         return leaves
 
     def difference(self, start: "Conditioning") -> "Conditioning":

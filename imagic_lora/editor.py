@@ -11,6 +11,7 @@ from imagic_lora.memory import MemoryPlan
 from imagic_lora.models.base import LatentModel
 from imagic_lora.models.encoding import ImageSource, canvas_of
 from imagic_lora.models.loading import load_model
+from imagic_lora.models.prediction import PredictionName
 from imagic_lora.models.turns import taking_turns
 from imagic_lora.planning.choose import choose
 from imagic_lora.settings import Attention
@@ -44,12 +45,14 @@ class ImagicEditor(Fitter, Painter):
         device: str | None = None,
         attention: Attention = "auto",
         config: str | Path | None = None,
+        prediction: PredictionName = "auto",
+        clip_skip: int = 0,
     ) -> "ImagicEditor":
         """Load a base model.
 
         Args:
-            source: "demo" (bundled), a Hub name ("owner/name"), a pipeline folder, or one
-                .safetensors checkpoint.
+            source: "demo" (bundled), the name of a known model such as "sd15", a Hub name
+                ("owner/name"), a pipeline folder, or one .safetensors checkpoint.
             memory: How much memory the work may take on the device: "auto" (what is free), a size
                 such as "8GB", bytes, or a whole plan.
             device: Where the work is done, e.g. "cuda" or "cpu"; default: a GPU where there is one.
@@ -58,17 +61,26 @@ class ImagicEditor(Fitter, Painter):
                 "sdpa" allows its fused kernels only, "xformers" uses that package. A whole plan has
                 its own.
             config: For a checkpoint file: a pipeline folder of the same kind, whose configuration
-                and tokenizers are used, so that no network is needed.
+                and tokenizers are used, so that no network is needed; so are its weights of parts
+                that the file lacks.
+            prediction: What the denoiser predicts, for a model whose files do not say, or say it
+                wrongly; "auto" is what they say.
+            clip_skip: Layers that are left out at the end of each text encoder, as models of drawn
+                characters are used; 1 is what other tools call clip skip 2.
 
         Raises:
             ModelError: When the model is missing, incomplete or of an unsupported kind.
-            SettingsError: When the memory is no size, or there is no such attention.
+            SettingsError: When the memory is no size, or there is no such attention, prediction
+                or clip skip.
             DeviceError: When the device is not there, too small for the model, or cannot run the
                 attention.
             MissingExtraError: When the attention is a package's that is not installed.
         """
         plan = choose(source, memory, device, attention)
-        return cls(load_model(source, plan, config=None if config is None else Path(config)))
+        folder = None if config is None else Path(config)
+        return cls(
+            load_model(source, plan, config=folder, prediction=prediction, clip_skip=clip_skip)
+        )
 
     @taking_turns
     def pull(self, image: ImageSource, source: str, target: str) -> Pull:

@@ -9,6 +9,7 @@ import os
 import re
 import secrets
 import stat
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -17,9 +18,12 @@ from pathlib import Path
 
 from imagic_lora.errors import OutputError, quoted
 
+if sys.platform != "win32":
+    import fcntl
+
 _PART = re.compile(r"\.[0-9a-f]{16}\.part")
 _STALE = 24 * 3600
-"""Seconds after which an unfinished file has no writer any more, who was killed before the end."""
+"""Seconds after which an unfinished file has no writer any more, on systems without locks."""
 
 
 def check_writable(path: str | os.PathLike[str], *, force: bool = False) -> None:
@@ -116,17 +120,46 @@ def _folders(target: Path) -> Iterator[None]:
 
 def _sweep(folder: Path) -> None:
     """Delete what writers left behind that were killed; what cannot be deleted stays."""
-    with suppress(OSError), os.scandir(folder) as entries:
-        for entry in entries:
-            if _PART.fullmatch(entry.name) and time.time() - entry.stat().st_mtime > _STALE:
-                Path(entry.path).unlink(missing_ok=True)
+    with suppress(OSError):
+        for part in [each for each in folder.iterdir() if _PART.fullmatch(each.name)]:
+            with suppress(OSError):
+                _delete_abandoned(part)
+
+
+def _delete_abandoned(part: Path) -> None:
+    """Delete an unfinished file, unless somebody is writing it."""
+    if sys.platform == "win32":
+        if time.time() - part.stat().st_mtime > _STALE:
+            part.unlink()
+        return
+    with part.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # fails where its writer holds it
+        part.unlink()
+
+
+@contextmanager
+def _unfinished(folder: Path) -> Iterator[Path]:
+    """Make an unfinished file and hold it for the length of a block; afterwards it is gone."""
+    while True:
+        part = folder / f".{secrets.token_hex(8)}.part"
+        with part.open("xb") as held:
+            if sys.platform != "win32":
+                with suppress(OSError):  # a file system that knows no locks
+                    fcntl.flock(held, fcntl.LOCK_EX)
+            else:
+                held.close()  # what is open there can take no other name
+            if part.exists():  # nobody took it for abandoned before it was held
+                try:
+                    yield part
+                finally:
+                    part.unlink(missing_ok=True)
+                return
 
 
 def _write(target: Path, data: bytes, mode: int | None, *, force: bool) -> None:
     """Give the bytes the target's name in one step."""
-    part = target.parent / f".{secrets.token_hex(8)}.part"
-    try:
-        with part.open("xb") as file:
+    with _unfinished(target.parent) as part:
+        with part.open("r+b") as file:
             if mode is not None:
                 part.chmod(mode)  # before there is anything to read
             file.write(data)
@@ -137,8 +170,6 @@ def _write(target: Path, data: bytes, mode: int | None, *, force: bool) -> None:
         else:
             _take_name(part, target)
         _flush(target.parent)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _take_name(part: Path, target: Path) -> None:

@@ -1,5 +1,6 @@
 """Files on the Hugging Face Hub, and its failures as sentences; knows nothing of what they hold."""
 
+import errno
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,8 +15,10 @@ from huggingface_hub import (
     snapshot_download,
     try_to_load_from_cache,
 )
+from huggingface_hub.constants import ENDPOINT
 from huggingface_hub.errors import (  # type: ignore[attr-defined]  # HTTPError is imported there
     EntryNotFoundError,
+    GatedRepoError,
     HfHubHTTPError,
     HFValidationError,
     HTTPError,
@@ -25,8 +28,15 @@ from huggingface_hub.errors import (  # type: ignore[attr-defined]  # HTTPError 
     RevisionNotFoundError,
 )
 
-from imagic_lora.errors import HubError
+from imagic_lora.errors import HubError, quoted
 
+_OF_DISKS = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "your share of the disk is used up",
+    errno.EACCES: "the folder of the cache may not be written to",
+    errno.EPERM: "the folder of the cache may not be written to",
+    errno.EROFS: "the disk is read-only",
+}
 _LOG_IN = "log in with 'hf auth login', or pass a token with access to it"
 
 
@@ -108,6 +118,20 @@ def fetch_snapshot(repository: str, patterns: Sequence[str]) -> Path:
         return Path(snapshot_download(repository, allow_patterns=list(patterns)))
 
 
+def listing(repository: str) -> dict[str, int]:
+    """Return the files of a repository, each with its size in bytes; 0 where that is not said.
+
+    Args:
+        repository: Its name, "owner/name".
+
+    Raises:
+        HubError: When there is no such repository, or the Hub cannot be reached.
+    """
+    with _explained(repository, "read"):
+        found = HfApi().model_info(repository, files_metadata=True).siblings or []
+    return {file.rfilename: file.size or 0 for file in found}
+
+
 def is_cached(repository: str) -> bool:
     """Return whether the pipeline of a repository was fetched before; nobody is asked.
 
@@ -127,44 +151,61 @@ def _explained(repository: str, doing: str) -> Iterator[None]:
         yield
     except HFValidationError as error:
         raise HubError(
-            f"{repository!r} is no name of a repository; it has the form owner/name."
-        ) from error
-    except RepositoryNotFoundError as error:
-        raise HubError(
-            f"The Hub has no repository {repository!r} that you may read; check the name, or log "
-            "in with 'hf auth login' if it is private."
+            f"{quoted(repository)} is no name of a repository; it has the form owner/name."
         ) from error
     except LocalEntryNotFoundError as error:
-        raise HubError(_out_of_reach(repository)) from error
+        raise HubError(_said(repository, doing, error.__cause__)) from error
     except (RevisionNotFoundError, EntryNotFoundError) as error:
         raise HubError(
-            f"The repository {repository!r} has no such file or revision; look at its files for "
+            f"The repository {quoted(repository)} has no such file or revision; look at its files for "
             "the right name."
         ) from error
-    except OfflineModeIsEnabled as error:
-        raise HubError(_out_of_reach(repository)) from error
-    except HfHubHTTPError as error:
-        raise HubError(_refused(repository, doing, error.response.status_code)) from error
-    except HTTPError as error:
-        raise HubError(_out_of_reach(repository)) from error
+    except (OfflineModeIsEnabled, HTTPError, OSError) as error:
+        raise HubError(_said(repository, doing, error)) from error
     except ValueError as error:
         reason = " ".join(str(error).split())
         raise HubError(
-            f"The Hub refuses what was to be written to {repository!r}: {reason}"
+            f"The Hub refuses what was to be written to {quoted(repository)}: {reason}"
         ) from error
 
 
-def _out_of_reach(repository: str) -> str:
+def _said(repository: str, doing: str, error: BaseException | None) -> str:
+    """Return what an answer of the Hub, or of the disk, means."""
+    if isinstance(error, GatedRepoError):
+        return (
+            f"The repository {quoted(repository)} is open to those who accepted its terms: accept them "
+            f"at {ENDPOINT}/{repository}, and {_LOG_IN}."
+        )
+    if isinstance(error, RepositoryNotFoundError):
+        return (
+            f"The Hub has no repository {quoted(repository)} that you may read; check the name, or log "
+            "in with 'hf auth login' if it is private."
+        )
+    if isinstance(error, HfHubHTTPError):
+        return _refused(repository, doing, error.response.status_code)
+    if isinstance(error, OSError) and error.errno in _OF_DISKS:
+        return (
+            f"What the Hub has of {quoted(repository)} cannot be kept ({_OF_DISKS[error.errno]}); make "
+            "room, or name another folder for the cache with HF_HOME."
+        )
     return (
-        f"The Hub cannot be reached for {repository!r}, and the local cache does not serve; "
+        f"The Hub cannot be reached for {quoted(repository)}, and the local cache does not serve; "
         "connect to the network, or unset HF_HUB_OFFLINE."
     )
 
 
 def _refused(repository: str, doing: str, status: int) -> str:
-    """Return what an answer of the Hub means."""
+    """Return what a refusal of the Hub means."""
     if status in (401, 403):
-        return f"The Hub does not let you {doing} {repository!r}; {_LOG_IN}."
+        return f"The Hub does not let you {doing} {quoted(repository)} ({status}); {_LOG_IN}."
     if status == 409:
-        return f"The repository {repository!r} exists already; pass force=True to write to it."
-    return f"The Hub answered {status} for {repository!r}; try again later."
+        return (
+            f"The repository {quoted(repository)} exists already; pass force=True to write to it."
+        )
+    if status == 429:
+        return (
+            f"The Hub was asked too often from here and puts off {quoted(repository)} (429); wait some "
+            f"minutes, or {_LOG_IN}."
+        )
+    trouble = " is out of order and" if status >= 500 else ""
+    return f"The Hub{trouble} answered {status} for {quoted(repository)}; try again later."

@@ -21,13 +21,14 @@ SchedulerName = Literal["ddim", "dpm++", "euler", "heun", "unipc", "model"]
 MAX_PROMPT = 10_000
 """Most characters of a prompt; encoders read some hundred, and what compares prompts is slow."""
 
+_PUNCTUATION = {"Pc", "Pd", "Pe", "Pf", "Pi", "Po", "Ps"}
 _BLANK = {"Cc", "Cf", "Zl", "Zp", "Zs"}  # controls, formats such as zero width, and spaces
 
 
 def prompt(text: Any, what: str = "target", *, required: bool = True) -> str:
     """Return a prompt as everything else may rely on it: a text without space around it.
 
-    A text that shows nothing, such as one of zero-width characters, is empty.
+    A text that shows nothing, as zero-width characters do, is empty; punctuation alone is no prompt.
 
     Args:
         text: What was given.
@@ -35,8 +36,8 @@ def prompt(text: Any, what: str = "target", *, required: bool = True) -> str:
         required: Whether it must not be empty.
 
     Raises:
-        PromptError: It is no text, cannot be written to a file, is too long, or is empty though it
-            is required.
+        PromptError: It is no text, has no words, cannot be written to a file, is too long, or is
+            empty though it is required.
     """
     if not isinstance(text, str):
         raise PromptError(f"The {what} was of type {type(text).__name__}, allowed is text.")
@@ -44,11 +45,14 @@ def prompt(text: Any, what: str = "target", *, required: bool = True) -> str:
         raise PromptError(
             f"The {what} has {len(text)} characters, allowed are {MAX_PROMPT}; shorten it."
         )
-    if "\0" in text or any(unicodedata.category(character) == "Cs" for character in text):
+    kinds = {unicodedata.category(character) for character in text}
+    if "\0" in text or "Cs" in kinds:
         raise PromptError(
             f"The {what} holds a character that is none, such as NUL or half of one; type it anew."
         )
-    blank = all(unicodedata.category(character) in _BLANK for character in text)
+    blank = kinds <= _BLANK
+    if not blank and kinds <= _BLANK | _PUNCTUATION:
+        raise PromptError(f"The {what} was {quoted(text)}, which has no words; say it in words.")
     if required and blank:
         raise PromptError(f"The {what} is empty; say in words what the picture should show.")
     return "" if blank else text.strip()
@@ -233,10 +237,10 @@ class SamplingSettings(_Checked):
         high=50,
         usual=(1, 12),
     )
-    steps: int = option(30, "denoising steps", low=1, high=1000, unit="steps", usual=(1, 100))
+    steps: int = option(20, "denoising steps", low=1, high=1000, unit="steps", usual=(1, 50))
     negative: str = option("", "negative prompt: what to move away from")
     scheduler: SchedulerName = option(
-        "ddim",
+        "dpm++",
         "name of the sampler, or 'model' for the base model's own",
         choices=get_args(SchedulerName),
     )
@@ -260,6 +264,7 @@ class EditSettings(SamplingSettings):
         high=50,
         usual=(0, 6),
     )
+    steps: int = option(10, "denoising steps", low=1, high=1000, unit="steps", usual=(1, 50))
 
     direction: Direction = option(
         "guided",

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import imagic_lora
+from imagic_lora.objective import OBJECTIVES
 
 ROOT = Path(__file__).parents[1]
 COMMANDS = (
@@ -55,6 +56,14 @@ def test_every_public_name_is_on_the_api_page(name: str) -> None:
     page = (ROOT / "docs" / "api.md").read_text("utf-8")
 
     assert re.search(rf"(^::: |`)imagic_lora\.{name}(`|$)", page, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_every_objective_is_on_the_page_of_the_format(name: str) -> None:
+    """Whoever reads a file elsewhere can look up what each name that may stand in it means."""
+    page = (ROOT / "docs" / "file-format.md").read_text("utf-8")
+
+    assert re.search(rf"^\| `{name}` \|", page, re.MULTILINE)
 
 
 def test_there_are_examples() -> None:

@@ -182,14 +182,14 @@ def test_a_fit_may_come_between_two_edits_of_a_sweep(
 ) -> None:
     """A sweep that waits holds nothing in the model: other work is neither hindered nor changed."""
     fitted, settings = adapter("sd1"), FitSettings(steps=2, rank=2)
-    alone = editor("sd1").fit(picture, target="a cat", settings=settings)
+    alone = editor("sd1").fit(picture, source="a", settings=settings)
     expected = [
         e.image.tobytes() for e in editor("sd1").sweep(fitted, alphas=(0, 1), settings=QUICK)
     ]
 
     edits = editor("sd1").sweep(fitted, alphas=(0, 1), settings=QUICK)
     found = [next(edits).image.tobytes()]
-    between = editor("sd1").fit(picture, target="a cat", settings=settings)
+    between = editor("sd1").fit(picture, source="a", settings=settings)
     found += [edit.image.tobytes() for edit in edits]
 
     assert alone == between
@@ -199,7 +199,9 @@ def test_a_fit_may_come_between_two_edits_of_a_sweep(
 def test_size_is_the_fit_s_unless_given(editor: Editor, picture: Image.Image) -> None:
     """An edit has the canvas of the fit; another one can be asked for."""
     wide = picture.resize((64, 32))
-    fitted = editor("sd1").fit(wide, target="a cat", settings=FitSettings(steps=1, rank=1))
+    fitted = editor("sd1").fit(
+        wide, source="a", target="a cat", settings=FitSettings(steps=1, rank=1)
+    )
 
     size = (fitted.record.width, fitted.record.height)
     assert size[0] > size[1]

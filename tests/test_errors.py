@@ -3,6 +3,8 @@ import inspect
 import pickle
 import re
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import pytest
 
@@ -69,6 +71,41 @@ def test_a_warning_is_no_error() -> None:
     """ImagicWarning can be silenced as a UserWarning and is never caught as an error."""
     assert issubclass(errors.ImagicWarning, UserWarning)
     assert not issubclass(errors.ImagicWarning, errors.ImagicError)
+
+
+def test_each_thread_hears_its_own_warnings() -> None:
+    """Of several that listen at once, each hears what is warned of in its own thread alone."""
+    both = Barrier(2, timeout=60)
+    here: list[str] = []
+
+    def listen(name: str) -> list[str]:
+        heard: list[str] = []
+        with errors.heard_by(heard.append):
+            both.wait()
+            errors.warn(name)
+            both.wait()  # nobody stops listening before both have warned
+        return heard
+
+    with errors.heard_by(here.append), ThreadPoolExecutor(2) as threads:
+        assert [["one"], ["other"]] == list(threads.map(listen, ["one", "other"]))
+        errors.warn("here")
+
+    assert ["here"] == here
+
+
+def test_a_listener_hears_a_block_and_no_more() -> None:
+    """An inner block's warnings go to its own listener; after it the outer one hears again."""
+    outer: list[str] = []
+    inner: list[str] = []
+
+    with errors.heard_by(outer.append):
+        with errors.heard_by(inner.append):
+            errors.warn("within")
+        errors.warn("after")
+    with pytest.warns(errors.ImagicWarning, match="beyond"):
+        errors.warn("beyond")
+
+    assert (["after"], ["within"]) == (outer, inner)
 
 
 @pytest.mark.parametrize(

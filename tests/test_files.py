@@ -216,16 +216,36 @@ def test_a_file_system_without_links_will_do(
 
 
 def test_what_a_killed_writer_left_is_cleaned_up(tmp_path: Path) -> None:
-    """A later save deletes it once it is old; a file of another name, or a fresh one, stays."""
-    names = [f".{'0' * 16}.part", f".{'1' * 16}.part", "mine.part", ".0.part"]
+    """The next save deletes it; a file of another name stays."""
+    names = [f".{'0' * 16}.part", "mine.part", ".0.part"]
     for name in names:
         (tmp_path / name).write_bytes(b"half")
         os.utime(tmp_path / name, (0, 0))
-    os.utime(tmp_path / names[1])
 
     write_atomic(tmp_path / "a", b"new")
 
     assert {"a", *names[1:]} == {path.name for path in tmp_path.iterdir()}
+
+
+def test_what_is_being_written_is_not_taken_for_left_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A save in the middle of another one, however old that is, leaves it alone."""
+    fsync = os.fsync
+
+    def meanwhile(descriptor: int) -> None:
+        monkeypatch.setattr(os, "fsync", fsync)
+        for part in tmp_path.iterdir():
+            os.utime(part, (0, 0))
+        write_atomic(tmp_path / "b", b"other")
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", meanwhile)
+
+    write_atomic(tmp_path / "a", b"new")
+
+    found = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert {"a": b"new", "b": b"other"} == found
 
 
 def test_a_failure_takes_its_folders_with_it(

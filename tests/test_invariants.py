@@ -48,15 +48,15 @@ def interrupt(_: Progress) -> None:
 def do(action: str, editor: ImagicEditor, adapter: Adapter, picture: Image.Image) -> None:
     """Do one thing with an editor."""
     actions: dict[str, Callable[[], Any]] = {
-        "fit": lambda: editor.fit(picture, target="a cat", settings=FIT),
+        "fit": lambda: editor.fit(picture, source="a", target="a cat", settings=FIT),
         "two-stage": lambda: editor.fit(
-            picture, target="a cat", settings=replace(FIT, mode="two-stage", steps=1)
+            picture, source="a", target="a cat", settings=replace(FIT, mode="two-stage", steps=1)
         ),
         "edit": lambda: editor.edit(adapter, settings=EDIT),
         "img2img": lambda: editor.img2img(picture, "a cat", strength=0.1),
         "sweep, abandoned": lambda: next(editor.sweep(adapter, alphas=(0, 1), settings=EDIT)),
         "fit, interrupted": lambda: editor.fit(
-            picture, target="a cat", settings=FIT, on_progress=interrupt
+            picture, source="a", target="a cat", settings=FIT, on_progress=interrupt
         ),
         "edit, interrupted": lambda: editor.edit(adapter, settings=EDIT, on_progress=interrupt),
     }
@@ -100,17 +100,19 @@ def test_the_same_seed_gives_the_same_bytes(
     kind: Kind, editor: Editor, adapter: Fitted, picture: Image.Image
 ) -> None:
     """The adapter does not depend on what was done before or on global random state (2)."""
-    first = editor(kind).fit(picture, target="a cat", settings=FIT)
+    first = editor(kind).fit(picture, source="a", target="a cat", settings=FIT)
     editor(kind).edit(adapter(kind), settings=EDIT)
     torch.manual_seed(99)
     np.random.seed(99)  # noqa: NPY002  the global state is what this is about
 
-    second = editor(kind).fit(picture, target="a cat", settings=FIT)
+    second = editor(kind).fit(picture, source="a", target="a cat", settings=FIT)
 
     assert first.to_bytes() == second.to_bytes()
     assert (
         first.to_bytes()
-        != editor(kind).fit(picture, target="a cat", settings=replace(FIT, seed=1)).to_bytes()
+        != editor(kind)
+        .fit(picture, source="a", target="a cat", settings=replace(FIT, seed=1))
+        .to_bytes()
     )
 
 
@@ -122,7 +124,7 @@ def test_the_callers_random_state_is_left_alone(
     before = torch.get_rng_state()
     drawn = np.random.get_state(legacy=False)  # noqa: NPY002  the global state is what this is about
 
-    editor("sd1").fit(picture, target="a cat", settings=FIT)
+    editor("sd1").fit(picture, source="a", target="a cat", settings=FIT)
     editor("sd1").edit(fitted, settings=EDIT)
     editor("sd1").img2img(picture, "a cat", strength=0.2)
 
@@ -154,9 +156,9 @@ def test_a_failed_fit_leaves_the_saved_adapter_alone(
     before = path.read_bytes()
 
     with pytest.raises(InterruptedWorkError):
-        editor("sd1").fit(picture, target="a cat", settings=FIT, on_progress=interrupt).save(
-            path, force=True
-        )
+        editor("sd1").fit(
+            picture, source="a", target="a cat", settings=FIT, on_progress=interrupt
+        ).save(path, force=True)
 
     assert before == path.read_bytes()
     assert [path] == list(tmp_path.iterdir())

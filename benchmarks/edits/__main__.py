@@ -15,6 +15,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # one thread in each of the proce
 
 from benchmarks.edits.methods import Method
 from benchmarks.edits.studies import (
+    automatic,
     captions,
     comparison,
     lever_quality,
@@ -31,7 +32,8 @@ SMALL = 8
 """Cases of a small run: every kind of edit once."""
 
 _MODULES = (comparison, tuning, search, captions, reuse, strength, ranks, lever_quality)
-STUDIES: Mapping[str, Study] = {module.STUDY.name: module.STUDY for module in _MODULES}
+_ALL = (*(module.STUDY for module in _MODULES), automatic.CLEAN, automatic.STRESS)
+STUDIES: Mapping[str, Study] = {study.name: study for study in _ALL}
 """The studies by name; the first is the default."""
 
 

@@ -43,6 +43,15 @@ _RATED = {
     "one strength": lambda one: f"{percent(one['perfect_fixed'])} at {one['fixed_strength']:g}",
     "dB to ideal": number("psnr_ideal", 1),
 }
+_FOUND = {
+    "cases": number("cases"),
+    **_AUTO,
+    "at alpha 1": share("perfect_fixed"),
+    "at the best strength": share("perfect_best"),
+    "alpha that was found, mean": number("alpha", 2),
+    **_KEPT,
+    "dB outside": number("psnr_outside", 1),
+}
 _SHOWN = 6
 """Captions that are shown."""
 
@@ -116,6 +125,16 @@ def captions(result: Mapping[str, Any]) -> str:
                 f"{_environment(result['environment'])}"
             ),
         )
+    )
+
+
+def automatic(result: Mapping[str, Any]) -> str:
+    """Return how well the product finds the strength, on all cases and on each kind of them."""
+    rates = by_name("", {"all": result["all"], **result["by_kind"]}, _FOUND)
+    cases = int(result["all"]["cases"])
+    return (
+        f"{rates}\n\n{cases} cases of the `{result['split']}` split, one seed; one case is "
+        f"{100 / cases:.0f} points of all. {_environment(result['environment'])}"
     )
 
 

@@ -38,8 +38,8 @@ def curve(records: Sequence[Record]) -> list[dict[str, float]]:
 def perfect(records: Sequence[Record]) -> dict[str, float]:
     """Return how many cases of a method there are, and how many come out perfect.
 
-    The automatic strength is chosen for every method by the product's rule: the picture that the
-    base model finds likeliest under the target.
+    The automatic strength is chosen for every method by the product's rule: the weakest at which
+    the base model sees the edit done.
     """
     return {
         "cases": len(records),

@@ -17,7 +17,7 @@ from imagic_lora.adapters.pictures import INPUT, THUMBNAIL, decoded
 from imagic_lora.adapters.record import FitRecord
 from imagic_lora.adapters.weights import Weights
 from imagic_lora.conditioning import Conditioning
-from imagic_lora.errors import AdapterFileError, SettingsError
+from imagic_lora.errors import AdapterFileError, SettingsError, quoted
 from imagic_lora.files import write_atomic
 
 if TYPE_CHECKING:
@@ -210,7 +210,9 @@ class Adapter:
         try:
             return cls.from_bytes(read_limited(path))
         except AdapterFileError as error:
-            raise AdapterFileError(f"The adapter {str(path)!r} cannot be used: {error}") from error
+            raise AdapterFileError(
+                f"The adapter {quoted(str(path))} cannot be used: {error}"
+            ) from error
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "Adapter":

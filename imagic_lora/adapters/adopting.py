@@ -13,12 +13,35 @@ import torch
 
 from imagic_lora.adapters.file import read_limited, read_metadata, read_object, read_tensors
 from imagic_lora.adapters.fused import separated
-from imagic_lora.adapters.names import ENDINGS, PEFT, known_prefixes, spellings, without_denoiser
+from imagic_lora.adapters.names import (
+    ENDINGS,
+    PEFT,
+    known_prefixes,
+    spellings,
+    without_adapter,
+    without_denoiser,
+)
 from imagic_lora.adapters.scales import Scales, check_alpha, read_scales
-from imagic_lora.adapters.weights import Pair, Weights
+from imagic_lora.adapters.weights import Pair, Weights, weight_shape
 from imagic_lora.errors import AdapterFileError, AdapterMismatchError, quoted, warn
 
-_OF_TEXT = ("lora_te", "text_encoder", "bundle_emb.")
+_OF_TEXT = (
+    "lora_te",
+    "lycoris_te",
+    "text_encoder",
+    "text_model.",
+    "base_model.model.text_",
+    "te.",
+    "te1.",
+    "te2.",
+    "clip_l.",
+    "clip_g.",
+    "cond_stage_model.",
+    "conditioner.",
+    "bundle_emb.",
+)
+"""How names begin of what changes the text encoders, or adds words to them."""
+
 _OTHER_METHODS = {
     "dora_scale": "DoRA, which also scales the columns of the whole weight",
     "lora_magnitude_vector": "DoRA, which also scales the columns of the whole weight",
@@ -46,23 +69,45 @@ def load_lora(path: str | PathLike[str], denoiser: torch.nn.Module) -> Weights:
     """Return the weights of a LoRA file for a denoiser, in half precision, with scale 1.
 
     Args:
-        path: The file; the settings that PEFT saves beside its own are read too.
+        path: The file, or the folder in which PEFT or diffusers saved it; the settings that PEFT
+            saves beside its own are read too.
         denoiser: The module that they are for; it is not changed.
 
     Raises:
         AdapterFileError: When the file is missing, damaged, or no plain LoRA.
         AdapterMismatchError: When it was made for a denoiser of another shape.
     """
-    layers, file = dict(denoiser.named_modules()), Path(path)
+    layers, file = dict(denoiser.named_modules()), _in_folder(Path(path))
     try:
         beside = file.with_name(_BESIDE) if file.name == _PEFT_FILE else None
         settings = read_limited(beside) if beside is not None and beside.exists() else b""
         paths = [path for path, module in layers.items() if hasattr(module, "weight")]
         weights = read_lora(read_limited(file), paths, settings)
     except AdapterFileError as error:
-        raise AdapterFileError(f"The LoRA {fspath(path)!r} cannot be used: {error}") from error
+        raise AdapterFileError(
+            f"The LoRA {quoted(fspath(path))} cannot be used: {error}"
+        ) from error
+    weights = Weights.of(
+        {path: _like(pair, layers.get(path)) for path, pair in weights.pairs.items()}
+    )
     weights.check_fit(layers)
     return weights
+
+
+def _in_folder(path: Path) -> Path:
+    """Return the file in a folder as PEFT or diffusers names it; any other path as it is."""
+    names = (_PEFT_FILE, "pytorch_lora_weights.safetensors")
+    return next((path / name for name in names if (path / name).exists()), path)
+
+
+def _like(pair: Pair, layer: torch.nn.Module | None) -> Pair:
+    """Return a pair in the layer's own shape: 1 x 1 convolutions and linear layers are the same."""
+    dimensions = len(weight_shape(layer))
+    if dimensions == 2 and pair.down.shape[2:] == (1, 1):
+        return Pair(pair.down.flatten(1), pair.up.flatten(1))
+    if dimensions == 4 and pair.down.dim() == 2:
+        return Pair(pair.down[..., None, None], pair.up[..., None, None])
+    return pair
 
 
 def read_lora(data: bytes, paths: Iterable[str], beside: bytes = b"") -> Weights:
@@ -106,13 +151,14 @@ def _by_path(tensors: Mapping[str, torch.Tensor], names: Mapping[str, str]) -> d
         if name.startswith(_OF_TEXT):
             left_out += 1
             continue
-        ending = next((ending for ending in ENDINGS if name.endswith(ending)), None)
+        plain = without_adapter(name)
+        ending = next((ending for ending in ENDINGS if plain.endswith(ending)), None)
         if ending is None:
             raise AdapterFileError(
                 f"its tensor {quoted(name)} is no part of a LoRA as kohya's scripts, diffusers or "
                 "PEFT name them."
             )
-        layer, part = name.removesuffix(ending), ENDINGS[ending]
+        layer, part = plain.removesuffix(ending), ENDINGS[ending]
         path = names.get(layer)
         if path is None:
             raise _unknown(layer)

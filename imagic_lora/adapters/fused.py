@@ -107,7 +107,8 @@ def joined(pairs: Mapping[str, Pair], maker: str) -> Iterator[tuple[str, Pair]]:
         there = [part for part in parts if part is not None]
         out = len(there[0].up)
         ups = [torch.zeros(out, 0).half() if part is None else part.up for part in parts]
-        yield name, Pair(torch.cat([part.down for part in there]), torch.block_diag(*ups))
+        up: torch.Tensor = torch.block_diag(*ups)  # type: ignore[no-untyped-call]
+        yield name, Pair(torch.cat([part.down for part in there]), up)
 
 
 def separated(tensors: Mapping[str, torch.Tensor], paths: Iterable[str]) -> dict[str, torch.Tensor]:
@@ -138,5 +139,6 @@ def separated(tensors: Mapping[str, torch.Tensor], paths: Iterable[str]) -> dict
 
 def _spellings(name: str) -> Iterator[str]:
     """Yield the ways in which files write a maker's name for a layer."""
-    yield from (name, COMFY + name)
+    yield name
+    yield from (prefix + name for prefix in COMFY)
     yield from (prefix + flat(name) for prefix in flat_prefixes())

@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from imagic_lora.adapters.adapter import Adapter
-from imagic_lora.errors import AdapterMismatchError, warn
+from imagic_lora.errors import AdapterMismatchError, quoted, warn
 
 
 class Fitted(Protocol):
@@ -67,14 +67,14 @@ def check_fits(adapter: Adapter, model: Fitted, place: str = "") -> None:
         if found != expected:
             width = adapter.conditioning.tokens.shape[-1]
             raise AdapterMismatchError(
-                f"The adapter{place} was fitted on {record.base_model!r} (family {record.family}, "
+                f"The adapter{place} was fitted on {quoted(record.base_model)} (family {record.family}, "
                 f"embedding width {width}), but this model is {model.name!r} (family "
                 f"{model.family}, embedding width {model.token_width}): it has {what} {found}, and "
                 f"the model {expected}; load a base model like the adapter's."
             )
     if record.fingerprint not in model.fingerprints:
         warn(
-            f"The adapter{place} was fitted on {record.base_model!r}, this is another checkpoint, "
+            f"The adapter{place} was fitted on {quoted(record.base_model)}, this is another checkpoint, "
             f"{model.name!r}: the picture may differ from the input even at alpha 0."
         )
 

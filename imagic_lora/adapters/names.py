@@ -15,16 +15,17 @@ PEFT = "base_model.model."
 """What PEFT puts before a path in the files that it saves itself."""
 
 _LYCORIS = "lycoris_"
-COMFY = "diffusion_model."
+COMFY = ("diffusion_model.", "model.diffusion_model.")
 """What ComfyUI puts before a path."""
+
+_ADAPTER = re.compile(r"(\.lora_[AB])\.\w+\.weight")
+"""The adapter's own name, which PEFT puts within those of its tensors while it is at work."""
 
 ENDINGS = {
     ".lora_down.weight": "down",
     ".lora_up.weight": "up",
     ".lora_A.weight": "down",
     ".lora_B.weight": "up",
-    ".lora_A.default.weight": "down",
-    ".lora_B.default.weight": "up",
     ".lora.down.weight": "down",
     ".lora.up.weight": "up",
     ".down.weight": "down",
@@ -58,7 +59,8 @@ _RESIZE = re.compile(r"(down|up)_blocks\.(\d+)\.(?:down|up)samplers\.0\.conv")
 
 def known_prefixes() -> tuple[str, ...]:
     """Return what a layer's name may begin with, of any kind of model."""
-    return (*_dotted_prefixes(), PEFT, COMFY, "transformer.", *flat_prefixes())
+    dotted = dict.fromkeys((*_dotted_prefixes(), PEFT, *COMFY, "transformer."))
+    return (*dotted, *flat_prefixes())
 
 
 def _dotted_prefixes() -> tuple[str, ...]:
@@ -87,11 +89,21 @@ def spellings(path: str) -> Iterator[str]:
         path: The layer's path in diffusers' denoiser.
     """
     for name in (path, _row_path(path)):
-        yield COMFY + name
+        yield from (prefix + name for prefix in COMFY)
         yield from (prefix + flat(name) for prefix in flat_prefixes())
     for name in (path, *_of_processor(path)):
         yield from (name, PEFT + name)
-        yield from (prefix + inner + name for prefix in _dotted_prefixes() for inner in ("", PEFT))
+        for prefix in _dotted_prefixes():
+            yield from (prefix + name, prefix + PEFT + name, PEFT + prefix + name)
+
+
+def without_adapter(name: str) -> str:
+    """Return a tensor's name without that of its adapter, such as "default".
+
+    Args:
+        name: Name of the tensor.
+    """
+    return _ADAPTER.sub(r"\1.weight", name)
 
 
 def without_denoiser(name: str) -> str:

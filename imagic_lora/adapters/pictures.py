@@ -9,7 +9,8 @@ from typing import Any
 
 from PIL import Image
 
-from imagic_lora.errors import AdapterFileError
+from imagic_lora.errors import AdapterFileError, quoted
+from imagic_lora.images.reading import DECODE_ERRORS
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ def decoded(content: bytes, size: tuple[int, int]) -> Image.Image:
                     f"{size[0]} x {size[1]}."
                 )
             found = image.convert("RGB")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise AdapterFileError(f"its picture is damaged ({error}).") from error
+    except (*DECODE_ERRORS, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise AdapterFileError(f"its picture is damaged ({quoted(str(error))}).") from error
     found.info.clear()  # pixels alone: whatever else a file says of them is not the input's
     return found

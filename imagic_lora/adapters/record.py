@@ -7,15 +7,18 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from imagic_lora.errors import AdapterFileError, ImageError, SettingsError, quoted
+from imagic_lora.errors import AdapterFileError, ImageError, PromptError, SettingsError, quoted
 from imagic_lora.images.canvas import Frame
 from imagic_lora.models.families import FAMILIES
 from imagic_lora.objective import OBJECTIVES
-from imagic_lora.settings import MAX_PROMPT, FitSettings, is_number
+from imagic_lora.settings import FitSettings, is_number, prompt
 
 _LEVERS = ("levers", "relieved")
-_OPTIONAL = (*_LEVERS, "frame")
+_OPTIONAL = (*_LEVERS, "frame", "round_trip")
 """Fields that a file leaves out when they are empty."""
+
+_LONGEST_NAME = 255
+"""Most characters of the name of a folder or a file."""
 
 _TEXTS = ("fingerprint", "target", "source", "image_sha256")
 
@@ -42,6 +45,7 @@ class FitRecord:
         levers: Names of the levers that were pulled when the fit ended, lowest first.
         relieved: Those of them that were pulled because the device ran out of memory.
         frame: Which part of the picture was fitted; None where an earlier version did not say.
+        round_trip: How near the picture comes back through the autoencoder, in dB; None likewise.
     """
 
     family: str
@@ -60,6 +64,7 @@ class FitRecord:
     levers: tuple[str, ...] = ()
     relieved: tuple[str, ...] = ()
     frame: Frame | None = None
+    round_trip: float | None = None
 
     def __hash__(self) -> int:
         """Return a hash of what tells fits apart; the versions are in a mapping, which has none."""
@@ -105,6 +110,7 @@ class FitRecord:
             "losses": tuple(_loss("losses", value) for value in _list(values["losses"])),
             "gap": None if values["gap"] is None else _loss("gap", values["gap"]),
             "versions": _versions(values["versions"]),
+            "round_trip": _decibels(values.get("round_trip")),
             "frame": _frame(values.get("frame"), (values["width"], values["height"])),
         }
         return cls(**given)
@@ -113,10 +119,10 @@ class FitRecord:
 def _text(name: str, value: Any) -> str:
     if not isinstance(value, str):
         raise AdapterFileError(f"its header's {name} is {quoted(value)}, which is not text.")
-    if len(value) > MAX_PROMPT:
-        raise AdapterFileError(
-            f"its header's {name} has {len(value)} characters, allowed are {MAX_PROMPT}."
-        )
+    try:
+        prompt(value, name, required=False)
+    except PromptError as error:
+        raise AdapterFileError(f"its header's {name} is no text to be used: {error}") from error
     return value
 
 
@@ -133,7 +139,8 @@ def _model_name(value: Any) -> str:
     """Return the name of a base model, which can be no path to anywhere else."""
     name = _text("base_model", value)
     parts = name.split("/")
-    if len(parts) > 2 or "\\" in name or not {"", ".", ".."}.isdisjoint(parts):
+    long = any(len(part) > _LONGEST_NAME for part in parts)
+    if len(parts) > 2 or long or "\\" in name or not {"", ".", ".."}.isdisjoint(parts):
         raise AdapterFileError(
             f"its header's base_model is {quoted(name)}, allowed is a Hub name (owner/name), or "
             "the bare name of a folder or file."
@@ -162,6 +169,14 @@ def _loss(name: str, value: Any) -> float:
     if not is_number(value) or value < 0:
         raise AdapterFileError(
             f"its header's {name} has {quoted(value)}, allowed is a number from 0."
+        )
+    return value
+
+
+def _decibels(value: Any) -> float | None:
+    if value is not None and not (is_number(value) and 0 <= value <= 99):
+        raise AdapterFileError(
+            f"its header's round_trip is {quoted(value)}, allowed is a number from 0 to 99."
         )
     return value
 

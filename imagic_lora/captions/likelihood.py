@@ -66,7 +66,7 @@ class Pull:
     @property
     def place(self) -> float:
         """Where between the source, 0, and the target, 1, the model sees the picture."""
-        return 1 - self.left / self.whole if self.whole else 0.0
+        return 1 - self.left / self.whole if self.whole else 1.0
 
 
 @torch.no_grad()
@@ -90,7 +90,7 @@ def pull(
     """
     objective, prompts = model.objective, concatenate([source, target])
     left = whole = 0.0
-    for x_t, noise, t in _looks(model, latents, seed, _LOOKS):
+    for x_t, noise, t in _looks(model, latents, seed, _LOOKS, paired=True):
         predicted = model.predict(x_t.repeat(2, 1, 1, 1), t.repeat(2), prompts)
         _, noises = objective.split(x_t.repeat(2, 1, 1, 1), predicted, t.repeat(2))
         at_source, at_target = noises.chunk(2)
@@ -101,11 +101,16 @@ def pull(
 
 
 def _looks(
-    model: LatentModel, latents: torch.Tensor, seed: int, count: int
+    model: LatentModel, latents: torch.Tensor, seed: int, count: int, *, paired: bool = False
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
-    """Yield noised copies of a picture, each with its noise and its time, shape (1,)."""
-    noises = generator(seed, "likelihood noise")
-    times = model.objective.time(torch.linspace(*_LEVELS, count)).to(latents.device)
-    for t in times.view(-1, 1):
-        noise = randn(tuple(latents.shape), noises).to(latents.device)
-        yield model.objective.add_noise(latents, noise, t), noise, t
+    """Yield noised copies of a picture, each with its noise and its time, shape (1,).
+
+    In pairs, each noise comes with its opposite: a noise that happens to look like what a prompt
+    says, as smooth ones do for a background, then counts for it once and against it once.
+    """
+    noises, signs = generator(seed, "likelihood noise"), (1, -1) if paired else (1,)
+    levels = torch.linspace(*_LEVELS, count // len(signs))
+    for t in model.objective.time(levels).to(latents.device).view(-1, 1):
+        drawn = randn(tuple(latents.shape), noises).to(latents.device)
+        for noise in (sign * drawn for sign in signs):
+            yield model.objective.add_noise(latents, noise, t), noise, t

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from imagic_lora.cli.flags import Declare, Run, flag, one, path, text, together
 from imagic_lora.cli.terminal import Terminal
+from imagic_lora.models.prediction import CLIP_SKIP, PREDICTION, PredictionName
 from imagic_lora.settings import ATTENTION, Attention
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ class BaseModel:
         device: Where to work, or None for a GPU where there is one.
         memory: What the work may take on the device.
         attention: Kernel of the denoiser's attention.
+        prediction: What the denoiser predicts.
+        clip_skip: Layers that are left out at the end of each text encoder.
     """
 
     model: str
@@ -33,6 +36,8 @@ class BaseModel:
     device: str | None
     memory: str
     attention: Attention
+    prediction: PredictionName = "auto"
+    clip_skip: int = 0
 
     def load(self, terminal: Terminal) -> "ImagicEditor":
         """Return an editor over it."""
@@ -41,7 +46,13 @@ class BaseModel:
 
         plan = choose(self.model, self.memory, self.device, self.attention)
         terminal.say(f"loading {self.model} on {plan.device}")
-        return ImagicEditor.from_pretrained(self.model, memory=plan, config=self.config)
+        return ImagicEditor.from_pretrained(
+            self.model,
+            memory=plan,
+            config=self.config,
+            prediction=self.prediction,
+            clip_skip=self.clip_skip,
+        )
 
 
 def base_model(default: str, ending: str = "") -> Declare:
@@ -55,7 +66,7 @@ def base_model(default: str, ending: str = "") -> Declare:
     def declare(run: Run) -> Run:
         @wraps(run)
         def with_model(*args: Any, **values: Any) -> None:
-            names = ("model", "config", "device", "memory", "attention")
+            names = ("model", "config", "device", "memory", "attention", "prediction", "clip_skip")
             base = BaseModel(**{name: values.pop(name) for name in names})
             run(*args, base=base, **values)
 
@@ -73,7 +84,8 @@ def _flags(default: str, ending: str) -> list[Declare]:
             read=text,
             default=default,
             metavar="NAME",
-            help="'demo', a Hub name (owner/name), a pipeline folder, or a .safetensors checkpoint "
+            help="'demo', 'sd15', 'sd21', 'sdxl', 'sd35m', 'klein4b', 'klein9b', 'zimage', a Hub "
+            "name (owner/name), a pipeline folder, or a .safetensors checkpoint "
             f"({ending})",
             section=title,
         ),
@@ -106,6 +118,22 @@ def _flags(default: str, ending: str) -> list[Declare]:
             default="auto",
             metavar="KERNEL",
             help=f"{ATTENTION.help} ({ATTENTION.range_text()}; default: auto)",
+            section=title,
+        ),
+        flag(
+            "--prediction",
+            read=one(PREDICTION),
+            default="auto",
+            metavar="WHAT",
+            help=f"{PREDICTION.help} ({PREDICTION.range_text()}; default: auto)",
+            section=title,
+        ),
+        flag(
+            "--clip-skip",
+            read=one(CLIP_SKIP),
+            default=0,
+            metavar="N",
+            help=f"{CLIP_SKIP.help} ({CLIP_SKIP.range_text()}; default: 0)",
             section=title,
         ),
     ]

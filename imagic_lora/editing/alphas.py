@@ -35,8 +35,9 @@ _FAINTEST, _STRONGEST = 0.25, 8.0
 _CLOSE = 1.6
 """Ratio of two strengths between which none is tried any more."""
 
-_ASTRAY = 0.25
-"""Place of the input between the prompts, 0 being its caption, from which they are in doubt."""
+_TRUE, _ASTRAY = 0.75, (-0.6, 0.35)
+"""Place of the input between the prompts, 0 being its caption, from which the target is true of it,
+and outside which the caption is in doubt. A terse caption alone makes it fall to -0.4."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,17 +74,17 @@ class AlphaSearch:
     def doubt(self) -> str:
         """Why the choice is not to be trusted, in a sentence; "" where it is."""
         target = self.best.target
-        if self.place > 1 - _ASTRAY:
-            return f"The base model finds {target!r} true of the input already; look at the sheet."
-        if abs(self.place) > _ASTRAY:
+        if self.place > _TRUE:
+            return f"the base model finds {target!r} true of the input already; look at the sheet."
+        if not _ASTRAY[0] <= self.place <= _ASTRAY[1]:
             return (
-                "The base model does not see in the input what its caption says, or does not know "
+                "the base model does not see in the input what its caption says, or does not know "
                 "such pictures, so the strength that it finds is a guess; look at the sheet."
             )
         if min(self.pulls) > _DONE:
             return (
-                f"At no strength that was tried does the base model see {target!r} done; the "
-                "weakest that comes as near as any is taken. Look at the sheet."
+                f"at no strength that was tried does the base model see {target!r} done; the "
+                "weakest that comes as near as any is taken, so look at the sheet."
             )
         return ""
 
@@ -191,7 +192,7 @@ def _seen(edits: Edits, latents: torch.Tensor) -> Pull:
     """Return how the base model is drawn from an edit's caption towards its target."""
     model, prompts = edits.model, edits.prompts
     latents = latents.to(model.plan.device, torch.float32)
-    return _look(model, latents, prompts.origin, prompts.target)
+    return _look(model, latents, prompts.caption, prompts.target)
 
 
 def _look(

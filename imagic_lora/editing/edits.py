@@ -22,6 +22,7 @@ from imagic_lora.images.png import image_hash
 from imagic_lora.memory.relief import lever_names, relieved
 from imagic_lora.models.base import LatentModel
 from imagic_lora.models.encoding import canvas_of
+from imagic_lora.models.turns import taking_turns
 from imagic_lora.progress import OnProgress
 from imagic_lora.settings import ALPHA, EditSettings
 
@@ -87,6 +88,7 @@ class Edits:
         """
         return self.with_latents(alphas)[0]
 
+    @taking_turns
     def with_latents(self, alphas: Sequence[float]) -> tuple[list[Edit], torch.Tensor]:
         """Return what `at` returns, and the latents of the pictures, shape (B, C, h, w), float32.
 
@@ -95,14 +97,14 @@ class Edits:
         """
         for alpha in alphas:
             ALPHA.check("alpha", alpha)
-        with self.model.lock:
-            before = self.model.plan
-            predictor = self.predictor(alphas)
-            with self._adapters_held():
-                latents = self._denoised(predictor)
-            images = self._decoded(latents)
-            return self._edits(images, alphas, lever_names(self.model.plan, before)), latents
+        before = self.model.plan
+        predictor = self.predictor(alphas)
+        with self._adapters_held():
+            latents = self._denoised(predictor)
+        images = self._decoded(latents)
+        return self._edits(images, alphas, lever_names(self.model.plan, before)), latents
 
+    @taking_turns
     def inputs(self) -> list[Image.Image]:
         """Return the inputs as the adapters hold them: what every edit is at alpha 0."""
         return self._decoded(self.latents)

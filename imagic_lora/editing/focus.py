@@ -18,6 +18,9 @@ _LEVELS = (0.3499, 0.8494)
 """Noise levels between which they are noised: below, predictions follow the input alone;
 above, they follow the prompt everywhere."""
 
+_AROUND = 0.035
+"""How far neighbours lie that count too, as a share of the shorter side; one place at least."""
+
 _FAINT, _PLAIN = 0.075, 0.2
 """Differences, as a share of the largest, up to which nothing may change and from which all may."""
 
@@ -88,8 +91,12 @@ def asked_share(asked: torch.Tensor, said: torch.Tensor) -> torch.Tensor:
 
 
 def _smooth(maps: torch.Tensor) -> torch.Tensor:
-    """Return maps in which neighbours count too: latents are coarse, and edits need room."""
-    return torch.nn.functional.avg_pool2d(maps, 3, 1, 1, count_include_pad=False)
+    """Return maps in which neighbours count too: a new thing is rarely just where the old one was.
+
+    How far does not depend on the resolution: a hat is as large a part of a picture at any.
+    """
+    around = max(1, round(_AROUND * min(maps.shape[-2:])))
+    return torch.nn.functional.avg_pool2d(maps, 2 * around + 1, 1, around, count_include_pad=False)
 
 
 def _scaled(maps: torch.Tensor) -> torch.Tensor:

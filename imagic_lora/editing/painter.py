@@ -37,6 +37,7 @@ class Painter:
         self.model = model
         self._slots = Slots(model.denoiser)
 
+    @taking_turns
     def edits(
         self,
         requests: Sequence[EditRequest],

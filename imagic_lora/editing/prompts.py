@@ -73,6 +73,13 @@ class Prompts:
         return concatenate([row if part is None else next(encoded) for row, part in rows])
 
     @cached_property
+    def caption(self) -> Conditioning:
+        """What the inputs show, in words: what the targets share with them, or the fits' captions."""
+        sources = (request.adapter.record.source for request in self.requests)
+        pairs = zip(self.shared, sources, strict=True)
+        return self.model.encode_prompt(*(one if part is None else part for part, one in pairs))
+
+    @cached_property
     def away(self) -> Conditioning:
         """What predictions are pushed away from: the negative prompt, where there is one."""
         settings = self.settings

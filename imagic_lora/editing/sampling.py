@@ -10,13 +10,16 @@ import torch
 from PIL import Image
 
 from imagic_lora.editing.guidance import Predictor
-from imagic_lora.errors import SamplingError
+from imagic_lora.errors import SamplingError, warn
 from imagic_lora.images.pixels import to_images
 from imagic_lora.memory import denoising, peak_bytes
 from imagic_lora.models.base import LatentModel, Sampler
 from imagic_lora.progress import OnProgress, Ticker
 from imagic_lora.seeding import generator, randn
 from imagic_lora.settings import SamplingSettings
+
+_MOST = 50.0
+"""Size of latents, as a multiple of their input's, above which they are no picture any more."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,26 @@ def denoise(
             f"Denoising ended in values that are no numbers, with weights in {model.plan.dtype}; try "
             "bfloat16 or float32 weights, less guidance, or an adapter of this very model."
         )
+    _remark(latents, start.latents)
     return latents
+
+
+def _remark(latents: torch.Tensor, inputs: torch.Tensor) -> None:
+    """Warn of latents that are out of all proportion, which decode to colours without a picture.
+
+    The largest row counts, measured as its root mean square beside that of the inputs, or beside 1,
+    to which autoencoders scale what they make of pictures.
+    """
+
+    def size(rows: torch.Tensor) -> float:
+        return float(rows.double().flatten(1).square().mean(1).sqrt().max())
+
+    found = size(latents) / max(1.0, size(inputs))
+    if found > _MOST:
+        warn(
+            f"The latents came out {found:.3g} times as large as those of the input, which no picture "
+            "has; take an alpha nearer to 1, or less guidance."
+        )
 
 
 def draw(

@@ -20,8 +20,8 @@ from imagic_lora.adapters.weights import Pair, Weights, weight_shape
 class Slots:
     """The slots of one denoiser, made when they are first needed.
 
-    They grow to the largest rank and batch that were ever held; what is smaller is padded with
-    zeros.
+    They grow to the largest rank and batch that were ever held. What is smaller uses a part of them
+    that depends on its own rank alone, so that a result is the same whatever was held before.
 
     Args:
         denoiser: The module that adapters are switched into; frozen.
@@ -60,7 +60,8 @@ class Slots:
     def _hold(self, rows: Sequence[Weights], device: torch.device) -> None:
         """Copy the rows in and let the slots act; without rows, leave every layer as it was."""
         self._held = rows
-        self._make_room(rows, device)
+        if rows:
+            self._make_room(rows, device)
         for path, slot in self._slots.items():
             if rows:
                 slot.fill([weights.pairs.get(path) for weights in rows])
@@ -74,7 +75,7 @@ class Slots:
         wanted: dict[str, int] = {}
         for weights in rows:
             for path, rank in weights.ranks().items():
-                wanted[path] = max(rank, wanted.get(path, 0))
+                wanted[path] = max(_width(rank), wanted.get(path, 0))
         for path in {**self._slots, **wanted}:
             slot = self._slots.get(path)
             had = (0, 0) if slot is None else slot.size
@@ -88,7 +89,7 @@ class _Slot:
 
     Args:
         layer: The layer.
-        size: Most rows, and the rank.
+        size: Most rows, and the largest width of a rank.
         place: Device and dtype of the weights.
     """
 
@@ -97,7 +98,7 @@ class _Slot:
     ) -> None:
         self.size, self.place = size, place
         self._layer = layer
-        self._rows = size[0]
+        self._rows, self._rank = size
         (out, *inner), (device, dtype) = weight_shape(layer), place
         self._down = torch.zeros((*size, *inner), device=device, dtype=dtype)
         self._up = torch.zeros((size[0], out, size[1]), device=device, dtype=dtype)
@@ -106,12 +107,14 @@ class _Slot:
     def fill(self, pairs: Sequence[Pair | None]) -> None:
         """Copy in a pair of matrices for each row; None leaves the row to the layer alone."""
         self._rows = len(pairs)
+        self._rank = max(_width(0 if pair is None else pair.rank) for pair in pairs)
         for row, pair in enumerate(pairs):
             rank = 0 if pair is None else pair.rank
             if pair is not None:
                 self._down[row, :rank].copy_(pair.down)
                 self._up[row, :, :rank].copy_(pair.up.flatten(1))
-            self._up[row, :, rank:].zero_()
+            self._down[row, rank : self._rank].zero_()
+            self._up[row, :, rank : self._rank].zero_()
 
     def attach(self) -> None:
         """Stand in for the layer's forward."""
@@ -129,8 +132,8 @@ class _Slot:
 
     def _add_linear(self, x: torch.Tensor, result: torch.Tensor) -> torch.Tensor:
         by_row = x.reshape(-1, self._rows, x[0].numel() // x.shape[-1], x.shape[-1])
-        low_rank = by_row @ self._down[: self._rows].mT
-        up = self._up[: self._rows].mT.repeat(len(by_row), 1, 1)
+        low_rank = by_row @ self._down[: self._rows, : self._rank].mT
+        up = self._up[: self._rows, :, : self._rank].mT.repeat(len(by_row), 1, 1)
         # In place: at the widest layer the result is the largest tensor of a sampling step.
         result.view(len(up), -1, result.shape[-1]).baddbmm_(low_rank.flatten(0, 1), up)
         return result
@@ -139,10 +142,18 @@ class _Slot:
         # The rows of a repetition go through side by side, as groups of channels.
         layer, rows = self._layer, self._rows
         side_by_side = x.reshape(-1, rows * x.shape[1], *x.shape[2:])
-        down = self._down[:rows].flatten(0, 1)
-        up = self._up[:rows].flatten(0, 1)[..., None, None]
+        down = self._down[:rows, : self._rank].flatten(0, 1)
+        up = self._up[:rows, :, : self._rank].flatten(0, 1)[..., None, None]
         low_rank = functional.conv2d(
             side_by_side, down, None, layer.stride, layer.padding, layer.dilation, groups=rows
         )
         added = functional.conv2d(low_rank, up, groups=rows)
         return result.add_(added.reshape(result.shape))
+
+
+def _width(rank: int) -> int:
+    """Return the columns that a rank is worked on in, the rest zeros.
+
+    Few widths serve all ranks, since a compiled denoiser is compiled once for each.
+    """
+    return max(4, 1 << max(0, rank - 1).bit_length())

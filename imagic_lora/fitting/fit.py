@@ -63,9 +63,10 @@ def fit(
     Raises:
         FitError: When the loss or the gradient is not finite, or the fit makes things worse.
         DeviceError: When memory runs out whatever lever is pulled.
+        InputError: When the callback asks for other work with the model.
     """
     joint = settings.mode == "joint"
-    with _prepared(model, latents, anchor) as (loss, work):
+    with model.lock.training(), _prepared(model, latents, anchor) as (loss, work):
         loop = Loop(loss, settings, work, on_progress)
         embedding = loss.conditioning.tensors()
         finished = joint or loop.run("fit embedding", embedding, [])

@@ -5,7 +5,7 @@ from PIL import Image
 
 from imagic_lora.fitting.loss import Loss
 from imagic_lora.images.pixels import to_images
-from imagic_lora.memory import unrelieved
+from imagic_lora.memory import is_shortage, unrelieved
 from imagic_lora.seeding import generator, randn
 
 _STEPS = 8
@@ -30,14 +30,16 @@ def preview(loss: Loss, seed: int) -> Image.Image | None:
     model, shape = loss.model, tuple(loss.latents.shape)
     if model.plan.offload_denoiser:
         return None
-    sampler = model.sampler("ddim", _STEPS, shape)
-    noise = randn(shape, generator(seed, "preview noise")).to(loss.latents.device)
-    x_t = sampler.start(noise, loss.latents, _STRENGTH)
     try:
         with unrelieved():
+            sampler = model.sampler("ddim", _STEPS, shape)
+            noise = randn(shape, generator(seed, "preview noise")).to(loss.latents.device)
+            x_t = sampler.start(noise, loss.latents, _STRENGTH)
             for t in sampler.times:
                 predicted = model.predict(x_t, t.expand(1), loss.conditioning)
                 x_t = sampler.step(predicted, t, x_t, [])
             return to_images(model.decode(x_t))[0]
-    except torch.OutOfMemoryError:
-        return None
+    except (RuntimeError, MemoryError) as error:
+        if is_shortage(error):
+            return None
+        raise

@@ -111,10 +111,11 @@ class Frame:
         elif _same_shape(mask.size, self.size):
             box = (0.0, 0.0, float(mask.width), float(mask.height))
         else:
+            turned = _same_shape(mask.size[::-1], self.whole)
+            remedy = "turn it as the photo is turned" if turned else "draw it over one of them"
             raise ImageError(
                 f"The mask is {_text(mask.size)} pixels; allowed is the shape of the picture, "
-                f"{_text(self.whole)}, or of its framed part, {_text(self.size)}: draw it over one "
-                "of them."
+                f"{_text(self.whole)}, or of its framed part, {_text(self.size)}: {remedy}."
             )
         return mask.resize(self.size, Image.Resampling.BOX, box=box)
 

@@ -3,6 +3,8 @@
 Pixels are float32 tensors of shape (B, 3, H, W), RGB, in [-1, 1]: -1 is black and 1 is white.
 """
 
+import math
+
 import numpy as np
 import torch
 from PIL import Image
@@ -67,3 +69,9 @@ def difference(first: Image.Image, second: Image.Image) -> float:
     """Return the root mean square difference of two images of one size, of brightness 0 to 1."""
     gap = to_pixels(first, first.size) - to_pixels(second, first.size)
     return float(gap.square().mean().sqrt()) / 2
+
+
+def decibels(first: Image.Image, second: Image.Image) -> float:
+    """Return the peak signal-to-noise ratio of two images of one size, at most 99 dB."""
+    gap = difference(first, second)
+    return min(99.0, -20 * math.log10(gap)) if gap else 99.0

@@ -12,9 +12,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageChops, ImageOps, UnidentifiedImageError
 
 from imagic_lora.errors import ImageError, quoted, warn
+from imagic_lora.images.codecs import silence
 from imagic_lora.images.colours import flat
 
 # Once for the whole process, since filters that change while threads read would stay changed. What
@@ -38,10 +39,13 @@ _MAX_PIXELS = {
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM")
 """What is read. A list of our own, since Pillow's includes formats that start other programs."""
 
+_GREY_SPREAD, _COLOURED = 48, 0.01
+"""From which levels between its channels a pixel has a colour, and in which share a mask has."""
+
 _HEIC = (b"ftyphe", b"ftypmif1", b"ftypmsf1")
 """What follows the first four bytes of photos of many phones, which Pillow does not read."""
 
-_DECODE_ERRORS = (  # what Pillow's readers raise on damaged files, found by damaging them
+DECODE_ERRORS = (  # what Pillow's readers raise on damaged files, found by damaging them
     ArithmeticError,
     EOFError,
     LookupError,
@@ -85,9 +89,24 @@ def open_mask(source: str | os.PathLike[str] | Image.Image) -> Image.Image:
         A new image of mode L: white is 1, black and transparent are 0, the rest lies between.
 
     Raises:
-        ImageError: As of `open_image`.
+        ImageError: As of `open_image`, or it has colours, so that it says nothing of white.
     """
-    return _read(source, "black").convert("L")
+    mask = _read(source, "black")
+    if _is_coloured(mask):
+        raise ImageError(
+            "The mask has colours, so that nobody can tell what of it is to change; paint white "
+            "what the edit may change, and leave the rest black or transparent."
+        )
+    return mask.convert("L")
+
+
+def _is_coloured(rgb: Image.Image) -> bool:
+    """Return whether more of a picture has a colour than a lossy format gives to greys."""
+    red, green, blue = rgb.split()
+    most = ImageChops.lighter(ImageChops.lighter(red, green), blue)
+    least = ImageChops.darker(ImageChops.darker(red, green), blue)
+    spread = ImageChops.subtract(most, least).histogram()
+    return sum(spread[_GREY_SPREAD:]) > _COLOURED * rgb.width * rgb.height
 
 
 def _read(source: str | os.PathLike[str] | Image.Image, background: str) -> Image.Image:
@@ -118,7 +137,7 @@ def opened(source: str | os.PathLike[str]) -> Iterator[Image.Image]:
         raise ImageError(_unidentified(path, name)) from error
     except ImageError:
         raise
-    except _DECODE_ERRORS as error:
+    except DECODE_ERRORS as error:
         raise ImageError(f"cannot read {name}: {_reason(error)}.") from error
     with image:
         yield image
@@ -126,6 +145,7 @@ def opened(source: str | os.PathLike[str]) -> Iterator[Image.Image]:
 
 def _identified(path: Path, name: str) -> Image.Image:
     """Return an image file of any format that is read, not decoded yet."""
+    silence()
     try:
         return Image.open(path, formats=FORMATS)
     except UnidentifiedImageError:
@@ -186,7 +206,7 @@ def _decode(image: Image.Image, name: str, background: str) -> Image.Image:
         ImageOps.exif_transpose(rgb, in_place=True)
     except ImageError:
         raise
-    except _DECODE_ERRORS as error:
+    except DECODE_ERRORS as error:
         raise ImageError(f"cannot read {name}: it is damaged or cut off ({error}).") from error
     if frames > 1:
         warn(f"{name} has {frames} frames; only frame {frame} is used.")

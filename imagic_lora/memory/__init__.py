@@ -3,13 +3,14 @@
 from imagic_lora.memory.device import peak_bytes
 from imagic_lora.memory.footprint import Footprint, footprints, predict
 from imagic_lora.memory.plan import MemoryPlan
-from imagic_lora.memory.relief import denoising, relieved, unrelieved
+from imagic_lora.memory.relief import denoising, is_shortage, relieved, unrelieved
 
 __all__ = [
     "Footprint",
     "MemoryPlan",
     "denoising",
     "footprints",
+    "is_shortage",
     "peak_bytes",
     "predict",
     "relieved",

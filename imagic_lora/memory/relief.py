@@ -18,6 +18,8 @@ from imagic_lora.memory.plan import MemoryPlan
 Result = TypeVar("Result")
 
 _ALLOWED: ContextVar[bool] = ContextVar("relief allowed", default=True)
+_SHORTAGES = ("can't allocate memory", "out of memory", "STATUS_ALLOC_FAILED")
+"""What PyTorch's allocator of the CPU and the libraries of CUDA say, in errors of no type of their own."""
 
 
 class Planned(Protocol):
@@ -60,8 +62,8 @@ def relieved(
             if begun:
                 pulled()
             return work()
-        except torch.OutOfMemoryError:
-            if not _ALLOWED.get():
+        except (RuntimeError, MemoryError) as error:
+            if not (is_shortage(error) and _ALLOWED.get()):
                 raise
             lever = model.plan.next_lever(phase)
             if lever is None:
@@ -71,9 +73,36 @@ def relieved(
         begun = True
 
 
+def is_shortage(error: BaseException) -> bool:
+    """Return whether an error says that memory ran out, of the device or of this machine."""
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in _SHORTAGES)
+
+
+@contextmanager
+def shortage_explained(model: Planned) -> Iterator[None]:
+    """Say in our own words that memory ran out in a block, at a place where no lever helps.
+
+    Raises:
+        DeviceError: When it did, naming the levers that are pulled.
+    """
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not is_shortage(error):
+            raise
+        pulled = ", ".join(lever.name for lever in model.plan.levers) or "none"
+        raise DeviceError(
+            f"The device {str(model.plan.device)!r} ran out of memory between two phases, where no "
+            f"lever helps (pulled: {pulled}); use a smaller canvas, fewer pictures at a time, or a "
+            "device with more memory."
+        ) from None
+
+
 @contextmanager
 def unrelieved() -> Iterator[None]:
-    """Let work in a block fail with torch.OutOfMemoryError rather than pull a lever for it."""
+    """Let work in a block fail where memory runs out, rather than pull a lever for it."""
     token = _ALLOWED.set(False)
     try:
         yield

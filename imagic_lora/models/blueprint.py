@@ -118,7 +118,8 @@ def find_blueprint(source: str | Path) -> Blueprint:
     """Return the blueprint of a known model, or of one whose configuration is at hand.
 
     Args:
-        source: One of BLUEPRINTS such as "sd15" or "klein4b", "demo", a pipeline folder, a Hub name, or one checkpoint.
+        source: One of BLUEPRINTS such as "sd15" or "klein4b", "demo", a pipeline folder, a Hub
+            name, or one checkpoint.
 
     Raises:
         ModelError: When there is no such model, or its configuration cannot be read.

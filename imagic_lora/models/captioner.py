@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 from PIL import Image
-from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from imagic_lora.errors import ModelError, quoted
 from imagic_lora.images.reading import open_image
@@ -50,6 +49,8 @@ def describe_image(
 
 def _load(captioner: str) -> tuple[Any, Any]:
     """Return a captioner's processor and model from the disk."""
+    from transformers import AutoModelForImageTextToText, AutoProcessor  # noqa: PLC0415  heavy
+
     try:
         with quiet():
             processor = AutoProcessor.from_pretrained(captioner, local_files_only=True)

@@ -8,7 +8,7 @@ from PIL import Image
 
 from imagic_lora.errors import ImageError
 from imagic_lora.images.canvas import Frame, canvas
-from imagic_lora.images.pixels import to_pixels
+from imagic_lora.images.pixels import decibels, to_images, to_pixels
 from imagic_lora.images.reading import open_image
 from imagic_lora.models.base import LatentModel
 
@@ -66,6 +66,17 @@ def encode(
             f"multiples of {model.traits.multiple} a side."
         )
     return Encoded(picture, frame, model.encode_image(to_pixels(frame.cut(picture), frame.size)))
+
+
+def round_trip(model: LatentModel, encoded: Encoded) -> float:
+    """Return how near a picture comes back through a model's autoencoder, in dB.
+
+    Args:
+        model: The model that encoded it.
+        encoded: The picture.
+    """
+    (rebuilt,) = to_images(model.decode(encoded.latents))
+    return decibels(encoded.canvas, rebuilt)
 
 
 def canvas_of(

@@ -8,6 +8,7 @@ from imagic_lora.models.family import Architecture, Family
 
 _UNET = ("diffusers.UNet2DConditionModel",)
 _VAE = ("diffusers.AutoencoderKL",)
+_STABILITY = {"unet": ("model.diffusion_model.",), "vae": ("first_stage_model.",)}
 _TOKENIZER = ("transformers.CLIPTokenizer", "transformers.CLIPTokenizerFast")
 _NOISE_SCHEDULES = tuple(
     f"diffusers.{name}Scheduler"
@@ -36,7 +37,7 @@ _IMAGE_READERS = {
 
 _FLOW = ("diffusers.FlowMatchEulerDiscreteScheduler",)
 _CLIP_PROJECTED = ("transformers.CLIPTextModelWithProjection",)
-_QWEN = ("transformers.Qwen3ForCausalLM", "transformers.Qwen3Model")
+_QWEN = ("transformers.Qwen3Model", "transformers.Qwen3ForCausalLM")
 _QWEN_TOKENIZER = ("transformers.Qwen2Tokenizer", "transformers.Qwen2TokenizerFast")
 _TIME_AND_POOLED = tuple(
     f"time_text_embed.{part}_embedder.linear_{layer}"
@@ -73,6 +74,10 @@ _ROWS = (
             Architecture(modelspec="stable-diffusion-v1", kohya="sd_v1"),
         ),
         checkpoint_keys=("model.diffusion_model.input_blocks.",),
+        in_file={
+            **_STABILITY,
+            "text_encoder": ("cond_stage_model.transformer.text_model.", "cond_stage_model.model."),
+        },
     ),
     Family(
         name="sdxl",
@@ -98,7 +103,15 @@ _ROWS = (
             Architecture(modelspec="stable-diffusion-xl-v1-base", kohya="sdxl_base_v1-0"),
         ),
         kohya="row",
-        checkpoint_keys=("model.diffusion_model.input_blocks.", "conditioner.embedders.1."),
+        checkpoint_keys=(
+            "model.diffusion_model.input_blocks.",
+            "model.diffusion_model.label_emb.0.",
+        ),
+        in_file={
+            **_STABILITY,
+            "text_encoder": ("conditioner.embedders.0.transformer.text_model.",),
+            "text_encoder_2": ("conditioner.embedders.1.",),
+        },
     ),
     Family(
         name="sd3",

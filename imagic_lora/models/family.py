@@ -51,6 +51,7 @@ class Family:
         kohya_prefix: What those names begin with.
         checkpoint_keys: What one-file checkpoints of it have tensors of, each a beginning of names;
             none where those are not read.
+        in_file: How names of each network's tensors begin there.
     """
 
     name: str
@@ -69,11 +70,17 @@ class Family:
     kohya: KohyaNames = "flat"
     kohya_prefix: str = "lora_unet_"
     checkpoint_keys: tuple[str, ...] = ()
+    in_file: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def prefix(self) -> str:
         """What the names of LoRA weights in a file begin with."""
         return f"{self.denoiser}."
+
+    @property
+    def is_flow(self) -> bool:
+        """Whether its models follow a flow, and can predict nothing else."""
+        return all("FlowMatch" in each for each in self.plain["scheduler"])
 
     def load_class(self) -> Any:
         """Return its LatentModel class; this imports what the family is made with."""

@@ -125,7 +125,7 @@ class Flux2:
             guidance=None,
             return_dict=False,
         )[0]
-        return unpatched(output.float().mT.unflatten(2, (rows, columns)))
+        return unpatched(output.float().mT.reshape(*patches.shape))
 
     def sampler(self, name: SchedulerName, steps: int, shape: tuple[int, ...]) -> Sampler:
         """Return a fresh sampler by name, its times shifted for the canvas and the steps."""

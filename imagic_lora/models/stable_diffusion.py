@@ -34,7 +34,7 @@ class StableDiffusion:
         self.objective = read_objective(pipeline.scheduler)
         self._own_scheduler = pipeline.scheduler
         self._autoencoder = Autoencoder(pipeline.vae, plan)
-        check_channels(pipeline.unet, self._autoencoder.channels, name)
+        check_channels(pipeline.unet.config.in_channels, self._autoencoder.channels, name)
         self._text = TextEncoder(pipeline.tokenizer, pipeline.text_encoder)
         self.networks = Networks(
             denoiser=pipeline.unet,

@@ -35,11 +35,10 @@ class StableDiffusionXL:
         self.objective = read_objective(pipeline.scheduler)
         self._own_scheduler = pipeline.scheduler
         self._autoencoder = Autoencoder(pipeline.vae, plan)
-        check_channels(pipeline.unet, self._autoencoder.channels, name)
-        self._texts = (
-            TextEncoder(pipeline.tokenizer, pipeline.text_encoder),
-            TextEncoder(pipeline.tokenizer_2, pipeline.text_encoder_2),
-        )
+        check_channels(pipeline.unet.config.in_channels, self._autoencoder.channels, name)
+        first = TextEncoder(pipeline.tokenizer, pipeline.text_encoder)
+        second = TextEncoder(pipeline.tokenizer_2, pipeline.text_encoder_2, noted=first.noted)
+        self._texts = (first, second)
         self._zeros_for_empty = bool(pipeline.config.get("force_zeros_for_empty_prompt", True))
         self.networks = Networks(
             denoiser=pipeline.unet,

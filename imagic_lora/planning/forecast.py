@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from imagic_lora.errors import ModelError, near_match
+from imagic_lora.errors import ModelError
 from imagic_lora.memory import (
     MemoryPlan,
     predict,
@@ -104,8 +104,7 @@ def _named_or_found(model: str | Path) -> Blueprint:
         return find_blueprint(model)
     except ModelError as error:
         names = ", ".join(repr(name) for name in BLUEPRINTS)
-        hint = near_match(str(model), BLUEPRINTS)
-        raise ModelError(f"{error} Known without a download are {names}.{hint}") from error
+        raise ModelError(f"{error} Known without a download are {names}.") from error
 
 
 def outlook(model: str | Path, plan: MemoryPlan) -> Forecast | None:

@@ -11,13 +11,16 @@ from datetime import datetime
 from pathlib import Path
 
 from imagic_lora.adapters.adapter import Adapter
+from imagic_lora.adapters.keeping import keep
 from imagic_lora.adapters.record import FitRecord
 from imagic_lora.errors import AdapterError, ImageError, OutputError
-from imagic_lora.images.reading import open_image
+from imagic_lora.images.reading import open_image, opened
 
 SUFFIX = ".safetensors"
 
 _LONGEST = 80
+_MOST_SIDE = 1024
+"""Longest side, in pixels, of a thumbnail that is shown."""
 _NAME = re.compile(r"\w[\w .,()+-]*")
 _BROKEN = "something in it is not as it should be"
 
@@ -95,9 +98,13 @@ class Library:
         return next((e for e in self.entries() if e.sha256 == sha256), None)
 
     def keep(self, adapter: Adapter, wish: str) -> str:
-        """Save an adapter under a free name like the one that was wished for; return the name."""
+        """Save what was fitted under a free name like the one wished for, and return the name.
+
+        Raises:
+            OutputError: When it cannot be written here; it says where the adapter is instead.
+        """
         name = self._free(wish)
-        adapter.save(self._path(name))
+        keep(adapter, self._path(name), force=False)
         return name
 
     def accept(self, file: Path) -> str:
@@ -111,7 +118,9 @@ class Library:
         """
         adapter = _load(file)
         self._check(adapter)
-        return self.keep(adapter, file.stem)
+        name = self._free(file.stem)
+        adapter.save(self._path(name))
+        return name
 
     def copy(self, name: str, folder: Path) -> Path:
         """Copy an adapter's file into a folder, and return where it is."""
@@ -213,11 +222,15 @@ class Library:
         self._drawings.mkdir(parents=True, exist_ok=True)
         path.write_bytes(adapter.thumbnail)
         try:
-            open_image(path).save(path, quality=90)
+            with opened(path) as image:
+                small = max(image.size) <= _MOST_SIDE
+            if small:
+                open_image(path).save(path, quality=90)
+                return path
         except ImageError:
-            path.unlink()
-            return None
-        return path
+            pass
+        path.unlink()
+        return None
 
 
 def _load(path: Path) -> Adapter:

@@ -7,7 +7,7 @@ import re
 import secrets
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from imagic_lora.ui.jobs.pictures import SavedPicture
@@ -34,9 +34,7 @@ class Session:
         fresh: Whether the adapter was just fitted, so that the prompt becomes its own.
         named: Name in the page's field to rename it by, as the page was last told.
         doomed: Name of the adapter that the page asks whether to delete, or "".
-        fit: Its fit, waiting, running or over, or None.
-        edits: Its last edit, likewise.
-        comparison: Its last comparison, likewise.
+        jobs: The last job of each part of the page, waiting, running or over, by the part's name.
         made: The pictures of its last edit.
         before: The input of its last edit, or None.
     """
@@ -51,9 +49,7 @@ class Session:
     fresh: bool = False
     named: str = ""
     doomed: str = ""
-    fit: Job | None = None
-    edits: Job | None = None
-    comparison: Job | None = None
+    jobs: dict[str, Job] = field(default_factory=dict)
     made: Sequence[SavedPicture] = ()
     before: Path | None = None
 

@@ -129,6 +129,7 @@ def test_nothing_is_pushed_where_the_hub_is_out_of_reach(saved: str, tmp_path: P
         assert ["HubError", True] == [error[0], "cannot be reached" in error[1]], error
 
 
+@pytest.mark.early
 def test_a_base_model_comes_from_the_hub(
     hub: Hub, folder: Callable[[Kind], Path], tmp_path: Path
 ) -> None:

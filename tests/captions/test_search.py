@@ -157,6 +157,7 @@ def test_rows_of_a_batch_start_where_they_would_alone(editor: Editor, picture: I
         assert 2 >= np.abs(np.asarray(edit.image, int) - np.asarray(alone.image, int)).max()
 
 
+@pytest.mark.early
 def test_what_the_caption_names_and_the_prompt_does_not_stays() -> None:
     """A short prompt changes the background of a picture whose caption names all, and no more."""
     portrait, editor = held_out_portrait(EXAMPLE + 4), ImagicEditor.from_pretrained("demo")

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -88,10 +89,33 @@ def press(monkeypatch: pytest.MonkeyPatch) -> Press:
     return at
 
 
+class Busy(io.StringIO):
+    """A terminal on which something happens while a step is written; it takes nothing else then."""
+
+    def __init__(self, step: str, happens: Callable[[], object]) -> None:
+        super().__init__()
+        self._step, self._happens = step, happens
+        self._writing = False
+
+    def write(self, text: str) -> int:
+        """Write, as Python's own buffered streams do."""
+        if self._writing:
+            raise RuntimeError("reentrant call inside <_io.BufferedWriter name='<stderr>'>")
+        self._writing = True
+        if self._step in text:
+            self._happens()
+        self._writing = False
+        return super().write(text)
+
+    def isatty(self) -> bool:
+        """Every step is written."""
+        return True
+
+
 def _fit(place: Path) -> list[object]:
     """Return the command of a fit that would replace the earlier one."""
     files = [place / "cat.png", "-o", place / "cat.safetensors", "--force"]
-    return ["fit", *files, "--target", "a cat", *LONG]
+    return ["fit", *files, "--target", "a cat", "--source", "a", *LONG]
 
 
 @pytest.mark.usefixtures("tiny")
@@ -154,18 +178,16 @@ def test_a_fit_whose_folder_vanished_is_kept(
     run: Command, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A finished fit goes elsewhere where it cannot be written, and the exit code says so."""
-    out = place / "new" / "cat.safetensors"
+    folder = place / "new"
+    screen = Busy("fit 1/", partial(folder.write_bytes, b""))
     monkeypatch.setattr(Path, "home", lambda: place)
+    monkeypatch.setattr("sys.stderr", screen)
+    words = ("--source", "a", "--steps", 1, "-o", folder / "cat.safetensors")
 
-    def peak_bytes(_: object) -> int:
-        (place / "new").write_bytes(b"")
-        return 1
-
-    monkeypatch.setattr("imagic_lora.fitting.loop.peak_bytes", peak_bytes)
-    done = run("fit", place / "cat.png", "--source", "a", "--steps", 1, "-o", out)
+    done = run("fit", place / "cat.png", *words)
 
     assert 2 == done.code
-    assert f"What was learned is in {place}/cat-2.safetensors instead." in done.error
+    assert f"What was learned is in {place}/cat-2.safetensors instead." in screen.getvalue()
     assert 1 == len(Adapter.load(place / "cat-2.safetensors").record.losses)
 
 
@@ -216,34 +238,13 @@ def test_interrupted_edits_leave_whole_pictures(run: Command, place: Path, press
     assert "imagic-lora: interrupted." == done.err.splitlines()[-1]
 
 
-class Busy(io.StringIO):
-    """A stream that is interrupted while it writes a step, and takes nothing else meanwhile."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._writing = False
-
-    def write(self, text: str) -> int:
-        """Write, as Python's own buffered streams do."""
-        if self._writing:
-            raise RuntimeError("reentrant call inside <_io.BufferedWriter name='<stderr>'>")
-        self._writing = True
-        if "fit 2/" in text:
-            signal.raise_signal(signal.SIGINT)
-        self._writing = False
-        return super().write(text)
-
-    def isatty(self) -> bool:
-        """Every step is written."""
-        return True
-
-
 @pytest.mark.usefixtures("tiny")
 def test_an_interrupt_while_progress_is_written_counts(
     run: Command, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The note may be lost, what was learned is not."""
-    monkeypatch.setattr("sys.stderr", Busy())
+    interrupted = Busy("fit 2/", partial(signal.raise_signal, signal.SIGINT))
+    monkeypatch.setattr("sys.stderr", interrupted)
 
     assert 130 == run(*_fit(place)).code
     assert 2 == len(Adapter.load(place / "cat.partial.safetensors").record.losses)
@@ -269,6 +270,7 @@ def begin(
     return start
 
 
+@pytest.mark.early
 def test_a_killed_fit_leaves_the_previous_file(begin: Callable[[str], tuple[Path, Shown]]) -> None:
     """However a running fit is ended from outside, the earlier adapter is as it was."""
     stopped, killed = begin("stopped"), begin("killed")  # at once, since both take long to start

@@ -146,7 +146,9 @@ def test_an_adapter_of_another_family_is_named_by_its_row(editor: Editor, adapte
 def test_a_batch_has_one_canvas(editor: Editor, adapter: Fitted, picture: Image.Image) -> None:
     """Adapters of several sizes need a size to work at; with one, they go together."""
     wide = picture.resize((64, 32))
-    other = editor("sd1").fit(wide, target="a cat", settings=FitSettings(steps=1, rank=1))
+    other = editor("sd1").fit(
+        wide, source="a", target="a cat", settings=FitSettings(steps=1, rank=1)
+    )
     asked = [EditRequest(adapter=fitted) for fitted in (adapter("sd1"), other)]
 
     with pytest.raises(SettingsError, match=r"32x32, 48x24.*width and a height"):

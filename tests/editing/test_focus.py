@@ -68,6 +68,21 @@ def test_each_row_has_a_map_of_its_own(editor: Editor) -> None:
     torch.testing.assert_close(change_map(both), torch.cat(alone), rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.parametrize("finer", [2, 4, 8])
+def test_room_around_a_change_does_not_depend_on_the_resolution(finer: int) -> None:
+    """The same change on finer latents opens about the same share of the picture."""
+    coarse = torch.zeros(1, 1, 1, 32, 32)
+    coarse[..., 12:20, 8:16] = 1
+
+    opened = [
+        float((change_map(one) > 0).float().mean())
+        for one in (coarse, coarse.repeat_interleave(finer, -1).repeat_interleave(finer, -2))
+    ]
+
+    assert opened[0] == pytest.approx(opened[1], rel=0.1)
+    assert opened[0] > 1.4 * 64 / 32**2
+
+
 def test_without_a_change_nothing_is_asked_for(editor: Editor) -> None:
     """Where source and target are the same, the map is zero, not a division by it."""
     own = editor("sd1").model.encode_prompt("a house")

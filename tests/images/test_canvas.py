@@ -181,6 +181,12 @@ def test_a_mask_of_another_shape_is_refused() -> None:
         CORNER.cut_mask(Image.new("L", (300, 400), WHITE[0]))
 
 
+def test_a_mask_that_is_turned_is_told_so() -> None:
+    """Tools that ignore EXIF draw over the photo as the sensor saw it."""
+    with pytest.raises(ImageError, match=r"400 x 800 pixels.*turn it as the photo is turned\.$"):
+        CORNER.cut_mask(Image.new("L", (400, 800), WHITE[0]))
+
+
 @given(whole=SIZES, size=SIZES, centre=st.tuples(st.floats(0, 1), st.floats(0, 1)))
 def test_a_frame_survives_json(
     whole: tuple[int, int], size: tuple[int, int], centre: tuple[float, float]

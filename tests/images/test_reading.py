@@ -302,6 +302,34 @@ def test_an_opaque_mask_is_what_it_shows() -> None:
     assert grey.tobytes() == open_mask(grey.convert("RGB")).tobytes()
 
 
+def _photo_with_a_hole() -> Image.Image:
+    """Return what some tools save for a mask: the photo, transparent where it may change."""
+    photo = noise().convert("RGBA")
+    photo.paste((0, 0, 0, 0), (0, 0, 20, 20))
+    return photo
+
+
+@pytest.mark.parametrize(
+    "image",
+    [Image.new("RGB", (20, 20), RED), noise(), _photo_with_a_hole()],
+    ids=["red", "photo", "photo with a hole"],
+)
+def test_a_mask_with_colours_is_refused(image: Image.Image) -> None:
+    """Nobody can tell what of it is to change; how bright a colour is says nothing."""
+    with pytest.raises(ImageError, match=r"has colours.*paint white"):
+        open_mask(image)
+
+
+def test_the_colours_of_a_lossy_format_are_none(tmp_path: Path) -> None:
+    """A black and white mask may be a JPEG."""
+    mask = Image.new("RGB", (64, 64))
+    mask.paste(WHITE, (5, 9, 40, 51))
+
+    found = np.asarray(open_mask(saved(mask, tmp_path / "a.jpg", quality=30)).convert("L"))
+
+    assert found[20, 20] > 127 > found[60, 60]
+
+
 # Size and surroundings
 
 
@@ -487,3 +515,19 @@ def test_no_damage_raises_anything_but_our_error(
     for read in (open_image, read_record):
         with contextlib.suppress(ImageError):
             read(path)
+
+
+def test_a_damaged_picture_prints_nothing(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """What Pillow's own readers are written in would write to the terminal by the hundred lines."""
+    Image.effect_noise((64, 64), 50).convert("RGB").save(tmp_path / "a.tif", compression="tiff_lzw")
+    data = bytearray((tmp_path / "a.tif").read_bytes())
+    for place in range(200, len(data) - 300, 37):
+        data[place] ^= 0xFF
+    (tmp_path / "a.tif").write_bytes(data)
+
+    with pytest.raises(ImageError, match="damaged"):
+        open_image(tmp_path / "a.tif")
+
+    assert ("", "") == capfd.readouterr()

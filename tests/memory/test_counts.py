@@ -37,6 +37,7 @@ def test_a_fit_stays_below_its_limit(model: str, lever: str) -> None:
     assert all(counted[phase][rung] <= counted["fit"][rung] for phase in PHASES)
 
 
+@pytest.mark.early
 @pytest.mark.parametrize(
     ("model", "limit"),
     [

@@ -127,3 +127,40 @@ def test_a_plan_tells_the_truth_after_an_interrupt(
     assert names
     edit = own.edit(adapter("sd1"), settings=QUICK)
     assert (names, ()) == (edit.levers, edit.relieved)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory"),
+        MemoryError(),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 7 bytes."),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_shortage_between_two_phases_is_said(
+    error: Exception, own: ImagicEditor, adapter: Fitted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where no lever helps, it is an error of ours all the same, on a CPU as on a GPU."""
+
+    def fail(*_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr("imagic_lora.editing.sampling.Start.begin", fail)
+
+    with pytest.raises(DeviceError, match=r"ran out of memory between two phases.*smaller canvas"):
+        own.edit(adapter("sd1"), settings=QUICK)
+
+
+def test_another_error_is_no_shortage(
+    own: ImagicEditor, adapter: Fitted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bug keeps its name, so that it can be found."""
+
+    def fail(*_: Any) -> None:
+        raise RuntimeError("shapes do not match")
+
+    monkeypatch.setattr("imagic_lora.editing.sampling.Start.begin", fail)
+
+    with pytest.raises(RuntimeError, match="shapes do not match"):
+        own.edit(adapter("sd1"), settings=QUICK)

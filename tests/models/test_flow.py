@@ -68,5 +68,5 @@ def test_times_run_from_noise_to_just_above_clean(editor: Editor) -> None:
 
 def test_a_sampler_that_is_none_for_flows_is_refused(editor: Editor) -> None:
     """The error names those that are."""
-    with pytest.raises(SettingsError, match=r"'heun'.*ddim, euler, model"):
+    with pytest.raises(SettingsError, match=r"'heun'.*ddim, dpm\+\+, euler, model"):
         editor("flow").model.sampler("heun", 4, SHAPE)

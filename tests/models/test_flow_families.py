@@ -146,8 +146,7 @@ def test_levers_that_round_nothing_change_nothing(own: LatentModel, picture: Ima
     plain = editor.fit(picture, source="a dog", target="a cat", settings=settings)
     before = editor.edit(plain, settings=EditSettings(steps=2))
 
-    levers = {"checkpointing": True, "streaming": True, "micro_batch": 1}
-    own.replan(dataclasses.replace(own.plan, **levers))
+    own.replan(dataclasses.replace(own.plan, checkpointing=True, streaming=True, micro_batch=1))
     tight = editor.fit(picture, source="a dog", target="a cat", settings=settings)
     after = editor.edit(plain, settings=EditSettings(steps=2))
 
@@ -155,8 +154,10 @@ def test_levers_that_round_nothing_change_nothing(own: LatentModel, picture: Ima
     assert first[0] == pytest.approx(first[1], rel=1e-4)
     # Adam's first step goes by signs, which rounding turns where a gradient is all but zero.
     assert second[0] == pytest.approx(second[1], rel=0.05)
-    moved = [np.abs(tensor.numpy()).max() for name, tensor in tight.lora.items() if "_B" in name]
-    assert min(moved) > 0  # a checkpoint that gradients do not pass would leave zeros
+    # A checkpoint that gradients do not pass would leave zeros; in the last block of Stable
+    # Diffusion 3 nothing asks for what the prompt looks at.
+    still = [name for name, tensor in tight.lora.items() if "_B" in name and not tensor.any()]
+    assert all(name.endswith("blocks.1.attn.add_q_proj.lora_B.weight") for name in still)
     difference = np.abs(np.asarray(before.image, int) - np.asarray(after.image, int))
     assert difference.max() <= 2
 

@@ -69,9 +69,9 @@ def test_adapters_of_several_captions_are_restored_together(
     model, held = editor(kind).model, adapter(kind).conditioning
     longer = kept(model, *[model.encode_prompt("a dog on a mat")] * 2)
 
-    both = restored(model, [held, longer, held], ["a dog", "a dog on a mat", "a dog"]).rows()
+    both = restored(model, [held, longer, held], ["a", "a dog on a mat", "a"]).rows()
 
-    assert restored(model, [held], ["a dog"]).equal(both[0])
+    assert restored(model, [held], ["a"]).equal(both[0])
     assert both[0].equal(both[2])
     torch.testing.assert_close(model.encode_prompt("a dog on a mat").tokens, both[1].tokens)
 

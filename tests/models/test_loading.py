@@ -1,5 +1,6 @@
 import hashlib
 import json
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,7 +22,9 @@ from imagic_lora import (
     ImagicEditor,
     ImagicWarning,
     ModelError,
+    SettingsError,
 )
+from imagic_lora.errors import heard_by
 from imagic_lora.memory import MemoryPlan
 from imagic_lora.models.loading import load_model
 from imagic_lora.models.parts.samplers import make_scheduler
@@ -199,7 +202,7 @@ def test_any_scheduler_in_the_folder_loads(name: str, broken: Path, picture: Ima
     (broken / "model_index.json").write_text(json.dumps(index))
     editor = ImagicEditor.from_pretrained(broken)
 
-    adapter = editor.fit(picture, target="a cat", settings=FitSettings(steps=1, rank=1))
+    adapter = editor.fit(picture, source="a", target="a cat", settings=FitSettings(steps=1, rank=1))
     edit = editor.edit(adapter, settings=EditSettings(steps=4, scheduler="model"))
 
     assert (32, 32) == edit.image.size
@@ -264,6 +267,70 @@ def test_an_overlong_prompt_says_what_is_lost(editor: Callable[[Kind], ImagicEdi
 
 
 @pytest.mark.parametrize(
+    ("prompt", "said"),
+    [
+        ("a (cat:1.3)", r"'\(cat:1\.3\)', which is a weight"),
+        ("a ((cat))", "which is a weight"),
+        ("(cat)++", "which is a weight"),
+        ("x BREAK y", "a break"),
+        ("<lora:x:0.8> y", "'<lora:x:0.8>', which is a LoRA to load"),
+        ("embedding:bad", "a learned word"),
+        ("a <cat-toy>", "a learned word"),
+        ("[a:b:0.5]", "a change on the way"),
+        ("{a|b}", "a choice"),
+    ],
+)
+def test_the_syntax_of_other_tools_is_noted_once(prompt: str, said: str, folder: Folder) -> None:
+    """It is read as plain text, and whoever wrote it is told."""
+    model, noted = load_model(folder("sdxl"), PLAN), list[str]()
+
+    with heard_by(noted.append):
+        model.encode_prompt(prompt, prompt)
+        model.encode_prompt(prompt)
+
+    assert 1 == len(noted)
+    assert re.search(f"{said}.* to other tools, and plain text here", noted[0])
+
+
+@pytest.mark.parametrize("prompt", ["a girl (with a hat)", "C++, 1:2", "it is 10:30", "A-B [x]"])
+def test_plain_text_is_not_noted(prompt: str, editor: Callable[[Kind], ImagicEditor]) -> None:
+    """Brackets and colons are what people write, too; warnings are errors here."""
+    editor("sd1").model.encode_prompt(prompt)
+
+
+def last_but_one(kind: Kind) -> torch.Tensor:
+    """Return what the pipeline makes of "a cat" with the last layer of each encoder left out."""
+    pipeline = build(kind)
+    if kind == "sdxl":
+        theirs: torch.Tensor = pipeline.encode_prompt(
+            "a cat", device="cpu", do_classifier_free_guidance=False, clip_skip=1
+        )[0]
+        return theirs
+    # diffusers' own clip skip looks for a module that transformers no longer has
+    encoder, tokenizer = pipeline.text_encoder, pipeline.tokenizer
+    ids = tokenizer("a cat", padding="max_length", return_tensors="pt").input_ids
+    states = encoder(ids, output_hidden_states=True).hidden_states
+    found: torch.Tensor = getattr(encoder, "text_model", encoder).final_layer_norm(states[-2])
+    return found
+
+
+@pytest.mark.parametrize("kind", ["sd1", "sdxl"])
+def test_layers_of_the_text_encoder_can_be_left_out(kind: Kind, folder: Folder) -> None:
+    """With clip skip, prompts mean what diffusers makes of them, and the checkpoint is another."""
+    plain, skipping = load_model(folder(kind), PLAN), load_model(folder(kind), PLAN, clip_skip=1)
+
+    torch.testing.assert_close(last_but_one(kind), skipping.encode_prompt("a cat").tokens)
+    assert not set(plain.traits.fingerprints) & set(skipping.traits.fingerprints)
+
+
+@pytest.mark.parametrize("count", [-1, 3, 12])
+def test_there_must_be_layers_to_leave_out(count: int, folder: Folder) -> None:
+    """At least one layer is left."""
+    with pytest.raises(SettingsError, match="clip_skip"):
+        load_model(folder("sd1"), PLAN, clip_skip=count)
+
+
+@pytest.mark.parametrize(
     ("tensors", "header", "expected"),
     [
         ((), {}, ("epsilon", False)),
@@ -315,6 +382,14 @@ def test_a_part_of_an_unknown_class_is_refused(part: str, found: list[str], brok
         load_model(broken, PLAN)
 
 
+def test_a_folder_with_code_is_refused(broken: Path) -> None:
+    """Even where nothing would run it: nobody has to trust another package for that."""
+    (broken / "scheduler" / "evil.py").write_text("raise SystemExit('ran')")
+
+    with pytest.raises(ModelError, match=r"brings code of its own \('evil\.py'\)"):
+        load_model(broken, PLAN)
+
+
 @pytest.mark.parametrize("channels", [8, 9])
 def test_a_unet_for_inpainting_is_refused(channels: int, tmp_path: Path) -> None:
     """A UNet that takes more than latents is named when it is loaded, not when it is run."""
@@ -323,7 +398,9 @@ def test_a_unet_for_inpainting_is_refused(channels: int, tmp_path: Path) -> None
     pipeline.unet = type(pipeline.unet)(**{**config, "in_channels": channels})
     pipeline.save_pretrained(tmp_path)
 
-    with pytest.raises(ModelError, match=rf"takes {channels} channels.*made for inpainting"):
+    with pytest.raises(
+        ModelError, match=rf"takes {channels} channels.*made for (inpainting|editing by instr)"
+    ):
         load_model(tmp_path, PLAN)
 
 

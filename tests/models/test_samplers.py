@@ -1,5 +1,6 @@
 """Whatever a scheduler file says or leaves out, every sampler ends at clean latents."""
 
+import importlib.util
 from collections.abc import Callable
 from typing import Any, get_args
 
@@ -11,7 +12,8 @@ from imagic_lora import ModelError, SettingsError
 from imagic_lora.editing import sampling
 from imagic_lora.editing.trajectory import Trajectory
 from imagic_lora.memory import MemoryPlan
-from imagic_lora.models.parts.samplers import read_objective
+from imagic_lora.models.families import FAMILIES
+from imagic_lora.models.parts.samplers import diffusion_sampler, flow_sampler, read_objective
 from imagic_lora.models.stable_diffusion import StableDiffusion
 from imagic_lora.progress import ignore
 from imagic_lora.seeding import generator, randn
@@ -129,7 +131,9 @@ def test_a_schedule_of_another_kind_is_refused(scheduler: Any) -> None:
 
 def test_a_step_is_diffusers_own(with_file: Callable[[Any], StableDiffusion]) -> None:
     """Our deterministic sampler is diffusers' DDIM, bit for bit."""
-    theirs = diffusers.DDIMScheduler(beta_schedule="scaled_linear", clip_sample=False)
+    theirs = diffusers.DDIMScheduler(
+        beta_schedule="scaled_linear", clip_sample=False, timestep_spacing="trailing"
+    )
     model = with_file(theirs)
     theirs.set_timesteps(10)
     sampler = model.sampler("ddim", 10, SHAPE)
@@ -138,3 +142,86 @@ def test_a_step_is_diffusers_own(with_file: Callable[[Any], StableDiffusion]) ->
     for t in theirs.timesteps:
         expected = theirs.step(predicted, t, x_t).prev_sample
         assert torch.equal(expected, sampler.step(predicted, t, x_t, []))
+
+
+@pytest.mark.parametrize("steps", [8, 20])
+def test_steps_of_second_order_are_diffusers_own(
+    steps: int, with_file: Callable[[Any], StableDiffusion]
+) -> None:
+    """Ours, which serve flows too, are those of diffusers' DPM-Solver++ at the same timesteps."""
+    theirs = diffusers.DPMSolverMultistepScheduler(
+        beta_schedule="scaled_linear", timestep_spacing="trailing", final_sigmas_type="zero"
+    )
+    model = with_file(diffusers.DDIMScheduler(beta_schedule="scaled_linear"))
+    theirs.set_timesteps(steps)
+    sampler = model.sampler("dpm++", steps, SHAPE)
+    expected = found = randn(SHAPE, generator(0, "test"))
+
+    for number, t in enumerate(theirs.timesteps):
+        predicted = randn(SHAPE, generator(number, "prediction"))
+        expected = theirs.step(predicted, t, expected).prev_sample
+        found = sampler.step(predicted, sampler.times[number], found, [])
+
+    assert theirs.timesteps.tolist() == sampler.times.tolist()
+    assert torch.allclose(expected, found, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["ddim", "dpm++", "euler"])
+@pytest.mark.parametrize("steps", [1, 2, 9])
+def test_a_flow_ends_at_the_input(name: SchedulerName, steps: int) -> None:
+    """Along a straight line every step is exact, however few there are."""
+    own = diffusers.FlowMatchEulerDiscreteScheduler(shift=3.0)
+    sampler = flow_sampler(name, own, steps, torch.device("cpu"))
+    latents, noise = (randn(SHAPE, generator(seed, "test")) for seed in (0, 1))
+    x_t = sampler.start(noise, latents, 1.0)
+
+    for t in sampler.times:
+        x_t = sampler.step(noise - latents, t, x_t, [])
+
+    assert torch.allclose(latents, x_t, atol=1e-5)
+
+
+CLASSES = [
+    name.removeprefix("diffusers.")
+    for name in FAMILIES["sd"].plain["scheduler"]
+    if "LMS" not in name or importlib.util.find_spec("scipy")
+]
+SCHEDULES: dict[str, dict[str, Any]] = {
+    "epsilon": {"prediction_type": "epsilon"},
+    "v": {"prediction_type": "v_prediction"},
+    "zero SNR": {"prediction_type": "v_prediction", "rescale_betas_zero_snr": True},
+}
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("scheduler", CLASSES)
+def test_every_sampler_of_every_scheduler_obeys_its_schedule(scheduler: str, schedule: str) -> None:
+    """Perfect predictions for the file's own schedule lead to the input, by every sampler.
+
+    That holds too where a class keeps the word of zero terminal SNR without knowing it.
+    """
+    changes = {"beta_schedule": "scaled_linear", "steps_offset": 1, **SCHEDULES[schedule]}
+    own = getattr(diffusers, scheduler).from_config(changes)
+    objective = read_objective(own)
+    latents, noise = (3 * randn((1, 4, 2, 2), generator(seed, "test")) for seed in (0, 1))
+
+    for name in get_args(SchedulerName):
+        sampler = diffusion_sampler(name, own, objective, 5, torch.device("cpu"))
+        x = sampler.start(noise, latents, 1.0)
+        for t in sampler.times:
+            seen = sampler.scaled(x, t)
+            signal, sigma = level(objective.alphas_cumprod, t)
+            drawn = (seen - signal * latents) / sigma
+            v = signal * drawn - sigma * latents
+            predicted = drawn if schedule == "epsilon" else v
+            x = sampler.step(predicted, t, x, [generator(2, "step")])
+
+        assert float((x - latents).abs().max()) < 0.02, name
+    left = float(objective.alphas_cumprod[-1])
+    assert (schedule == "zero SNR") == (left < 1e-6)
+
+
+def level(alphas_cumprod: torch.Tensor, t: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the shares of signal and of noise at a time."""
+    share = alphas_cumprod[int(t.round())]
+    return share.sqrt(), (1 - share).sqrt().clamp(min=1e-6)

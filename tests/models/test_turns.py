@@ -5,11 +5,14 @@ import copy
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from imagic_lora import Adapter, EditSettings, FitSettings, ImagicEditor, SamplingSettings
+from imagic_lora.errors import InputError
+from imagic_lora.progress import Progress
 from tests.support.handmade import filled
 from tests.support.tiny import Kind
 
@@ -22,7 +25,11 @@ SHORT = FitSettings(steps=1, rank=2, batch=1)
 
 @pytest.fixture
 def works(editor: Editor, adapter: Fitted, picture: Image.Image) -> dict[str, Work]:
-    """Give one of each kind of work, as a function from an editor to what comes of it."""
+    """Give one of each kind of work, as a function from an editor to what comes of it.
+
+    The edit by the adapter of the higher rank comes first: from then on the slots have their final
+    size. While they are narrower, products of matrices are rounded otherwise.
+    """
     fitted = adapter("sd1")
     other = Adapter(
         filled(editor("sd1").model.denoiser, rank=3, seed=1),
@@ -32,8 +39,8 @@ def works(editor: Editor, adapter: Fitted, picture: Image.Image) -> dict[str, Wo
     )
     plain, more = SamplingSettings(steps=2), "a dog and a cat"
     return {
-        "an edit": lambda e: e.edit(fitted, target=more, settings=QUICK).image.tobytes(),
         "another's edit": lambda e: e.edit(other, target=more, settings=QUICK).image.tobytes(),
+        "an edit": lambda e: e.edit(fitted, target=more, settings=QUICK).image.tobytes(),
         "a fit": lambda e: e.fit(
             picture, source="a dog", target="a cat", settings=SHORT
         ).to_bytes(),
@@ -41,20 +48,10 @@ def works(editor: Editor, adapter: Fitted, picture: Image.Image) -> dict[str, Wo
     }
 
 
-def alone(jobs: list[tuple[Work, ImagicEditor]]) -> list[bytes]:
-    """Return what comes of jobs one after the other, once the slots have their final size.
-
-    Before, they may be narrower, and products of matrices are rounded by their shapes.
-    """
-    for work, of in jobs:
-        work(of)
-    return [work(of) for work, of in jobs]
-
-
 def test_threads_are_answered_as_if_alone(editor: Editor, works: dict[str, Work]) -> None:
     """Edits, fits and baselines at the same time come out as one after the other."""
     ours = editor("sd1")
-    expected = alone([(work, ours) for work in works.values()])
+    expected = [work(ours) for work in works.values()]
 
     with ThreadPoolExecutor(len(works)) as pool:
         found = list(pool.map(lambda work: work(ours), works.values()))
@@ -66,9 +63,9 @@ def test_threads_are_answered_as_if_alone(editor: Editor, works: dict[str, Work]
 def test_two_editors_of_one_model_take_turns(editor: Editor, works: dict[str, Work]) -> None:
     """What takes turns is the model, not the editor."""
     editors = [editor("sd1"), ImagicEditor(editor("sd1").model)]
-    pair = [works["an edit"], works["another's edit"]]
+    pair = [works["another's edit"], works["an edit"]]
     jobs = [(work, of) for work in pair for of in editors]
-    expected = alone(jobs)
+    expected = [work(of) for work, of in jobs]
 
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(lambda job: job[0](job[1]), jobs))
@@ -79,7 +76,7 @@ def test_two_editors_of_one_model_take_turns(editor: Editor, works: dict[str, Wo
 def test_a_web_handler_may_hand_edits_to_threads(editor: Editor, works: dict[str, Work]) -> None:
     """asyncio.to_thread gives each caller their own picture."""
     pair = [works["an edit"], works["another's edit"]]
-    expected = alone([(work, editor("sd1")) for work in pair])
+    expected = [work(editor("sd1")) for work in pair]
 
     async def handle() -> list[bytes]:
         return await asyncio.gather(
@@ -111,3 +108,33 @@ def test_nothing_is_left_in_the_model(editor: Editor, works: dict[str, Work]) ->
     layers = list(ours.model.denoiser.modules())
     assert not [layer for layer in layers if "forward" in vars(layer)]
     assert not [p for p in ours.model.denoiser.parameters() if p.requires_grad]
+
+
+def test_a_picture_is_the_same_whatever_was_held_before(
+    folder: Callable[[Kind], Path], works: dict[str, Work]
+) -> None:
+    """An adapter of a larger rank leaves no trace in the edits that follow, not even of rounding."""
+    fresh = ImagicEditor.from_pretrained(folder("sd1"))
+    expected = works["an edit"](fresh)
+    large = filled(fresh.model.denoiser, rank=40, seed=2)
+    with fresh._slots.holding([large, large], fresh.plan.device):
+        pass
+
+    assert expected == works["an edit"](fresh)
+
+
+@pytest.mark.parametrize("name", ["an edit", "a fit", "img2img"])
+def test_nothing_is_done_with_a_model_in_the_middle_of_its_fit(
+    name: str, editor: Editor, works: dict[str, Work], picture: Image.Image
+) -> None:
+    """What is learned is in it then; the fit's own callback is told so, and the model stays right."""
+    ours = editor("sd1")
+    expected = works[name](ours)
+
+    def more(_: Progress) -> None:
+        works[name](ours)
+
+    with pytest.raises(InputError, match="in the middle of a fit"):
+        ours.fit(picture, source="a dog", settings=SHORT, on_progress=more)
+
+    assert expected == works[name](ours)

@@ -26,7 +26,7 @@ def shared_workspace(
     """Give what a page works with: a tiny model and an example."""
     folder = tmp_path_factory.mktemp("page")
     picture.save(folder / "cat.png")
-    example = Example(picture=folder / "cat.png", source="a dog", target="a cat", alphas=(0.0, 1.0))
+    example = Example(picture=folder / "cat.png", source="a", target="a cat", alphas=(0.0, 1.0))
     with open_workspace(editor("sd1"), folder / "adapters", example, []) as workspace:
         yield workspace
 

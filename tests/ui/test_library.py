@@ -1,9 +1,11 @@
+import io
 import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from imagic_lora import (
     Adapter,
@@ -197,6 +199,16 @@ def test_a_changed_file_is_read_anew(library: Library, adapter: Fitted) -> None:
     os.utime(path, (1, 1))
 
     assert ([], [name]) == (library.entries(), list(library.unreadable()))
+
+
+def test_a_large_thumbnail_is_not_drawn(library: Library, adapter: Fitted) -> None:
+    """A thumbnail of a few kB may have millions of pixels; nobody waits for it to be drawn."""
+    buffer = io.BytesIO()
+    Image.new("RGB", (2000, 2000)).save(buffer, "JPEG")
+    library.keep(replace(adapter("sd1"), thumbnail=buffer.getvalue()), "a cat")
+
+    (entry,) = library.entries()
+    assert entry.thumbnail is None
 
 
 def test_a_hostile_thumbnail_is_never_served(library: Library, adapter: Fitted) -> None:

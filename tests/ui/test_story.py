@@ -28,10 +28,13 @@ from tests.support.browser import (
     turn_to,
 )
 
-pytestmark = pytest.mark.skipif(
-    chromium() is None and "IMAGIC_LORA_NEEDS_BROWSER" not in os.environ,
-    reason="no Chromium is installed",
-)
+pytestmark = [
+    pytest.mark.early,
+    pytest.mark.skipif(
+        chromium() is None and "IMAGIC_LORA_NEEDS_BROWSER" not in os.environ,
+        reason="no Chromium is installed",
+    ),
+]
 WIDTHS = (390, 768, 1280, 1920)
 """Widths of a window, in pixels: a phone, a tablet, a laptop, a large screen."""
 
@@ -106,7 +109,7 @@ def quick_fit(page: Any, target: str) -> None:
 
 def fit_and_watch(page: Any, folder: Path) -> None:
     """Fit the example as it stands there, watch it, and take the adapter home."""
-    set_steps(page, 30)
+    set_steps(page, 16)
     page.locator("#fit-run").click()
     says(page, "fit-status", "left")
     page.locator("#fit-preview img").wait_for()
@@ -120,7 +123,7 @@ def begin_a_sweep(page: Any) -> None:
     """Go on to edits: five strengths of two seeds, in few steps."""
     page.locator("#fit-edit").click()
     page.get_by_role("button", name="More settings").first.click()
-    fill(page, "edit-steps", "6")
+    fill(page, "edit-steps", "3")
     fill(page, "edit-seeds", "0, 1")
     page.locator("#edit-run").click()
     page.locator("#edit-grid img").first.wait_for()
@@ -131,7 +134,7 @@ def take_pictures_home(page: Any, folder: Path) -> Path:
     page.locator("#edit-grid button").nth(3).click()
     says(page, "edit-about", "1.2")
     record = read_record(download(page, "edit-one", folder)) or {}
-    assert (1.2, 6) == (record["alpha"], record["settings"]["steps"])
+    assert (1.2, 3) == (record["alpha"], record["settings"]["steps"])
     with zipfile.ZipFile(download(page, "edit-all", folder)) as archive:
         assert 11 == len(archive.namelist())
     return download(page, "edit-sheet", folder)
@@ -163,7 +166,7 @@ def compare(page: Any) -> None:
     """Hold another edit of the same fit against img2img."""
     turn_to(page, "Compare")
     page.get_by_role("button", name="More settings").last.click()
-    fill(page, "compare-steps", "6")
+    fill(page, "compare-steps", "3")
     fill(page, "compare-target", "a girl wearing glasses")
     page.locator("#compare-target textarea").press("Enter")
     says(page, "compare-status", "Done.")

@@ -51,6 +51,7 @@ class _Asked:
         seeds: Seeds, a row each.
         mask: Where the edit may change the input, or None for everywhere.
         settings: How to denoise.
+        adapter_sha256: Hash of the only adapter that it can be made of, or "" for any.
     """
 
     target: str
@@ -58,6 +59,7 @@ class _Asked:
     seeds: tuple[int, ...]
     mask: "Image.Image | None"
     settings: EditSettings
+    adapter_sha256: str = ""
 
 
 @command("edit", "make edited pictures from an adapter")
@@ -127,7 +129,7 @@ def edit(
         raise click.UsageError("a value is required: --alpha, or --from and a picture", context)
     loaded = _loaded(adapters, asked.target)
     if picture is not None:
-        _check_adapter(picture, loaded)
+        _check_adapter(picture, asked.adapter_sha256, loaded)
     named = _named(loaded)
     gallery = Gallery(_spots(list(named), asked), out, force)
     editor = _load_editor(base, named.values(), terminal, yes=yes)
@@ -157,14 +159,12 @@ def _as_before(picture: Path, asked: _Asked) -> _Asked:
         alphas=recipe.alphas,
         seeds=recipe.seeds,
         settings=recipe.settings,
+        adapter_sha256=recipe.adapter_sha256,
     )
 
 
-def _check_adapter(picture: Path, adapters: Mapping[Path, "Adapter"]) -> None:
-    """Raise unless the one adapter is that which a picture was made from."""
-    from imagic_lora.editing.recipe import read_recipe
-
-    wanted = read_recipe(picture).adapter_sha256
+def _check_adapter(picture: Path, wanted: str, adapters: Mapping[Path, "Adapter"]) -> None:
+    """Raise unless the one adapter has the hash of that which a picture was made from."""
     if [adapter.sha256 for adapter in adapters.values()] != [wanted]:
         raise AdapterMismatchError(
             f"'{picture}' was made from the adapter with the hash {wanted[:16]}, and "

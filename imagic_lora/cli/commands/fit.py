@@ -18,6 +18,8 @@ from imagic_lora.units import bytes_text, seconds_text
 if TYPE_CHECKING:
     from PIL import Image
 
+    from imagic_lora.adapters.adapter import Adapter
+
 
 @command("fit", "fit one image and save what was learned as a small adapter")
 @place("image", "IMAGE", "the image to edit later")
@@ -59,7 +61,7 @@ def fit(
     settings: FitSettings,
 ) -> None:
     """Fit one image and save the adapter; after an interrupt, what was learned so far."""
-    from imagic_lora.cli.keeping import keep, keep_partial, loss_text
+    from imagic_lora.adapters.keeping import keep, keep_partial
     from imagic_lora.cli.outputs import check_adapter
     from imagic_lora.images.reading import open_image
 
@@ -81,12 +83,16 @@ def fit(
             on_progress=interrupt.on_progress,
         )
         if interrupt.stopped:
-            keep_partial(adapter, out, terminal)
+            partial = keep_partial(adapter, out)
+            terminal.say(
+                f"stopped after {len(adapter.record.losses)} steps, {_loss_text(adapter)}; what was "
+                f"learned is in {partial}, and {out} was not touched."
+            )
             raise KeyboardInterrupt(interrupt.signal)
         keep(adapter, out, force=force)
     terminal.tell(
         f"Fitted {image} in {len(adapter.record.losses)} steps "
-        f"({seconds_text(time.monotonic() - began)}); {loss_text(adapter)}."
+        f"({seconds_text(time.monotonic() - began)}); {_loss_text(adapter)}."
     )
     if source is None:
         terminal.tell(f"Caption that was found: {adapter.record.source!r}.")
@@ -107,6 +113,11 @@ def _described(picture: "Image.Image", captioner: str) -> str:
     from imagic_lora.models.captioner import describe_image
 
     return describe_image(picture, captioner)
+
+
+def _loss_text(adapter: "Adapter") -> str:
+    """Return in words how far the fit brought the loss down."""
+    return f"the loss is {adapter.record.gap:.0%} of what it was before"
 
 
 def _next_command(out: Path, target: str | None) -> str:

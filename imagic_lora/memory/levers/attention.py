@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
+from threading import RLock
 from typing import Any
 
 import torch
@@ -11,6 +12,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from imagic_lora.errors import DeviceError, MissingExtraError
 
 _FUSED = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION]
+_TURN = RLock()
+"""The choice of kernels is the whole process's: of two threads, one would leave it switched."""
 
 
 def check_attention(attention: str, device: torch.device) -> None:
@@ -54,7 +57,7 @@ def attending(denoiser: Any, attention: str, device: torch.device) -> Iterator[N
     if attention == "auto":
         yield
     elif attention == "sdpa":
-        with sdpa_kernel(_FUSED), _no_kernel_is_an_error(device):
+        with _TURN, sdpa_kernel(_FUSED), _no_kernel_is_an_error(device):
             yield
     else:
         denoiser.enable_xformers_memory_efficient_attention()

@@ -6,26 +6,26 @@ nobody waits for it. On the CPU the same copies are made, which is how they are 
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 
 import torch
 
-_in_host_memory = 0
+_IN_HOST_MEMORY: ContextVar[bool] = ContextVar("in host memory", default=False)
 
 
 @contextmanager
 def host_memory() -> Iterator[None]:
     """Mark what is made in a block as lying in host memory: where both are the CPU, it is told so."""
-    global _in_host_memory  # noqa: PLW0603  # a depth, which only this function changes
-    _in_host_memory += 1
+    token = _IN_HOST_MEMORY.set(True)
     try:
         yield
     finally:
-        _in_host_memory -= 1
+        _IN_HOST_MEMORY.reset(token)
 
 
 def making_host_memory() -> bool:
     """Return whether what is made just now lies in host memory."""
-    return _in_host_memory > 0
+    return _IN_HOST_MEMORY.get()
 
 
 def to_host(tensor: torch.Tensor) -> torch.Tensor:

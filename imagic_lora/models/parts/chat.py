@@ -3,13 +3,14 @@
 Of the model only the layers are kept whose hidden states are asked for.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import nn
 
-from imagic_lora.errors import warn
+from imagic_lora.errors import quoted, warn
+from imagic_lora.models.parts.text import note_syntax
 
 _MOST = 512
 """Tokens that are read, as by the plain pipelines."""
@@ -38,6 +39,7 @@ class ChatReader:
         states: Which hidden states are taken, 0 being what enters the first layer.
         thinking: Whether the template leaves room for thoughts.
         filled: Whether every prompt is filled up to the most tokens.
+        noted: What was said already of other tools' syntax, which is said once.
     """
 
     tokenizer: Any
@@ -45,6 +47,7 @@ class ChatReader:
     states: tuple[int, ...]
     thinking: bool
     filled: bool
+    noted: set[str] = field(default_factory=set)
 
     @property
     def length(self) -> int:
@@ -63,6 +66,7 @@ class ChatReader:
             prompt: The prompt.
             device: Where the language model is.
         """
+        note_syntax(prompt, self.noted)
         ids, own = self._token_ids(prompt)
         output = self.module(
             input_ids=ids.to(device),
@@ -88,7 +92,7 @@ class ChatReader:
             lost = self.tokenizer.decode(whole[self.length :]).strip()
             warn(
                 f"The prompt has {len(whole)} tokens and the model reads {self.length}; it does not "
-                f"see the end: {lost!r}."
+                f"see the end: {quoted(lost)}."
             )
         found = self.tokenizer(
             text,

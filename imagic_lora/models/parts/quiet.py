@@ -2,7 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import RLock
 from typing import Any
+
+_TURN = RLock()
+"""What is switched here is the whole process's: of two threads, one would leave it switched."""
 
 
 @contextmanager
@@ -12,7 +16,7 @@ def quiet() -> Iterator[None]:
     from diffusers.utils import logging as diffusers_logging  # noqa: PLC0415
     from transformers.utils import logging as transformers_logging  # noqa: PLC0415
 
-    with _quietened(diffusers_logging), _quietened(transformers_logging):
+    with _TURN, _quietened(diffusers_logging), _quietened(transformers_logging):
         yield
 
 
@@ -20,7 +24,7 @@ def quiet() -> Iterator[None]:
 def _quietened(logging: Any) -> Iterator[None]:
     bars, level = logging.is_progress_bar_enabled(), logging.get_verbosity()
     logging.disable_progress_bar()
-    logging.set_verbosity_error()
+    logging.set_verbosity(logging.CRITICAL)
     try:
         yield
     finally:

@@ -13,21 +13,34 @@ import torch
 
 from imagic_lora.errors import ModelError, SettingsError
 from imagic_lora.models.base import Sampler
+from imagic_lora.models.parts.steps import Deterministic, Multistep
 from imagic_lora.objective import Diffusion, Flow, Objective
 from imagic_lora.settings import SchedulerName
 
 _CLASSES: dict[SchedulerName, str] = {
     "ddim": "DDIMScheduler",
-    "dpm++": "DPMSolverMultistepScheduler",
+    "dpm++": "DDIMScheduler",  # for its timesteps: the steps are ours
     "euler": "EulerDiscreteScheduler",
     "heun": "HeunDiscreteScheduler",
     "unipc": "UniPCMultistepScheduler",
 }
-_OF_FLOWS: tuple[SchedulerName, ...] = ("ddim", "euler", "model")
+_SCHEDULE = (
+    "num_train_timesteps",
+    "beta_start",
+    "beta_end",
+    "beta_schedule",
+    "trained_betas",
+    "prediction_type",
+)
+"""What makes a noise schedule, by diffusers' names: passed on even where a file leaves it out, since
+diffusers would take another class's defaults then."""
+
+_OF_FLOWS: tuple[SchedulerName, ...] = ("ddim", "dpm++", "euler", "model")
 _CLEAN: dict[str, Any] = {
     "algorithm_type": "dpmsolver++",
     "clip_sample": False,
     "final_sigmas_type": "zero",
+    "lower_order_final": True,
     "set_alpha_to_one": True,
     "thresholding": False,
 }
@@ -45,7 +58,17 @@ def read_objective(own: Any) -> Diffusion:
             f"The model's scheduler is a {type(own).__name__} with another kind of noise schedule "
             "than its family's; supported are those with alphas_cumprod, such as DDIMScheduler."
         )
-    return Diffusion(own.alphas_cumprod.float().clone(), own.config.prediction_type)
+    # A class that knows no schedule which ends in noise alone keeps the word for it, and no more.
+    config = {**own.config, "_use_default_values": []}
+    stated = _named("ddim").from_config(config) if _is_unheeded(own) else own
+    return Diffusion(stated.alphas_cumprod.float().clone(), own.config.prediction_type)
+
+
+def _is_unheeded(own: Any) -> bool:
+    """Return whether a scheduler's file asks for zero terminal SNR, and its class knows no such."""
+    known = inspect.signature(type(own).__init__).parameters
+    asked = own.config.get("rescale_betas_zero_snr", False)
+    return bool(asked) and "rescale_betas_zero_snr" not in known
 
 
 def diffusion_sampler(
@@ -74,8 +97,8 @@ def diffusion_sampler(
             "or another sampler."
         ) from error
     if isinstance(scheduler, _named("ddim")):
-        return Deterministic(objective, scheduler.timesteps)
-    return DiffusersSampler(scheduler, steps)
+        return _ours(name)(objective, scheduler.timesteps)
+    return DiffusersSampler(objective, scheduler, steps)
 
 
 def flow_sampler(
@@ -102,7 +125,7 @@ def flow_sampler(
         )
     scheduler = type(own).from_config(own.config)
     scheduler.set_timesteps(sigmas=np.linspace(1, 1 / steps, steps), device=device, mu=mu)
-    return Deterministic(Flow(), scheduler.sigmas[:-1])
+    return _ours(name)(Flow(), scheduler.sigmas[:-1])
 
 
 def make_scheduler(name: SchedulerName, own: Any, steps: int) -> Any:
@@ -115,12 +138,18 @@ def make_scheduler(name: SchedulerName, own: Any, steps: int) -> Any:
     """
     made = type(own) if name == "model" else _named(name)
     known = inspect.signature(made.__init__).parameters
-    changes = {**_CLEAN, "timestep_spacing": _spacing(own.config, known, steps)}
+    schedule = {name: own.config[name] for name in _SCHEDULE if name in own.config}
+    changes = {**schedule, **_CLEAN, "timestep_spacing": _spacing(own.config, known, steps)}
     if own.config.get("rescale_betas_zero_snr", False) and "rescale_betas_zero_snr" not in known:
-        changes["trained_betas"] = _rescaled_betas(own)
+        changes["trained_betas"] = _rescaled_betas(read_objective(own).alphas_cumprod)
     return made.from_config(
         own.config, **{name: value for name, value in changes.items() if name in known}
     )
+
+
+def _ours(name: SchedulerName) -> type[Deterministic]:
+    """Return the sampler of ours that has a name."""
+    return Multistep if name == "dpm++" else Deterministic
 
 
 def _named(name: SchedulerName) -> Any:
@@ -129,91 +158,47 @@ def _named(name: SchedulerName) -> Any:
 
 
 def _spacing(config: Any, known: Any, steps: int) -> str:
-    """Return how timesteps are spread, by diffusers' word for it: the file's own where that works.
+    """Return how timesteps are spread, by diffusers' word for it: from the top, however few.
 
-    Where more than every other timestep is run, "leading" would begin far from noise, or beyond it;
-    and for some numbers of steps, rounding makes "trailing" one too long.
+    "leading" begins further from noise the fewer steps there are, where large areas of the input
+    are still there to be seen, and cannot be changed. For some numbers of steps, rounding makes
+    "trailing" one too long.
+    Source: Lin et al. 2023, arXiv 2305.08891, section 3.3.
     """
     timesteps = config.num_train_timesteps
     default = known["timestep_spacing"].default if "timestep_spacing" in known else "leading"
     spacing = config.get("timestep_spacing", default)
-    if steps == timesteps:
-        return "trailing"
     too_long = len(np.arange(timesteps, 0, -timesteps / steps)) > steps
-    if 2 * (steps + 1) > timesteps or (spacing == "trailing" and too_long):
-        return "linspace"
-    return str(spacing)
+    return "linspace" if spacing == "linspace" or too_long else "trailing"
 
 
-def _rescaled_betas(own: Any) -> list[float]:
+def _rescaled_betas(alphas_cumprod: torch.Tensor) -> list[float]:
     """Return the betas of a schedule that ends in noise alone, for a sampler that knows no such.
 
     The last one leaves as much of the signal as diffusers' samplers do that know it.
     """
-    kept = own.alphas_cumprod.double().clamp(min=2**-24)
+    kept = alphas_cumprod.double().clamp(min=2**-24)
     ratios = torch.cat([kept[:1], kept[1:] / kept[:-1]])
     return [float(beta) for beta in 1 - ratios]
-
-
-class Deterministic:
-    """The deterministic sampler of any objective: DDIM's, which is Euler's where that is a flow.
-
-    Source: Song et al. 2020, arXiv 2010.02502, equation 12, with sigma 0.
-
-    Args:
-        objective: Noise schedule and prediction target.
-        times: The times that are run, falling, shape (steps,).
-    """
-
-    def __init__(self, objective: Objective, times: torch.Tensor) -> None:
-        self.times = times
-        self._objective = objective
-        self._done = 0
-
-    def start(
-        self, noise: torch.Tensor, latents: torch.Tensor | None, strength: float
-    ) -> torch.Tensor:
-        """Return the noise, or latents noised to the first time that is run."""
-        if latents is None:
-            return noise
-        self.times = self.times[len(self.times) - int(len(self.times) * strength) :]
-        if len(self.times) == 0:
-            return latents
-        return self._objective.add_noise(latents, noise, self.times[:1])
-
-    def scaled(self, x_t: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
-        """Return x_t as it is."""
-        del t
-        return x_t
-
-    def step(
-        self,
-        predicted: torch.Tensor,
-        t: torch.Tensor,
-        x_t: torch.Tensor,
-        generators: list[torch.Generator],
-    ) -> torch.Tensor:
-        """Return what the prediction says of x_t, mixed as at the next time; clean at the end."""
-        del generators
-        x_0, noise = self._objective.split(x_t, predicted, t.view(1))
-        self._done += 1
-        if self._done == len(self.times):
-            return x_0
-        return self._objective.add_noise(x_0, noise, self.times[self._done : self._done + 1])
 
 
 class DiffusersSampler:
     """A diffusers scheduler, its steps set.
 
     Args:
+        objective: Noise schedule and prediction target.
         scheduler: The scheduler.
         steps: The steps that were set.
     """
 
-    def __init__(self, scheduler: Any, steps: int) -> None:
+    def __init__(self, objective: Objective, scheduler: Any, steps: int) -> None:
         self.times: torch.Tensor = scheduler.timesteps
+        self._objective = objective
         self._scheduler = scheduler
         self._steps = steps
+        # Those that count timesteps end at the first, and one that counts sigmas at its last.
+        sigmas = getattr(scheduler, "sigmas", None)
+        self._ends_in_noise = sigmas is None or bool(sigmas[-1] > 0)
         self._draws = "generator" in inspect.signature(scheduler.step).parameters
 
     def start(
@@ -245,7 +230,9 @@ class DiffusersSampler:
         x_t: torch.Tensor,
         generators: list[torch.Generator],
     ) -> torch.Tensor:
-        """Return what the scheduler makes of the prediction."""
+        """Return what the scheduler makes of the prediction; clean at the end."""
+        if self._ends_in_noise and t == self.times[-1]:
+            return self._objective.split(self.scaled(x_t, t), predicted, t.view(1))[0]
         extra = {"generator": generators} if self._draws else {}
         x: torch.Tensor = self._scheduler.step(predicted, t, x_t, return_dict=False, **extra)[0]
         return x

@@ -31,21 +31,28 @@ def learning_rate(unet: Any) -> float:
     return _REFERENCE_WIDTH / int(unet.config.block_out_channels[0])
 
 
-def check_channels(unet: Any, channels: int, name: str) -> None:
+_MADE_FOR = {
+    1: "to be given depths",
+    3: "to enlarge pictures",
+    4: "for editing by instructions (InstructPix2Pix)",
+    5: "for inpainting",
+}
+
+
+def check_channels(found: int, channels: int, name: str) -> None:
     """Raise unless a UNet takes latents alone, as models that make pictures from text do.
 
     Args:
-        unet: The UNet.
+        found: Channels that it takes.
         channels: Channels of the latents.
         name: Name of the model, for the message.
 
     Raises:
         ModelError: When it takes more than latents.
     """
-    found = int(unet.config.in_channels)
     if found != channels:
+        purpose = _MADE_FOR.get(found - channels, "for another purpose")
         raise ModelError(
             f"The UNet of the model {name!r} takes {found} channels and latents have {channels}: it "
-            "is made for inpainting or for editing by instructions; take the ordinary model that "
-            "it was made from."
+            f"is made {purpose}; take the ordinary model that it was made from."
         )

@@ -56,7 +56,7 @@ class View:
 class Job:
     """A piece of work that waits, runs and ends; made by `JobQueue.submit`."""
 
-    def __init__(self, work: Callable[["Job"], None], changed: threading.Condition) -> None:
+    def __init__(self, work: "Work", changed: threading.Condition) -> None:
         self._work = work
         self._changed = changed
         self.state: Any = None
@@ -98,6 +98,10 @@ class Job:
             self.error = _BUG
 
 
+Work = Callable[[Job], None]
+"""What a job does; it is given the job, to post to and to check."""
+
+
 class JobQueue:
     """The jobs that wait, and the one thread that does them in the order in which they came."""
 
@@ -108,11 +112,11 @@ class JobQueue:
         self._worker = threading.Thread(target=self._run, name="imagic-lora jobs", daemon=True)
         self._worker.start()
 
-    def submit(self, work: Callable[[Job], None]) -> Job:
+    def submit(self, work: Work) -> Job:
         """Put a job at the end of the queue.
 
         Args:
-            work: What to do; it is given its job, to post to and to check.
+            work: What to do.
         """
         job = Job(work, self._changed)
         with self._changed:

@@ -1,13 +1,13 @@
 """The part of the page that compares: the same prompt by an edit and by plain img2img."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any
 
 import gradio
 
 from imagic_lora.editing.recipe import Recipe
-from imagic_lora.errors import AdapterError, ImagicError, PromptError
+from imagic_lora.errors import AdapterError, PromptError
 from imagic_lora.settings import (
     ALPHA,
     NOISE,
@@ -19,8 +19,9 @@ from imagic_lora.settings import (
 from imagic_lora.ui import markup, widgets
 from imagic_lora.ui.jobs.compare import Comparison, ComparisonState, make_both
 from imagic_lora.ui.jobs.pictures import PictureFolder, SavedPicture
-from imagic_lora.ui.jobs.queue import View
+from imagic_lora.ui.jobs.queue import View, Work
 from imagic_lora.ui.sessions import Session
+from imagic_lora.ui.tabs.working import WorkingTab
 from imagic_lora.ui.widgets import Values
 from imagic_lora.ui.workspace import Workspace
 
@@ -30,7 +31,7 @@ _SHOWN = ("negative", "seed")
 """Settings that are shown at once; all others are folded away."""
 
 
-class CompareTab:
+class CompareTab(WorkingTab):
     """Layout and wiring of the comparison.
 
     Args:
@@ -38,12 +39,7 @@ class CompareTab:
     """
 
     def __init__(self, workspace: Workspace) -> None:
-        self._workspace = workspace
-        with gradio.Row(equal_height=False):
-            with gradio.Column(scale=5, min_width=300):
-                self._left()
-            with gradio.Column(scale=7, min_width=300):
-                self._right()
+        super().__init__(workspace, "compare")
         self.held = {self.target, self.strength, self.noise, *self.form.values()}
         pictures = [self.before, self.edit, self.variation]
         files = [self.downloads, self.one, self.other]
@@ -56,16 +52,14 @@ class CompareTab:
         self.strength = widgets.widget("strength", STRENGTH, _STRENGTH, elem_id="compare-strength")
         self.noise = widgets.widget("noise", NOISE, 0.0, elem_id="compare-noise")
         first = widgets.form(EditSettings, only=_SHOWN, prefix="compare")
-        with gradio.Row():
-            self.run = gradio.Button("Compare", variant="primary", elem_id="compare-run")
-            self.stop = gradio.Button("Stop", interactive=False, elem_id="compare-stop")
+        self._buttons("Compare", "Stop")
         with gradio.Accordion("More settings", open=False):
             rest = widgets.form(EditSettings, skip=_SHOWN, prefix="compare")
         self.form = {**first, **rest}
 
     def _right(self) -> None:
         """Lay out the three pictures."""
-        self.status = gradio.HTML(markup.note(_WAITING), elem_id="compare-status")
+        self._status(_WAITING)
         with gradio.Row(elem_classes=["three"]):
             self.before = _picture("Input", "compare-input")
             self.edit = _picture("Edit", "compare-edit")
@@ -78,9 +72,8 @@ class CompareTab:
 
     def wire(self) -> None:
         """Connect the widgets."""
-        self.stop.click(self._stop, outputs=[self.stop], queue=False)
         started = [self.run.click, self.target.submit, self.form["negative"].submit]
-        gradio.on(started, self._run, {self.alpha, *self.held}, self.shown, **widgets.STREAM)
+        self._start(started, {self.alpha, *self.held}, self.shown)
 
     def take_up(self, recipe: Recipe) -> dict[Any, Any]:
         """Return what the widgets show of a recipe."""
@@ -92,27 +85,15 @@ class CompareTab:
             **{self.form[name]: getattr(recipe.settings, name) for name in names},
         }
 
-    def watch(self, request: gradio.Request) -> Iterator[dict[Any, Any]]:
-        """Yield what is to be seen of a session's comparison, if there is one."""
-        job = self._workspace.session(request).comparison
-        if job is None:
-            yield widgets.nothing()
-            return
-        for view in self._workspace.jobs.watch(job):
-            yield self._show(view, view.state or ComparisonState())
+    def _work(self, session: Session, values: Values) -> Work:
+        """Return the job that makes both pictures."""
+        asked, folder = self._comparison(session, values), PictureFolder(session.folder)
+        return partial(make_both, self._workspace.editor, asked, folder)
 
-    def _run(self, values: Values, request: gradio.Request) -> Iterator[dict[Any, Any]]:
-        """Check what was given, get in the queue, and yield both pictures as they are made."""
-        session = self._workspace.session(request)
-        try:
-            asked = self._comparison(session, values)
-        except ImagicError as error:
-            yield {self.status: markup.note(str(error), "bad")}
-            return
-        folder = PictureFolder(session.folder)
-        work = partial(make_both, self._workspace.editor, asked, folder)
-        session.comparison = self._workspace.jobs.submit(work)
-        yield from self.watch(request)
+    def _follow(self, _: Session, views: Iterable[View]) -> Iterator[dict[Any, Any]]:
+        """Yield what the widgets show of a comparison, from one view to the next."""
+        for view in views:
+            yield self._show(view, view.state or ComparisonState())
 
     def _comparison(self, session: Session, values: Values) -> Comparison:
         """Return what is to be made, everything checked that can be checked before."""
@@ -148,13 +129,6 @@ class CompareTab:
             self.one: str(edit.path) if edit else None,
             self.other: str(variation.path) if variation else None,
         }
-
-    def _stop(self, request: gradio.Request) -> dict[Any, Any]:
-        """Ask a session's comparison to end; what is made stays."""
-        job = self._workspace.session(request).comparison
-        if job is not None:
-            self._workspace.jobs.stop(job)
-        return {self.stop: gradio.Button(interactive=False)}
 
 
 def _text(view: View, state: ComparisonState) -> str:

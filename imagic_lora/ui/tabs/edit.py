@@ -1,25 +1,26 @@
 """The part of the page that edits: an adapter, a prompt, strengths and seeds; a grid of pictures."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import gradio
 
-from imagic_lora.errors import ImagicError
 from imagic_lora.ui import markup, widgets
 from imagic_lora.ui.jobs.edit import SweepState, make_sweep
 from imagic_lora.ui.jobs.pictures import PictureFolder, SavedPicture
-from imagic_lora.ui.jobs.queue import View
+from imagic_lora.ui.jobs.queue import View, Work
+from imagic_lora.ui.sessions import Session
 from imagic_lora.ui.tabs.edit_form import EditForm
+from imagic_lora.ui.tabs.working import WorkingTab
 from imagic_lora.ui.widgets import Values
 from imagic_lora.ui.workspace import Workspace
 
 _WAITING = "Choose an adapter, say what the picture should show, then press Edit."
 
 
-class EditTab:
+class EditTab(WorkingTab):
     """Layout and wiring of the edits.
 
     Args:
@@ -27,12 +28,7 @@ class EditTab:
     """
 
     def __init__(self, workspace: Workspace) -> None:
-        self._workspace = workspace
-        with gradio.Row(equal_height=False):
-            with gradio.Column(scale=5, min_width=300):
-                self._left()
-            with gradio.Column(scale=7, min_width=300):
-                self._right()
+        super().__init__(workspace, "edit")
         self.details = [self.slider, self.about, self.one]
         files = [self.downloads, self.sheet, self.all]
         self.shown = [self.status, self.grid, self.run, self.stop, *files, *self.details]
@@ -40,14 +36,12 @@ class EditTab:
     def _left(self) -> None:
         """Lay out what asks for edits."""
         self.form = EditForm(self._workspace)
-        with gradio.Row():
-            self.run = gradio.Button("Edit", variant="primary", elem_id="edit-run")
-            self.stop = gradio.Button("Stop", interactive=False, elem_id="edit-stop")
+        self._buttons("Edit", "Stop")
         self.form.fold()
 
     def _right(self) -> None:
         """Lay out what was made."""
-        self.status = gradio.HTML(markup.note(_WAITING), elem_id="edit-status")
+        self._status(_WAITING)
         self.grid = gradio.Gallery(
             label="Strengths across, seeds down",
             columns=5,
@@ -79,17 +73,12 @@ class EditTab:
         """Connect the widgets."""
         self.form.wire()
         self.grid.select(self._look, outputs=self.details, **widgets.EACH)
-        self.stop.click(self._stop, outputs=[self.stop], queue=False)
-        started = [self.run.click, *self.form.entered]
-        gradio.on(started, self._run, self.form.asked, self.shown, **widgets.STREAM)
+        self._start([self.run.click, *self.form.entered], self.form.asked, self.shown)
 
-    def watch(self, request: gradio.Request) -> Iterator[dict[Any, Any]]:
-        """Yield what is to be seen of a session's edits, if there are any."""
-        session, shown = self._workspace.session(request), -1
-        if session.edits is None:
-            yield widgets.nothing()
-            return
-        for view in self._workspace.jobs.watch(session.edits):
+    def _follow(self, session: Session, views: Iterable[View]) -> Iterator[dict[Any, Any]]:
+        """Yield what the widgets show of edits; the grid is sent when there is another picture."""
+        shown = -1
+        for view in views:
             state = view.state
             session.made = state.made if state else ()
             session.before = state.before if state else None
@@ -98,18 +87,10 @@ class EditTab:
             yield {**(self._over if view.done else self._under_way)(view, state), **grid}
             shown = count
 
-    def _run(self, values: Values, request: gradio.Request) -> Iterator[dict[Any, Any]]:
-        """Check what was given, get in the queue, and yield the pictures as they are made."""
-        session = self._workspace.session(request)
-        try:
-            sweep = self.form.sweep(session, values)
-        except ImagicError as error:
-            yield {self.status: markup.note(str(error), "bad")}
-            return
-        folder = PictureFolder(session.folder)
-        work = partial(make_sweep, self._workspace.editor, sweep, folder)
-        session.edits = self._workspace.jobs.submit(work)
-        yield from self.watch(request)
+    def _work(self, session: Session, values: Values) -> Work:
+        """Return the job that makes the pictures."""
+        sweep, folder = self.form.sweep(session, values), PictureFolder(session.folder)
+        return partial(make_sweep, self._workspace.editor, sweep, folder)
 
     def _grid(self, state: SweepState) -> dict[Any, Any]:
         """Return the pictures that are there, a column for each strength."""
@@ -162,13 +143,6 @@ class EditTab:
         named = [("target", record["target"]), ("alpha", f"{record['alpha']:g}")]
         facts = markup.facts([*named, *markup.settings_facts(record["settings"])])
         return {self.slider: pair, self.about: facts, self.one: str(chosen.path)}
-
-    def _stop(self, request: gradio.Request) -> dict[Any, Any]:
-        """Ask a session's edits to end; those that are made stay."""
-        job = self._workspace.session(request).edits
-        if job is not None:
-            self._workspace.jobs.stop(job)
-        return {self.stop: gradio.Button(interactive=False)}
 
 
 def _progress_text(view: View, state: SweepState | None) -> str:

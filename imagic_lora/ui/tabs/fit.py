@@ -1,6 +1,6 @@
 """The part of the page that fits: a picture, how it is cropped, what it shows, and the fit itself."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any
 
@@ -13,8 +13,9 @@ from imagic_lora.images.reading import open_image
 from imagic_lora.settings import FitSettings, Option
 from imagic_lora.ui import markup, widgets
 from imagic_lora.ui.jobs.fit import FitState, make_adapter
-from imagic_lora.ui.jobs.queue import Job, View
+from imagic_lora.ui.jobs.queue import View, Work
 from imagic_lora.ui.sessions import Session
+from imagic_lora.ui.tabs.working import WorkingTab
 from imagic_lora.ui.widgets import Values
 from imagic_lora.ui.workspace import Workspace
 
@@ -27,7 +28,7 @@ _READY = "Press Fit, or the Enter key in one of the prompts."
 _STAYS = "What was learned is kept: the adapter is in the library."
 
 
-class FitTab:
+class FitTab(WorkingTab):
     """Layout and wiring of the fit.
 
     Args:
@@ -35,12 +36,7 @@ class FitTab:
     """
 
     def __init__(self, workspace: Workspace) -> None:
-        self._workspace = workspace
-        with gradio.Row(equal_height=False):
-            with gradio.Column(scale=5, min_width=300):
-                self._left()
-            with gradio.Column(scale=6, min_width=300):
-                self._right()
+        super().__init__(workspace, "fit", right=6)
         self.crop = {self.zoom, self.across, self.down, self.form["width"], self.form["height"]}
         self.taken = [self.cropped, self.remarks, self.status]
         self.shown = [self.status, self.preview, self.run, self.stop, self.after, self.download]
@@ -72,9 +68,7 @@ class FitTab:
             example.target if example else "",
             placeholder="the same words, and what is to be different",
         )
-        with gradio.Row():
-            self.run = gradio.Button("Fit", variant="primary", elem_id="fit-run")
-            self.stop = gradio.Button("Stop and keep", interactive=False, elem_id="fit-stop")
+        self._buttons("Fit", "Stop and keep")
         with gradio.Accordion("Settings of the fit", open=False):
             self.form = widgets.form(FitSettings, prefix="fit")
         with gradio.Accordion("Memory", open=False, elem_id="fit-memory"):
@@ -88,7 +82,7 @@ class FitTab:
             self.zoom = widgets.widget("zoom", _ZOOM, 1.0, elem_id="crop-zoom")
             self.across = widgets.widget("across", _ACROSS, 0.5, elem_id="crop-across")
             self.down = widgets.widget("down", _DOWN, 0.5, elem_id="crop-down")
-        self.status = gradio.HTML(markup.note(_WAITING), elem_id="fit-status")
+        self._status(_WAITING)
         with gradio.Row(visible=False, elem_id="fit-after") as self.after:
             self.edit = gradio.Button("Edit it", variant="primary", elem_id="fit-edit")
             self.download = gradio.DownloadButton("Download the adapter", elem_id="fit-download")
@@ -109,10 +103,9 @@ class FitTab:
         moved = [widget.change for widget in self.crop]
         outputs = [self.cropped, self.remarks]
         gradio.on(moved, self._frame, self.crop, outputs, **widgets.LATEST)
-        self.stop.click(self._stop, outputs=[self.stop], queue=False)
         started = [self.run.click, self.target.submit, self.source.submit]
         asked = {self.source, self.target, *self.crop, *self.form.values()}
-        return gradio.on(started, self._run, asked, self.shown, **widgets.STREAM)
+        return self._start(started, asked, self.shown)
 
     def show_picture(self, values: Values, request: gradio.Request) -> dict[Any, Any]:
         """Return the session's picture with its crop, and what to do next."""
@@ -120,17 +113,13 @@ class FitTab:
         said = markup.note(_READY if ready else _WAITING)
         return {**self._frame(values, request), self.status: said}
 
-    def watch(self, request: gradio.Request) -> Iterator[dict[Any, Any]]:
-        """Yield what is to be seen of a session's fit, if there is one."""
-        job = self._workspace.session(request).fit
-        if job is None:
-            yield widgets.nothing()
-            return
+    def _follow(self, _: Session, views: Iterable[View]) -> Iterator[dict[Any, Any]]:
+        """Yield what the widgets show of a fit; a picture is sent once, not at each step."""
         shown = None
-        for view in self._workspace.jobs.watch(job):
+        for view in views:
             state = view.state or FitState()
             look = self._over(view, state) if view.done else self._under_way(view, state)
-            if view.done or state.preview is not shown:  # a picture is sent once, not at each step
+            if view.done or state.preview is not shown:
                 look[self.preview] = gradio.Image(state.preview, visible=bool(state.preview))
             shown = state.preview
             yield look
@@ -176,20 +165,8 @@ class FitTab:
         zoom = widgets.number("zoom", _ZOOM, values[self.zoom])
         return Frame.of(image.size, canvas, centre=(across, down), zoom=zoom)
 
-    def _run(self, values: Values, request: gradio.Request) -> Iterator[dict[Any, Any]]:
-        """Check what was given, get in the queue, and yield how far the fit is."""
-        session = self._workspace.session(request)
-        try:
-            with heard_by(lambda _: None):  # what there is to remark stands beneath the crop
-                work = self._work(session, values)
-        except ImagicError as error:
-            yield {self.status: markup.note(str(error), "bad")}
-            return
-        session.fit = self._workspace.jobs.submit(work)
-        yield from self.watch(request)
-
-    def _work(self, session: Session, values: Values) -> Any:
-        """Return the fit as a job, everything checked that can be checked before."""
+    def _work(self, session: Session, values: Values) -> Work:
+        """Return the job that fits."""
         if session.picture is None:
             raise ImageError("There is no picture to fit; drop one, paste one, or choose one.")
         source, target = (values[self.source] or "").strip(), (values[self.target] or "").strip()
@@ -198,14 +175,16 @@ class FitTab:
                 "A fit needs words; say what the picture shows, or what it should show."
             )
         settings = widgets.read(FitSettings, self.form, values)
-        image = open_image(session.picture)
+        with heard_by(lambda _: None):  # what there is to remark stands beneath the crop
+            image = open_image(session.picture)
+            frame = self._framed(image, values)
         fit = partial(
             self._workspace.editor.fit,
             image,
             target=target,
             source=source or None,
             settings=settings,
-            frame=self._framed(image, values),
+            frame=frame,
         )
         return partial(make_adapter, fit, self._workspace.library, session, target or source)
 
@@ -236,13 +215,6 @@ class FitTab:
             self.after: gradio.Row(visible=bool(state.name)),
             self.download: str(state.file) if state.file else None,
         }
-
-    def _stop(self, request: gradio.Request) -> dict[Any, Any]:
-        """Ask a session's fit to end and keep what it has."""
-        job: Job | None = self._workspace.session(request).fit
-        if job is not None:
-            self._workspace.jobs.stop(job)
-        return {self.stop: gradio.Button("Stopping", interactive=False)}
 
     def _plan(self) -> str:
         """Return what the work will need, as a table, or what it works in where none is known."""

@@ -19,7 +19,9 @@ from benchmarks.edits.methods import METHODS, Bench, Method
 from benchmarks.edits.methods.img2img import Img2Img
 from benchmarks.edits.portraits import KINDS, make_targets
 from benchmarks.edits.rates import curve, rate
+from benchmarks.edits.stress import STRESSES, Stressed
 from benchmarks.edits.studies import (
+    automatic,
     captions,
     comparison,
     lever_quality,
@@ -298,3 +300,32 @@ def test_rounding_to_8_bit_floats_leaves_the_first_layer_alone() -> None:
     assert torch.equal(before["conv_in.weight"], after["conv_in.weight"])
     error = (before["inner.weight"] - after["inner.weight"]).abs()
     assert 0 < error.max() <= before["inner.weight"].abs().max() / 16
+
+
+@pytest.mark.parametrize("study", [automatic.CLEAN, automatic.STRESS])
+def test_the_product_alone_is_rated_at_the_strength_it_finds(
+    study: Study, finished: Callable[..., Run]
+) -> None:
+    """Beside the automatic strength stand alpha 1 and the best, in all and for each kind."""
+    (method,) = study.methods.values()
+
+    found = result(finished(study, method, 9))
+
+    assert 9 == found["all"]["cases"] == sum(own["cases"] for own in found["by_kind"].values())
+    assert (1, 1, 1) == tuple(found["all"][f"perfect_{n}"] for n in ("auto", "fixed", "best"))
+    assert max(method.strengths) == found["all"]["alpha"]
+    assert "| all | 9 | 100 % | 100 % | 100 % |" in figures.automatic(found)
+
+
+def test_a_stress_changes_input_and_ideal_alike() -> None:
+    """Where the ideal edit changes nothing, its stressed picture is the input's."""
+    plain = PORTRAITS.cases("tune", 12)
+
+    for before, after in zip(plain, Stressed().cases("tune", 12), strict=True):
+        assert after.image.tobytes() != before.image.tobytes()
+        assert after.target == before.target
+        assert after.kind in STRESSES
+    noisy = next(case for case in Stressed().cases("tune", 12) if case.kind == "noise")
+    assert noisy.ideal is not None
+    corner = (0, 0, 8, 8)
+    assert noisy.image.crop(corner).tobytes() == noisy.ideal.crop(corner).tobytes()

@@ -32,9 +32,9 @@ def test_a_fit_that_is_stopped_keeps_what_it_learned(
     visitor.fill(fit_steps=100_000, fit_stop_at=0, fit_source="", fit_target="a fox")
     running = visitor.begin("fit-run")
     session = workspace.sessions.get(visitor.page)
-    while session.fit is None:
+    while "fit" not in session.jobs:
         time.sleep(0.01)
-    assert next(view for view in workspace.jobs.watch(session.fit) if view.state)
+    assert next(view for view in workspace.jobs.watch(session.jobs["fit"]) if view.state)
     visitor.do("fit-stop")
     running.end()
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from imagic_lora import Adapter, OutputError
-from imagic_lora.cli.keeping import keep
+from imagic_lora.adapters.keeping import keep
 from tests.support.handmade import made
 
 

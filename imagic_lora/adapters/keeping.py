@@ -8,7 +8,6 @@ from itertools import chain, count
 from pathlib import Path
 
 from imagic_lora.adapters.adapter import Adapter
-from imagic_lora.cli.terminal import Terminal
 from imagic_lora.errors import OutputError
 
 _SUFFIX = ".safetensors"
@@ -36,13 +35,15 @@ def keep(adapter: Adapter, out: Path, *, force: bool) -> None:
         raise OutputError(f"{error} What was learned is in {path} instead.") from error
 
 
-def keep_partial(adapter: Adapter, out: Path, terminal: Terminal) -> None:
+def keep_partial(adapter: Adapter, out: Path) -> Path:
     """Save an unfinished fit beside its output, under a name that is free.
 
     Args:
         adapter: What was learned.
         out: The file that the whole fit would have gone to; it stays as it is.
-        terminal: Where to say so.
+
+    Returns:
+        Where it is.
 
     Raises:
         OutputError: When it can be written nowhere.
@@ -53,15 +54,7 @@ def keep_partial(adapter: Adapter, out: Path, terminal: Terminal) -> None:
             f"what was learned could be written neither beside {out} nor in the home folder nor in "
             "the folder for temporary files, and is lost; make room on one of their disks."
         )
-    terminal.say(
-        f"stopped after {len(adapter.record.losses)} steps, {loss_text(adapter)}; what was learned "
-        f"is in {path}, and {out} was not touched."
-    )
-
-
-def loss_text(adapter: Adapter) -> str:
-    """Return in words how far the fit brought the loss down."""
-    return f"the loss is {adapter.record.gap:.0%} of what it was before"
+    return path
 
 
 def _kept_nearby(adapter: Adapter, out: Path, mark: str) -> Path | None:

@@ -1,0 +1,62 @@
+"""The product alone, at its defaults: how well it finds the strength, on clean and on worse inputs."""
+
+from typing import Any
+
+from benchmarks.edits.methods.imagic import ImagicLora
+from benchmarks.edits.rates import mean, perfect
+from benchmarks.edits.stress import Stressed
+from benchmarks.edits.study import Record, Run, Study
+from benchmarks.edits.worlds import PORTRAITS
+
+_METHOD = ImagicLora()
+_FIXED = f"{_METHOD.fixed:g}"
+
+
+def summary(run: Run) -> dict[str, Any]:
+    """Return rates of all cases and of each kind, and what an edit costs after its fit."""
+    records = run.records
+    by_kind = {
+        kind: [record for record in records if record["kind"] == kind]
+        for kind in run.study.suite.kinds
+    }
+    return {
+        "all": rates(records),
+        "by_kind": {kind: rates(some) for kind, some in by_kind.items() if some},
+        "settings": repr(_METHOD),
+    }
+
+
+def rates(records: list[Record]) -> dict[str, float]:
+    """Return the rates of some records at the automatic strength, at 1 and at the best one.
+
+    Args:
+        records: At least one.
+    """
+    at_one = [record["scores"][_FIXED] for record in records]
+    chosen = [record["scores"][record["chosen"]] for record in records]
+    return {
+        **perfect(records),
+        "perfect_fixed": mean(score["perfect"] for score in at_one),
+        "kept": mean(score["kept"] for score in chosen),
+        "psnr_outside": mean(score["psnr_outside"] for score in chosen),
+        "alpha": mean(float(record["chosen"]) for record in records),
+        "passes_edit": mean(record["passes_fwd"] for record in records),
+        "seconds_fit": mean(record["seconds_fit"] for record in records),
+        "seconds": mean(record["seconds"] for record in records),
+    }
+
+
+CLEAN = Study(
+    name="automatic",
+    result="automatic",
+    methods={"imagic_lora": _METHOD},
+    summary=summary,
+    suite=PORTRAITS,
+)
+STRESS = Study(
+    name="stress",
+    result="stress",
+    methods={"imagic_lora": _METHOD},
+    summary=summary,
+    suite=Stressed(),
+)

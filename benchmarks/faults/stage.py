@@ -1,0 +1,117 @@
+"""What campaigns work with: a tiny model with an adapter, and every kind of work to be done with it."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import torch
+from PIL import Image
+
+from imagic_lora import Adapter, EditSettings, FitSettings, ImagicEditor, SamplingSettings
+from imagic_lora.adapters.exporting import lora_bytes
+from imagic_lora.editing.request import EditRequest
+from tests.support.tiny import build
+
+Work = Callable[[ImagicEditor], bytes]
+QUICK = EditSettings(steps=2)
+SHORT = FitSettings(steps=2, rank=1, batch=2)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A tiny model in a folder, and what was made with it.
+
+    Attributes:
+        folder: Where files may be left.
+    """
+
+    folder: Path
+
+    @cached_property
+    def model(self) -> Path:
+        """The folder of the pipeline."""
+        path = self.folder / "tiny"
+        if not path.exists():
+            build("sd1").save_pretrained(path)
+        return path
+
+    @cached_property
+    def editor(self) -> ImagicEditor:
+        """An editor over it."""
+        return self.fresh()
+
+    def fresh(self) -> ImagicEditor:
+        """Return another editor, with a model of its own."""
+        return ImagicEditor.from_pretrained(self.model, device="cpu")
+
+    @cached_property
+    def picture(self) -> Image.Image:
+        """A picture with structure."""
+        across = Image.linear_gradient("L").resize((32, 32))
+        return Image.merge("RGB", (across, across.rotate(90), Image.new("L", (32, 32), 90)))
+
+    @cached_property
+    def adapter(self) -> Adapter:
+        """A short fit of the picture."""
+        return self.editor.fit(self.picture, source="a dog", target="a cat", settings=SHORT)
+
+    @cached_property
+    def other(self) -> Adapter:
+        """Another fit, of a larger rank."""
+        settings = FitSettings(steps=2, rank=6, batch=1, seed=5)
+        return self.editor.fit(self.picture, source="a dog", target="a bird", settings=settings)
+
+    @cached_property
+    def lora(self) -> bytes:
+        """The first adapter's LoRA as kohya's scripts write it."""
+        return lora_bytes(self.adapter, "kohya")
+
+    @cached_property
+    def works(self) -> Mapping[str, Work]:
+        """Every kind of work, as functions from an editor to what comes of it."""
+        first, other, picture = self.adapter, self.other, self.picture
+        plain, pair = SamplingSettings(steps=2), [EditRequest(adapter=a) for a in (first, other)]
+        aside = EditSettings(steps=2, direction="interpolate", fidelity=0, focus=0)
+        return {
+            "fit": lambda e: e.fit(picture, source="a dog", settings=SHORT).to_bytes(),
+            "fit with search": lambda e: e.fit(picture, target="a cat", settings=SHORT).to_bytes(),
+            "caption": lambda e: e.caption(picture, "a red cat").encode(),
+            "edit": lambda e: e.edit(first, settings=QUICK).image.tobytes(),
+            "another's edit": lambda e: e.edit(other, settings=QUICK).image.tobytes(),
+            "interpolated edit": lambda e: e.edit(first, settings=aside).image.tobytes(),
+            "masked edit": lambda e: e.edit(
+                first, mask=picture.convert("L"), settings=QUICK
+            ).image.tobytes(),
+            "batch": lambda e: b"".join(
+                each.image.tobytes() for each in e.edit_batch(pair, settings=QUICK)
+            ),
+            "find alpha": lambda e: e.find_alpha(
+                first, alphas=(1.0,), settings=QUICK
+            ).best.image.tobytes(),
+            "img2img": lambda e: e.img2img(picture, "a cat", settings=plain).image.tobytes(),
+            "surprise": lambda e: repr(e.surprise(picture, "a cat")).encode(),
+            "input image": lambda e: e.input_image(first).tobytes(),
+        }
+
+
+def fingerprint(editor: ImagicEditor) -> str:
+    """Return a hash of all that a model is: its modules, what stands in for them, and every bit."""
+    digest = hashlib.sha256()
+    for network in editor.model.networks.all():
+        for path, module in network.named_modules():
+            digest.update(f"{path} {type(module).__name__} {'forward' in vars(module)}".encode())
+        for name, tensor in [*network.named_parameters(), *network.named_buffers()]:
+            digest.update(f"{name} {tensor.requires_grad}".encode())
+            digest.update(tensor.detach().contiguous().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+@torch.no_grad()
+def predicted(editor: ImagicEditor) -> bytes:
+    """Return what a model predicts for fixed inputs, however its weights are stored by now."""
+    model = editor.model
+    latents = torch.linspace(-1, 1, 1024).view(1, 4, 16, 16)
+    made = model.predict(latents, torch.tensor([500]), model.encode_prompt("a dog"))
+    return bytes(made.numpy().tobytes())

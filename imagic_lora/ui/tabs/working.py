@@ -1,0 +1,90 @@
+"""What the parts of the page that work have alike: what asks on the left, what comes of it on the right."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import gradio
+
+from imagic_lora.errors import ImagicError
+from imagic_lora.ui import markup, widgets
+from imagic_lora.ui.jobs.queue import Job, View, Work
+from imagic_lora.ui.sessions import Session
+from imagic_lora.ui.widgets import Values
+from imagic_lora.ui.workspace import Workspace
+
+
+class WorkingTab(ABC):
+    """Layout and wiring of one kind of work: a button starts a job, and another ends it.
+
+    Args:
+        workspace: What all parts share.
+        name: What its jobs are called in a session.
+        right: Width of the right column, where the left is 5.
+    """
+
+    def __init__(self, workspace: Workspace, name: str, *, right: int = 7) -> None:
+        self._workspace, self._name = workspace, name
+        with gradio.Row(equal_height=False):
+            with gradio.Column(scale=5, min_width=300):
+                self._left()
+            with gradio.Column(scale=right, min_width=300):
+                self._right()
+
+    @abstractmethod
+    def _left(self) -> None:
+        """Lay out what asks for the work."""
+
+    @abstractmethod
+    def _right(self) -> None:
+        """Lay out what comes of it."""
+
+    @abstractmethod
+    def _work(self, session: Session, values: Values) -> Work:
+        """Return the job that is asked for, everything checked that can be checked before."""
+
+    @abstractmethod
+    def _follow(self, session: Session, views: Iterable[View]) -> Iterator[dict[Any, Any]]:
+        """Yield what the widgets show of a job, from one view to the next."""
+
+    def _buttons(self, run: str, stop: str) -> None:
+        """Lay out the buttons that start and end the work."""
+        with gradio.Row():
+            self.run = gradio.Button(run, variant="primary", elem_id=f"{self._name}-run")
+            self.stop = gradio.Button(stop, interactive=False, elem_id=f"{self._name}-stop")
+
+    def _status(self, text: str) -> None:
+        """Lay out what says how far the work is."""
+        self.status = gradio.HTML(markup.note(text), elem_id=f"{self._name}-status")
+
+    def _start(self, events: list[Any], asked: set[Any], shown: list[Any]) -> Any:
+        """Connect the buttons and other events that start the work; return the event of its end."""
+        self.stop.click(self._stop, outputs=[self.stop], queue=False)
+        return gradio.on(events, self._run, asked, shown, **widgets.STREAM)
+
+    def watch(self, request: gradio.Request) -> Iterator[dict[Any, Any]]:
+        """Yield what is to be seen of a session's job, if there is one."""
+        session = self._workspace.session(request)
+        job = session.jobs.get(self._name)
+        if job is None:
+            yield widgets.nothing()
+            return
+        yield from self._follow(session, self._workspace.jobs.watch(job))
+
+    def _run(self, values: Values, request: gradio.Request) -> Iterator[dict[Any, Any]]:
+        """Check what was given, get in the queue, and yield how far the work is."""
+        session = self._workspace.session(request)
+        try:
+            work = self._work(session, values)
+        except ImagicError as error:
+            yield {self.status: markup.note(str(error), "bad")}
+            return
+        session.jobs[self._name] = self._workspace.jobs.submit(work)
+        yield from self.watch(request)
+
+    def _stop(self, request: gradio.Request) -> dict[Any, Any]:
+        """Ask a session's job to end; what it has is kept."""
+        job: Job | None = self._workspace.session(request).jobs.get(self._name)
+        if job is not None:
+            self._workspace.jobs.stop(job)
+        return {self.stop: gradio.Button(interactive=False)}

@@ -1,0 +1,109 @@
+"""Hostile values by a grammar: whatever JSON allows, wherever it stands."""
+
+import json
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import hypothesis
+import pytest
+from hypothesis import strategies as st
+
+from benchmarks.faults.hostile import RAW, VALUES
+from imagic_lora import Adapter, EditSettings, FitSettings, ImagicError
+from imagic_lora.errors import PromptError
+from imagic_lora.settings import prompt
+from tests.support.handmade import made
+from tests.support.rewriting import rewrite
+
+SOUND = made().to_bytes()
+FIELDS = sorted(made().record.values())
+
+_TEXTS = st.text(st.characters(codec=None, categories=None), max_size=20)  # surrogates, too
+_NUMBERS = st.integers() | st.floats() | st.sampled_from([10**400, -(10**400), 2**63])
+_JSON = st.recursive(
+    st.none() | st.booleans() | _NUMBERS | _TEXTS | st.sampled_from(VALUES),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_TEXTS, inner, max_size=3),
+    max_leaves=6,
+)
+
+
+def refusal(work: Callable[[], object]) -> str:
+    """Return the sentence that work is refused with, or "" where it is done."""
+    try:
+        work()
+    except ImagicError as error:
+        return str(error)
+    return ""
+
+
+def read(data: bytes) -> None:
+    """Read a file, if it can be read; then it is whole. A refusal is short."""
+    found: list[Adapter] = []
+    assert 600 > len(refusal(lambda: found.append(Adapter.from_bytes(data))))
+    for adapter in found:
+        assert adapter == Adapter.from_bytes(adapter.to_bytes())
+
+
+@hypothesis.settings(max_examples=150)
+@hypothesis.given(field=st.sampled_from(FIELDS), value=_JSON)
+def test_any_value_of_a_record_is_refused_or_kept(field: str, value: Any) -> None:
+    """A field of any value is refused in a sentence, or is there again when the file is saved."""
+    read(rewrite(SOUND, lambda own: own.update({field: value})))
+
+
+@pytest.mark.parametrize("field", FIELDS)
+@pytest.mark.parametrize(
+    "value", VALUES, ids=lambda value: repr(value)[:20].encode("ascii", "replace").decode()
+)
+def test_known_hostile_values_are_refused_or_kept(field: str, value: Any) -> None:
+    """Those that once did harm."""
+    read(rewrite(SOUND, lambda own: own.update({field: value})))
+
+
+@pytest.mark.parametrize("raw", RAW, ids=lambda raw: raw[:12])
+def test_what_is_no_json_is_refused_or_kept(raw: str) -> None:
+    """A number of five thousand digits, or brackets five thousand deep, are errors of ours."""
+    size = int.from_bytes(SOUND[:8], "little")
+    header = json.loads(SOUND[8 : 8 + size])
+    own = json.loads(header["__metadata__"]["imagic_lora"])
+    own["gap"] = "@@"
+    header["__metadata__"]["imagic_lora"] = json.dumps(own).replace('"@@"', raw)
+    text = json.dumps(header).encode()
+
+    read(len(text).to_bytes(8, "little") + text + SOUND[8 + size :])
+
+
+@hypothesis.settings(max_examples=150)
+@hypothesis.given(
+    name=st.sampled_from(["steps", "seed", "guidance", "negative", "scheduler"]), value=_JSON
+)
+def test_any_value_of_a_setting_is_taken_or_refused(name: str, value: Any) -> None:
+    """Settings come from web handlers and from pictures' records as well as from programs."""
+    for kind in (FitSettings, EditSettings):
+        if name in kind.__dataclass_fields__:
+            assert 400 > len(refusal(partial(kind, **{name: value})))
+
+
+@hypothesis.settings(max_examples=150)
+@hypothesis.given(text=_JSON)
+def test_any_prompt_is_taken_or_refused(text: Any) -> None:
+    """What is taken is a text that says something and can be written to a file."""
+    found: list[str] = []
+    assert 400 > len(refusal(lambda: found.append(prompt(text))))
+    for taken in found:
+        assert taken == taken.strip() != ""
+        assert taken.encode()
+
+
+@pytest.mark.parametrize("text", [",", "...", " ?! ", "\u200b", "\ufeff", "\t", "\0", "(", "-"])
+def test_a_prompt_without_words_is_refused(text: str) -> None:
+    """It would give a picture all the same, of nothing that was asked for."""
+    with pytest.raises(PromptError):
+        prompt(text)
+
+
+@pytest.mark.parametrize("text", ["猫", "🐈", "a", "3", "a cat, please"])
+def test_a_prompt_of_any_words_is_taken(text: str) -> None:
+    """In any script, and in pictures too."""
+    assert text == prompt(text)
