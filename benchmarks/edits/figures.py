@@ -131,10 +131,13 @@ def captions(result: Mapping[str, Any]) -> str:
 def automatic(result: Mapping[str, Any]) -> str:
     """Return how well the product finds the strength, on all cases and on each kind of them."""
     rates = by_name("", {"all": result["all"], **result["by_kind"]}, _FOUND)
-    cases = int(result["all"]["cases"])
+    cases, left_out = int(result["all"]["cases"]), result["left_out"]
+    misread = f"; {left_out} more, whose ideal edit the judge misreads, are left out" * bool(
+        left_out
+    )
     return (
-        f"{rates}\n\n{cases} cases of the `{result['split']}` split, one seed; one case is "
-        f"{100 / cases:.0f} points of all. {_environment(result['environment'])}"
+        f"{rates}\n\n{cases} cases of the `{result['split']}` split, one seed{misread}. One case "
+        f"is {100 / cases:.0f} points of all. {_environment(result['environment'])}"
     )
 
 

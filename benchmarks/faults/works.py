@@ -18,8 +18,9 @@ from imagic_lora.errors import ImagicError, heard_by
 _GROWTH = 20_000_000
 """Bytes that a block of switches may leave behind."""
 
-ERRORS = (KeyboardInterrupt, RuntimeError, ValueError, OSError, MemoryError, SystemExit)
-"""What is raised in the middle of work, none of which is ours."""
+ERRORS = (KeyboardInterrupt, RuntimeError, ValueError, OSError, SystemExit)
+"""What is raised in the middle of work, none of which is ours; a MemoryError is answered with a
+lever, which is what `shortages` looks at."""
 
 
 class Failing(TorchDispatchMode):  # type: ignore[no-untyped-call]

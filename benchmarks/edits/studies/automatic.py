@@ -13,8 +13,19 @@ _FIXED = f"{_METHOD.fixed:g}"
 
 
 def summary(run: Run) -> dict[str, Any]:
-    """Return rates of all cases and of each kind, and what an edit costs after its fit."""
-    records = run.records
+    """Return rates of all cases and of each kind, without those that nobody could solve.
+
+    Of some worse pictures the judge misreads the ideal edit itself; what it says of edits of those
+    says nothing.
+    """
+    cases = {case.name: case for case in run.cases}
+    score = run.study.suite.score
+    read = {
+        name
+        for name, case in cases.items()
+        if case.ideal is not None and score(case.ideal, case)["perfect"]
+    }
+    records = [record for record in run.records if record["case"] in read]
     by_kind = {
         kind: [record for record in records if record["kind"] == kind]
         for kind in run.study.suite.kinds
@@ -22,6 +33,7 @@ def summary(run: Run) -> dict[str, Any]:
     return {
         "all": rates(records),
         "by_kind": {kind: rates(some) for kind, some in by_kind.items() if some},
+        "left_out": len(cases) - len(read),
         "settings": repr(_METHOD),
     }
 

@@ -101,11 +101,9 @@ class TextEncoder:
                 f"The prompt has {len(whole) - marks} tokens and the model reads {length - marks}; "
                 f"it does not see the end: {quoted(lost)}."
             )
-        padded = self.tokenizer(
-            prompt, padding="max_length", max_length=length, truncation=True, return_tensors="pt"
-        )
-        ids: torch.Tensor = padded.input_ids
-        return ids
+        padded = self.tokenizer(prompt, padding="max_length", max_length=length, truncation=True)
+        # Made here: the tokenizer would take memory that runs out for a mistake of ours.
+        return torch.tensor([padded.input_ids])
 
 
 def leave_out(module: Any, count: int) -> None:
