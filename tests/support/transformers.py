@@ -100,6 +100,13 @@ def build_flux2() -> Flux2KleinPipeline:
         axes_dims_rope=(4, 4, 4, 4),
         guidance_embeds=False,
     )
+    # As they come, adapters and prompts would hardly show.
+    with torch.no_grad():
+        autoencoder.decoder.conv_out.weight.mul_(4)
+        transformer.proj_out.weight.mul_(2)
+        for name, weight in transformer.named_parameters():
+            if "stream_modulation" in name and name.endswith("weight"):
+                weight.mul_(4)
     return Flux2KleinPipeline(
         scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0, use_dynamic_shifting=True),
         vae=autoencoder.eval(),
