@@ -1,5 +1,6 @@
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from unittest.mock import Mock
@@ -322,11 +323,13 @@ def test_a_bad_image_is_refused_before_the_fit(editor: Editor, tmp_path: Path) -
 
 
 def test_an_adapter_gives_its_input_back(editor: Editor, adapter: Fitted) -> None:
-    """The input image, as the autoencoder sees it, can be drawn from the adapter alone."""
-    found = editor("sd1").input_image(adapter("sd1"))
+    """The input image comes of the adapter alone: as it was, or as the autoencoder sees it."""
+    sd1, fitted = editor("sd1"), adapter("sd1")
+    bare = replace(fitted, picture=b"")
 
-    pixels = editor("sd1").model.decode(adapter("sd1").latents.float())
-    assert image_hash(to_images(pixels)[0]) == image_hash(found)
+    (decoded,) = to_images(sd1.model.decode(fitted.latents.float()))
+    assert fitted.input == sd1.input_image(fitted)
+    assert image_hash(decoded) == image_hash(sd1.input_image(bare))
 
 
 def test_a_foreign_adapters_input_is_not_drawn(editor: Editor, adapter: Fitted) -> None:

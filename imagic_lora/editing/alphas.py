@@ -100,15 +100,16 @@ class AlphaSearch:
         return tuple(_crossing(alphas, changes, change) for change in wanted)
 
     def explain(self) -> str:
-        """Return in a sentence or two what was chosen and why."""
+        """Return in a sentence what was chosen and why; what is in doubt was warned of."""
+        tried = ", ".join(f"{edit.alpha:g}" for edit in self.edits)
+        chosen = f"alpha {self.best.alpha:g}: of {tried} it is"
+        if self.doubt:
+            return f"{chosen} no more than a guess."
         low, high = self.useful
         span = f"up to {high:g} serves too" if low < high else "no stronger one that was tried does"
-        tried = ", ".join(f"{edit.alpha:g}" for edit in self.edits)
-        chosen = (
-            f"alpha {self.best.alpha:g}: of {tried} it is the weakest at which the base model sees "
-            f"{self.best.target!r} done; {span}."
+        return (
+            f"{chosen} the weakest at which the base model sees {self.best.target!r} done; {span}."
         )
-        return f"alpha {self.best.alpha:g}: {self.doubt}" if self.doubt else chosen
 
 
 def search(edits: Edits, alphas: Sequence[float]) -> AlphaSearch:
