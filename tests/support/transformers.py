@@ -103,7 +103,7 @@ def build_flux2() -> Flux2KleinPipeline:
     # As they come, adapters and prompts would hardly show.
     with torch.no_grad():
         autoencoder.decoder.conv_out.weight.mul_(4)
-        transformer.proj_out.weight.mul_(2)
+        transformer.proj_out.weight.mul_(2.25)
         for name, weight in transformer.named_parameters():
             if "stream_modulation" in name and name.endswith("weight"):
                 weight.mul_(4)
