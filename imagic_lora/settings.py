@@ -6,56 +6,17 @@ when a settings object is made; there is no way to hold an invalid one.
 """
 
 import math
-import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, TypeGuard, get_args
 
-from imagic_lora.errors import PromptError, SettingsError, near_match, quoted
+from imagic_lora.errors import SettingsError, near_match, quoted
+from imagic_lora.texts import prompt
 
 FitMode = Literal["joint", "two-stage"]
 Direction = Literal["guided", "interpolate"]
 Attention = Literal["auto", "sdpa", "xformers"]
 SchedulerName = Literal["ddim", "dpm++", "euler", "heun", "unipc", "model"]
-
-MAX_PROMPT = 10_000
-"""Most characters of a prompt; encoders read some hundred, and what compares prompts is slow."""
-
-_PUNCTUATION = {"Pc", "Pd", "Pe", "Pf", "Pi", "Po", "Ps"}
-_BLANK = {"Cc", "Cf", "Zl", "Zp", "Zs"}  # controls, formats such as zero width, and spaces
-
-
-def prompt(text: Any, what: str = "target", *, required: bool = True) -> str:
-    """Return a prompt as everything else may rely on it: a text without space around it.
-
-    A text that shows nothing, as zero-width characters do, is empty; punctuation alone is no prompt.
-
-    Args:
-        text: What was given.
-        what: What it is, for the message, e.g. "target" or "negative prompt".
-        required: Whether it must not be empty.
-
-    Raises:
-        PromptError: It is no text, has no words, cannot be written to a file, is too long, or is
-            empty though it is required.
-    """
-    if not isinstance(text, str):
-        raise PromptError(f"The {what} was of type {type(text).__name__}, allowed is text.")
-    if len(text) > MAX_PROMPT:
-        raise PromptError(
-            f"The {what} has {len(text)} characters, allowed are {MAX_PROMPT}; shorten it."
-        )
-    kinds = {unicodedata.category(character) for character in text}
-    if "\0" in text or "Cs" in kinds:
-        raise PromptError(
-            f"The {what} holds a character that is none, such as NUL or half of one; type it anew."
-        )
-    blank = kinds <= _BLANK
-    if not blank and kinds <= _BLANK | _PUNCTUATION:
-        raise PromptError(f"The {what} was {quoted(text)}, which has no words; say it in words.")
-    if required and blank:
-        raise PromptError(f"The {what} is empty; say in words what the picture should show.")
-    return "" if blank else text.strip()
 
 
 def is_number(value: object) -> TypeGuard[float]:

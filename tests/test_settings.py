@@ -7,7 +7,6 @@ import pytest
 from imagic_lora.errors import PromptError, SettingsError
 from imagic_lora.settings import (
     ALPHA,
-    MAX_PROMPT,
     NOISE,
     STRENGTH,
     EditSettings,
@@ -15,8 +14,8 @@ from imagic_lora.settings import (
     Option,
     SamplingSettings,
     options,
-    prompt,
 )
+from imagic_lora.texts import MAX_PROMPT, prompt
 
 SETTINGS = (FitSettings, SamplingSettings, EditSettings)
 FIELDS = [(kind, name, described) for kind in SETTINGS for name, described in options(kind)]

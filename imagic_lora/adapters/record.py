@@ -11,7 +11,8 @@ from imagic_lora.errors import AdapterFileError, ImageError, PromptError, Settin
 from imagic_lora.images.canvas import Frame
 from imagic_lora.models.families import FAMILIES
 from imagic_lora.objective import OBJECTIVES
-from imagic_lora.settings import FitSettings, is_number, prompt
+from imagic_lora.settings import FitSettings, is_number
+from imagic_lora.texts import text
 
 _LEVERS = ("levers", "relieved")
 _OPTIONAL = (*_LEVERS, "frame", "round_trip")
@@ -120,7 +121,7 @@ def _text(name: str, value: Any) -> str:
     if not isinstance(value, str):
         raise AdapterFileError(f"its header's {name} is {quoted(value)}, which is not text.")
     try:
-        prompt(value, name, required=False)
+        text(value, name)
     except PromptError as error:
         raise AdapterFileError(f"its header's {name} is no text to be used: {error}") from error
     return value

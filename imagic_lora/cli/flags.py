@@ -13,7 +13,8 @@ import click
 
 from imagic_lora.errors import InputError, SettingsError, quoted
 from imagic_lora.settings import Option, options
-from imagic_lora.settings import prompt as checked_prompt
+from imagic_lora.texts import prompt as checked_prompt
+from imagic_lora.texts import text as checked_text
 
 Run = Callable[..., None]
 Declare = Callable[[Run], Run]
@@ -201,7 +202,7 @@ def output(metavar: str, help: str) -> Declare:
 prompt = partial(checked_prompt, what="prompt")
 """Reads a prompt; an empty one is refused."""
 
-text = partial(checked_prompt, what="value", required=False)
+text = partial(checked_text, what="value")
 """Reads any other text."""
 
 force = switch("--force", "replace files that exist already")

@@ -100,7 +100,9 @@ class Edits:
         before = self.model.plan
         predictor = self.predictor(alphas)
         with self._adapters_held():
-            latents = self._denoised(predictor)
+            latents = sampling.sample(
+                self.model, predictor, self.start, self.settings, self.on_progress
+            )
         images = self._decoded(latents)
         return self._edits(images, alphas, lever_names(self.model.plan, before)), latents
 
@@ -113,12 +115,6 @@ class Edits:
         """Return the pictures of latents, one row after another, which takes the least memory."""
         rows = zip(self._residues, torch.split(latents, 1), strict=True)
         return [residue.decoded(row) for residue, row in rows]
-
-    def _denoised(self, predictor: guidance.Predictor) -> torch.Tensor:
-        """Return latents of the edits, shape (B, C, h, w)."""
-        settings, shape = self.settings, tuple(self.latents.shape)
-        sampler = self.model.sampler(settings.scheduler, settings.steps, shape)
-        return sampling.denoise(self.model, sampler, predictor, self.start, self.on_progress)
 
     @contextmanager
     def _adapters_held(self) -> Iterator[None]:

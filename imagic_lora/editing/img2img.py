@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from imagic_lora.editing import guidance, sampling
 from imagic_lora.editing.picture import Variation
+from imagic_lora.images.pixels import to_images
 from imagic_lora.images.png import image_hash
 from imagic_lora.memory.relief import lever_names
 from imagic_lora.models.base import LatentModel
@@ -11,7 +12,8 @@ from imagic_lora.models.distilled import check_negative
 from imagic_lora.models.encoding import ImageSource, encode
 from imagic_lora.progress import OnProgress
 from imagic_lora.seeding import generator, randn
-from imagic_lora.settings import NOISE, STRENGTH, SamplingSettings, prompt
+from imagic_lora.settings import NOISE, STRENGTH, SamplingSettings
+from imagic_lora.texts import prompt
 
 
 def img2img(
@@ -39,7 +41,8 @@ def img2img(
     away, towards = model.encode_prompt(settings.negative, target).rows()
     predictor = guidance.classifier_free(model, away, towards, settings.guidance)
     start = sampling.Start(latents, strength, (settings.seed,))
-    (made,) = sampling.draw(model, predictor, start, settings, on_progress)
+    latents = sampling.sample(model, predictor, start, settings, on_progress)
+    (made,) = to_images(model.decode(latents))
     return Variation(
         image=made,
         target=target,

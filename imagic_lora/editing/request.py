@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from imagic_lora.adapters.adapter import Adapter
 from imagic_lora.errors import PromptError
-from imagic_lora.settings import ALPHA, EditSettings, options, prompt
+from imagic_lora.settings import ALPHA, EditSettings, options
+from imagic_lora.texts import prompt
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from functools import partial
 
 import torch
-from PIL import Image
 
 from imagic_lora.editing.guidance import Predictor
 from imagic_lora.errors import SamplingError, warn
-from imagic_lora.images.pixels import to_images
 from imagic_lora.memory import denoising, peak_bytes
 from imagic_lora.models.base import LatentModel, Sampler
 from imagic_lora.progress import OnProgress, Ticker
@@ -109,14 +107,14 @@ def _remark(latents: torch.Tensor, inputs: torch.Tensor) -> None:
         )
 
 
-def draw(
+def sample(
     model: LatentModel,
     predictor: Predictor,
     start: Start,
     settings: SamplingSettings,
     on_progress: OnProgress,
-) -> list[Image.Image]:
-    """Denoise a batch, and decode one picture after another, which takes the least memory.
+) -> torch.Tensor:
+    """Denoise a batch by the sampler of some settings; return latents, shape (B, C, h, w), float32.
 
     Args:
         model: The model that the predictor asks.
@@ -129,5 +127,4 @@ def draw(
         SamplingError: When the latents become no numbers.
     """
     sampler = model.sampler(settings.scheduler, settings.steps, tuple(start.latents.shape))
-    latents = denoise(model, sampler, predictor, start, on_progress)
-    return [to_images(model.decode(row))[0] for row in torch.split(latents, 1)]
+    return denoise(model, sampler, predictor, start, on_progress)

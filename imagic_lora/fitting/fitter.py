@@ -16,7 +16,8 @@ from imagic_lora.models.encoding import ImageSource, encode, round_trip
 from imagic_lora.models.learned import kept
 from imagic_lora.models.turns import taking_turns
 from imagic_lora.progress import OnProgress, StopFit, ignore
-from imagic_lora.settings import FitSettings, prompt
+from imagic_lora.settings import FitSettings
+from imagic_lora.texts import prompt
 
 _POOR = 21.0
 """Round trip, in dB, below which a model cannot show a picture; Stable Diffusion's own autoencoder

@@ -90,8 +90,7 @@ class _Tokenizer:
     def __call__(self, prompt: str, *, max_length: int = 1, **_: Any) -> Any:
         """Return the ids of a full-length prompt, whatever it says."""
         del prompt
-        ids = torch.zeros(1, max_length, dtype=torch.long)
-        return SimpleNamespace(input_ids=ids, attention_mask=torch.ones_like(ids))
+        return SimpleNamespace(input_ids=[0] * max_length, attention_mask=[1] * max_length)
 
     def apply_chat_template(self, messages: Any, **_: Any) -> str:
         """Return any text, for it is read as a full-length prompt."""

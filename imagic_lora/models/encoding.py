@@ -1,6 +1,7 @@
 """A picture as a model sees it: on which canvas, and as which latents."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from os import PathLike
 
 import torch
@@ -30,7 +31,7 @@ class Encoded:
     frame: Frame
     latents: torch.Tensor
 
-    @property
+    @cached_property
     def canvas(self) -> Image.Image:
         """The framed part of the picture, at the canvas's size."""
         return self.frame.cut(self.picture)

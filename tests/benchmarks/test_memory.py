@@ -12,6 +12,8 @@ from imagic_lora.models.blueprint import find_blueprint
 from tests.support.tiny import Kind
 
 
+# An untrained model makes anything of latents.
+@pytest.mark.filterwarnings("ignore:The latents came out:imagic_lora.ImagicWarning")
 def test_the_benchmark_for_a_gpu_runs_without_one(
     folder: Callable[[Kind], Path], capsys: pytest.CaptureFixture[str]
 ) -> None:

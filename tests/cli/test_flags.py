@@ -45,6 +45,8 @@ SHARED = {
     "--device",
     "--memory",
     "--attention",
+    "--prediction",
+    "--clip-skip",
 }
 SETTINGS = [
     (command, name, described)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from benchmarks.faults.hostile import RAW, VALUES
 from imagic_lora import Adapter, EditSettings, FitSettings, ImagicError
 from imagic_lora.errors import PromptError
-from imagic_lora.settings import prompt
+from imagic_lora.texts import prompt
 from tests.support.handmade import made
 from tests.support.rewriting import rewrite
 

@@ -2,6 +2,7 @@
 
 ROWS: tuple[frozenset[str], ...] = (
     frozenset({"errors"}),
+    frozenset({"texts"}),
     frozenset(
         {
             "conditioning",

@@ -99,6 +99,6 @@ class ChatReader:
             padding="max_length" if self.filled else False,
             max_length=self.length,
             truncation=True,
-            return_tensors="pt",
         )
-        return found.input_ids, found.attention_mask.bool()
+        # Made here: the tokenizer would take memory that runs out for a mistake of ours.
+        return torch.tensor([found.input_ids]), torch.tensor([found.attention_mask]).bool()

@@ -60,14 +60,14 @@ def read_objective(own: Any) -> Diffusion:
         )
     # A class that knows no schedule which ends in noise alone keeps the word for it, and no more.
     config = {**own.config, "_use_default_values": []}
-    stated = _named("ddim").from_config(config) if _is_unheeded(own) else own
+    stated = _named("ddim").from_config(config) if _is_unheeded(own.config, type(own)) else own
     return Diffusion(stated.alphas_cumprod.float().clone(), own.config.prediction_type)
 
 
-def _is_unheeded(own: Any) -> bool:
-    """Return whether a scheduler's file asks for zero terminal SNR, and its class knows no such."""
-    known = inspect.signature(type(own).__init__).parameters
-    asked = own.config.get("rescale_betas_zero_snr", False)
+def _is_unheeded(config: Any, made: Any) -> bool:
+    """Return whether a scheduler's file asks for zero terminal SNR, and a class knows no such."""
+    known = inspect.signature(made.__init__).parameters
+    asked = config.get("rescale_betas_zero_snr", False)
     return bool(asked) and "rescale_betas_zero_snr" not in known
 
 
@@ -140,7 +140,7 @@ def make_scheduler(name: SchedulerName, own: Any, steps: int) -> Any:
     known = inspect.signature(made.__init__).parameters
     schedule = {name: own.config[name] for name in _SCHEDULE if name in own.config}
     changes = {**schedule, **_CLEAN, "timestep_spacing": _spacing(own.config, known, steps)}
-    if own.config.get("rescale_betas_zero_snr", False) and "rescale_betas_zero_snr" not in known:
+    if _is_unheeded(own.config, made):
         changes["trained_betas"] = _rescaled_betas(read_objective(own).alphas_cumprod)
     return made.from_config(
         own.config, **{name: value for name, value in changes.items() if name in known}

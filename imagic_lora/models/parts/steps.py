@@ -49,7 +49,19 @@ class Deterministic:
         self._done += 1
         if self._done == len(self.times):
             return x_0
-        return self._objective.add_noise(x_0, noise, self.times[self._done : self._done + 1])
+        return self._onward(x_t, x_0, noise, t, self.times[self._done])
+
+    def _onward(
+        self,
+        x_t: torch.Tensor,
+        x_0: torch.Tensor,
+        noise: torch.Tensor,
+        t: torch.Tensor,
+        following: torch.Tensor,
+    ) -> torch.Tensor:
+        """Return x at the following time, from x_t and what the prediction says it consists of."""
+        del x_t, t
+        return self._objective.add_noise(x_0, noise, following.view(1))
 
 
 class Multistep(Deterministic):
@@ -64,21 +76,17 @@ class Multistep(Deterministic):
         super().__init__(objective, times)
         self._before: tuple[torch.Tensor, torch.Tensor] | None = None
 
-    def step(
+    def _onward(
         self,
-        predicted: torch.Tensor,
-        t: torch.Tensor,
         x_t: torch.Tensor,
-        generators: list[torch.Generator],
+        x_0: torch.Tensor,
+        noise: torch.Tensor,
+        t: torch.Tensor,
+        following: torch.Tensor,
     ) -> torch.Tensor:
-        """Return x at the next time, from this prediction and the one before; clean at the end."""
-        del generators
-        x_0, _ = self._objective.split(x_t, predicted, t.view(1))
-        self._done += 1
-        if self._done == len(self.times):
-            return x_0
+        """Return x at the following time, from this prediction and the one before."""
+        del noise
         sigma, rise = self._noise(t, x_t), self._ratio(t, x_t)
-        following = self.times[self._done]
         step = self._ratio(following, x_t) - rise
         aim = x_0
         if self._before is not None:
