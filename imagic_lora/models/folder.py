@@ -42,7 +42,7 @@ def read_index(folder: Path, name: str) -> Family:
             f"The model {name!r} is a {class_name}{what}; supported are {', '.join(by_class)}."
         )
     family = by_class[class_name]
-    _check_refiner(family, name, index)
+    _check_whole(family, name, index)
     for part, found in index.items():
         if isinstance(found, list) and found != [None, None]:
             _check_class(family, name, part, found)
@@ -59,13 +59,18 @@ def _refuse_code(folder: Path, name: str) -> None:
         )
 
 
-def _check_refiner(family: Family, name: str, index: dict[str, Any]) -> None:
-    """Raise for a pipeline that leaves out the first of its text encoders."""
+def _check_whole(family: Family, name: str, index: dict[str, Any]) -> None:
+    """Raise for a pipeline that leaves out one of its networks."""
     left_out = [part for part in family.networks if index.get(part) == [None, None]]
+    if left_out == ["text_encoder"]:
+        raise ModelError(
+            f"The model {name!r} is made without text_encoder, as the refiner of Stable Diffusion "
+            "XL is; use the base model."
+        )
     if left_out:
         raise ModelError(
-            f"The model {name!r} is made without {', '.join(left_out)}, as the refiner of Stable "
-            "Diffusion XL is; use the base model."
+            f"The model {name!r} is made without {', '.join(left_out)}; use one that has all of "
+            f"{', '.join(family.networks)}."
         )
 
 
