@@ -34,6 +34,10 @@ class Fitted(Protocol):
         """Whether prompts differ in length."""
 
     @property
+    def differences(self) -> bool:
+        """Whether adapters hold the tokens that a fit moved, and no others."""
+
+    @property
     def pooled_width(self) -> int | None:
         """Width of the pooled embedding, or None where there is none."""
 
@@ -81,10 +85,11 @@ def _facts(adapter: Adapter, model: Fitted) -> list[tuple[str, object, object]]:
     pooled = adapter.conditioning.pooled
     _, channels, rows, columns = adapter.latents.shape
     factor, most = model.latent_factor, model.token_count
+    fewer = model.ragged or model.differences
     return [
         ("family", record.family, model.family),
         ("embedding width", width, model.token_width),
-        ("tokens", count, min(count, most) if model.ragged else most),
+        ("tokens", count, min(count, most) if fewer else most),
         ("pooled width", None if pooled is None else pooled.shape[-1], model.pooled_width),
         ("latent channels", channels, model.latent_channels),
         ("latents", (columns, rows), (record.width // factor, record.height // factor)),

@@ -37,7 +37,7 @@ class StableDiffusionXL:
         self._autoencoder = Autoencoder(pipeline.vae, plan)
         check_channels(pipeline.unet.config.in_channels, self._autoencoder.channels, name)
         first = TextEncoder(pipeline.tokenizer, pipeline.text_encoder)
-        second = TextEncoder(pipeline.tokenizer_2, pipeline.text_encoder_2, first.noted)
+        second = TextEncoder(pipeline.tokenizer_2, pipeline.text_encoder_2, noted=first.noted)
         self._texts = (first, second)
         self._zeros_for_empty = bool(pipeline.config.get("force_zeros_for_empty_prompt", True))
         self.networks = Networks(

@@ -19,6 +19,7 @@ class Facts:
     token_width: int = 32
     token_count: int = 24
     ragged: bool = False
+    differences: bool = False
     pooled_width: int | None = 40
     latent_channels: int = 4
     latent_factor: int = 8

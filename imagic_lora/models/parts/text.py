@@ -1,4 +1,4 @@
-"""A tokenizer and a text encoder: from a prompt to hidden states."""
+"""A tokenizer and a CLIP or T5 text encoder: from a prompt to hidden states."""
 
 import re
 from dataclasses import dataclass, field
@@ -18,19 +18,52 @@ _SYNTAX = {
 }
 """What parts of prompts mean to other tools, by how they are written."""
 
+_MOST_BYTES = 2_000_000
+"""Most bytes of an embedding in an adapter, where it may be larger than the LoRA beside it."""
+
+
+def movable(own: torch.Tensor, width: int) -> torch.Tensor:
+    """Return which tokens a fit moves: the prompt's own, as many as an adapter has room for.
+
+    Args:
+        own: Which tokens are the prompt's own, boolean, shape (B, tokens).
+        width: Width of a token embedding.
+    """
+    room = _MOST_BYTES // (torch.float16.itemsize * width)
+    return own & (own.cumsum(dim=1) <= room)
+
+
+def note_syntax(prompt: str, noted: set[str]) -> None:
+    """Say once of each kind that what other tools take for more is plain text here.
+
+    Args:
+        prompt: The prompt.
+        noted: What was said already; what is said now is added.
+    """
+    for meaning, pattern in _SYNTAX.items():
+        found = pattern.search(prompt)
+        if found and meaning not in noted:
+            noted.add(meaning)
+            warn(
+                f"the prompt has {quoted(found[0])}, which is {meaning} to other tools, and plain "
+                "text here."
+            )
+
 
 @dataclass(frozen=True)
 class TextEncoder:
-    """One CLIP text encoder with its tokenizer.
+    """One CLIP or T5 text encoder with its tokenizer.
 
     Attributes:
-        tokenizer: A transformers CLIPTokenizer.
-        module: A transformers CLIPTextModel, with or without a projection.
+        tokenizer: A transformers CLIPTokenizer or T5Tokenizer.
+        module: A transformers CLIPTextModel, with or without a projection, or a T5EncoderModel.
+        most: Most tokens that it is asked to read; None is as many as it has places for.
         noted: What was said already of other tools' syntax, which is said once.
     """
 
     tokenizer: Any
     module: Any
+    most: int | None = None
     noted: set[str] = field(default_factory=set)
 
     @property
@@ -41,35 +74,31 @@ class TextEncoder:
     @property
     def length(self) -> int:
         """Tokens of the longest prompt; a tokenizer that states none has a huge number."""
-        most = int(self.module.config.max_position_embeddings)
-        return min(int(self.tokenizer.model_max_length), most)
+        most = self.module.config.max_position_embeddings if self.most is None else self.most
+        return min(int(self.tokenizer.model_max_length), int(most))
 
     def encode(self, prompt: str, device: torch.device) -> Any:
         """Return the encoder's output for a prompt, with all hidden states, batch 1."""
-        self._note_syntax(prompt)
+        note_syntax(prompt, self.noted)
         ids = self._token_ids(prompt).to(device)
         return self.module(ids, output_hidden_states=True)
 
-    def _note_syntax(self, prompt: str) -> None:
-        """Say once of each kind that what other tools take for more is plain text here."""
-        for meaning, pattern in _SYNTAX.items():
-            found = pattern.search(prompt)
-            if found and meaning not in self.noted:
-                self.noted.add(meaning)
-                warn(
-                    f"the prompt has {quoted(found[0])}, which is {meaning} to other tools, and "
-                    "plain text here."
-                )
+    def own(self, prompt: str) -> torch.Tensor:
+        """Return which of a prompt's tokens are its own and fill nothing up, shape (1, tokens)."""
+        length = self.length
+        found = self.tokenizer(prompt, truncation=True, max_length=length, verbose=False)
+        return torch.arange(length)[None] < torch.as_tensor(found.input_ids).numel()
 
     def _token_ids(self, prompt: str) -> torch.Tensor:
         """Return padded token ids, shape (1, tokens); warn about what does not fit."""
         length = self.length
         whole = self.tokenizer(prompt, truncation=False, verbose=False).input_ids
         if len(whole) > length:
-            # Two places are taken by the start and end tokens.
+            # Some places are taken by tokens that mark the start and the end; the end is one.
+            marks = self.tokenizer.num_special_tokens_to_add()
             lost = self.tokenizer.decode(whole[length - 1 : -1]).strip()
             warn(
-                f"The prompt has {len(whole) - 2} tokens and the model reads {length - 2}; "
+                f"The prompt has {len(whole) - marks} tokens and the model reads {length - marks}; "
                 f"it does not see the end: {quoted(lost)}."
             )
         padded = self.tokenizer(prompt, padding="max_length", max_length=length, truncation=True)
