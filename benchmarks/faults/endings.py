@@ -142,8 +142,8 @@ def _command(words: list[str], folder: Path, telling: Any) -> None:
 
 def _saved(words: Sequence[str]) -> int:
     """Save an adapter again and again."""
-    adapter = Adapter.load(words[1])
     with suppress(KeyboardInterrupt):
+        adapter = Adapter.load(words[1])
         for _ in range(_SAVES):
             adapter.save(words[words.index("-o") + 1], force=True)
         return 0
