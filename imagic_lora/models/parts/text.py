@@ -1,12 +1,16 @@
-"""A tokenizer and a text encoder: from a prompt to hidden states."""
+"""A tokenizer and a text encoder: from a prompt to hidden states, in pieces where it is long."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 
 from imagic_lora.errors import SettingsError, quoted, warn
+
+MOST_PIECES = 4
+"""Pieces in which a long prompt is read at most; each makes adapters larger."""
 
 _SYNTAX = {
     "a weight": re.compile(r"\([^()]*:\s*\d*\.?\d+\s*\)|\(\([^()]+\)\)|\)(?:\+\+|--|\d\.\d)"),
@@ -40,15 +44,21 @@ class TextEncoder:
 
     @property
     def length(self) -> int:
-        """Tokens of the longest prompt; a tokenizer that states none has a huge number."""
+        """Tokens of a piece; a tokenizer that states none has a huge number."""
         most = int(self.module.config.max_position_embeddings)
         return min(int(self.tokenizer.model_max_length), most)
 
-    def encode(self, prompt: str, device: torch.device) -> Any:
-        """Return the encoder's output for a prompt, with all hidden states, batch 1."""
+    def encode(self, prompt: str, device: torch.device) -> list[Any]:
+        """Return the encoder's output for each piece of a prompt, with all hidden states, batch 1.
+
+        A prompt that is longer than the encoder is cut into pieces, each with a start and an end
+        of its own, and the denoiser is shown them side by side. One after another, since together
+        they would take memory that no plan has counted.
+        """
         self._note_syntax(prompt)
-        ids = self._token_ids(prompt).to(device)
-        return self.module(ids, output_hidden_states=True)
+        # Made here: the tokenizer would take memory that runs out for a mistake of ours.
+        pieces = (torch.tensor([ids], device=device) for ids in self._pieces(prompt))
+        return [self.module(ids, output_hidden_states=True) for ids in pieces]
 
     def _note_syntax(self, prompt: str) -> None:
         """Say once of each kind that what other tools take for more is plain text here."""
@@ -61,20 +71,28 @@ class TextEncoder:
                     "plain text here."
                 )
 
-    def _token_ids(self, prompt: str) -> torch.Tensor:
-        """Return padded token ids, shape (1, tokens); warn about what does not fit."""
+    def _pieces(self, prompt: str) -> Iterator[list[int]]:
+        """Yield padded token ids, piece by piece; warn about what does not fit."""
         length = self.length
         whole = self.tokenizer(prompt, truncation=False, verbose=False).input_ids
-        if len(whole) > length:
-            # Two places are taken by the start and end tokens.
-            lost = self.tokenizer.decode(whole[length - 1 : -1]).strip()
+        if len(whole) <= length:
+            yield self.tokenizer(prompt, padding="max_length", max_length=length).input_ids
+            return
+        start, *words, end = whole
+        room = length - 2
+        self._note_the_lost(words, MOST_PIECES * room)
+        for first in range(0, min(len(words), MOST_PIECES * room), room):
+            ids = [start, *words[first : first + room], end]
+            yield ids + [self.tokenizer.pad_token_id] * (length - len(ids))
+
+    def _note_the_lost(self, words: list[int], most: int) -> None:
+        """Say which of the tokens of a prompt, those of its start and end aside, are not read."""
+        if len(words) > most:
+            lost = self.tokenizer.decode(words[most:]).strip()
             warn(
-                f"The prompt has {len(whole) - 2} tokens and the model reads {length - 2}; "
-                f"it does not see the end: {quoted(lost)}."
+                f"The prompt has {len(words)} tokens and the model reads {most}; it does not see "
+                f"the end: {quoted(lost)}."
             )
-        padded = self.tokenizer(prompt, padding="max_length", max_length=length, truncation=True)
-        # Made here: the tokenizer would take memory that runs out for a mistake of ours.
-        return torch.tensor([padded.input_ids])
 
 
 def leave_out(module: Any, count: int) -> None:
