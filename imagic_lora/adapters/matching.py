@@ -27,11 +27,11 @@ class Fitted(Protocol):
 
     @property
     def token_count(self) -> int:
-        """Token embeddings of a prompt or a piece, or the most of them where prompts are ragged."""
+        """Token embeddings of a prompt or a chunk, or the most of them where prompts are ragged."""
 
     @property
-    def pieces(self) -> int:
-        """Most pieces that a prompt is read in."""
+    def chunks(self) -> int:
+        """Most chunks that a prompt is read in."""
 
     @property
     def ragged(self) -> bool:
@@ -100,4 +100,4 @@ def _allowed_tokens(count: int, model: Fitted) -> int:
     most = model.token_count
     if model.ragged:
         return min(count, most)
-    return most * min(max(1, round(count / most)), model.pieces)
+    return most * min(max(1, round(count / most)), model.chunks)

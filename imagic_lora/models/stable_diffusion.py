@@ -13,7 +13,7 @@ from imagic_lora.models.parts.autoencoder import Autoencoder
 from imagic_lora.models.parts.fingerprint import fingerprints
 from imagic_lora.models.parts.lock import Lock
 from imagic_lora.models.parts.samplers import diffusion_sampler, read_objective
-from imagic_lora.models.parts.text import MOST_PIECES, TextEncoder
+from imagic_lora.models.parts.text import MOST_CHUNKS, TextEncoder
 from imagic_lora.models.parts.unet import LORA_TARGETS, check_channels, learning_rate
 from imagic_lora.settings import SchedulerName
 
@@ -51,7 +51,7 @@ class StableDiffusion:
             latent_channels=self._autoencoder.channels,
             latent_factor=self._autoencoder.factor,
             token_count=self._text.length,
-            pieces=MOST_PIECES,
+            chunks=MOST_CHUNKS,
             token_width=self._text.width,
             pooled_width=None,
             lora_targets=LORA_TARGETS,
@@ -78,8 +78,8 @@ class StableDiffusion:
 
     def _encode_one(self, prompt: str) -> Conditioning:
         """Return the conditioning of one prompt, with the encoder on the device."""
-        pieces = self._text.encode(prompt, self.plan.device)
-        return Conditioning(torch.cat([piece.last_hidden_state.float() for piece in pieces], dim=1))
+        chunks = self._text.encode(prompt, self.plan.device)
+        return Conditioning(torch.cat([chunk.last_hidden_state.float() for chunk in chunks], dim=1))
 
     def encode_image(self, pixels: torch.Tensor) -> torch.Tensor:
         """Return the mean latents, shape (B, C, H / factor, W / factor)."""

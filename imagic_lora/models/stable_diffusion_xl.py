@@ -14,7 +14,7 @@ from imagic_lora.models.parts.autoencoder import Autoencoder
 from imagic_lora.models.parts.fingerprint import fingerprints
 from imagic_lora.models.parts.lock import Lock
 from imagic_lora.models.parts.samplers import diffusion_sampler, read_objective
-from imagic_lora.models.parts.text import MOST_PIECES, TextEncoder
+from imagic_lora.models.parts.text import MOST_CHUNKS, TextEncoder
 from imagic_lora.models.parts.unet import LORA_TARGETS, check_channels, learning_rate
 from imagic_lora.settings import SchedulerName
 
@@ -55,7 +55,7 @@ class StableDiffusionXL:
             latent_channels=self._autoencoder.channels,
             latent_factor=self._autoencoder.factor,
             token_count=self._texts[0].length,
-            pieces=MOST_PIECES,
+            chunks=MOST_CHUNKS,
             token_width=sum(text.width for text in self._texts),
             pooled_width=int(pipeline.text_encoder_2.config.projection_dim),
             lora_targets=LORA_TARGETS,
@@ -76,7 +76,7 @@ class StableDiffusionXL:
         """Return tokens of shape (B, tokens, width) and the pooled embeddings.
 
         The tokens are the last but one hidden states of both encoders, side by side; the pooled
-        embedding is the second encoder's, of the first piece of a long prompt. Where the model was
+        embedding is the second encoder's, of the first chunk of a long prompt. Where the model was
         trained so, the empty prompt is zero.
         """
         return relieved(self, "text encode", lambda: self._encode(prompts))
@@ -87,10 +87,10 @@ class StableDiffusionXL:
 
     def _encode_one(self, prompt: str) -> Conditioning:
         """Return the conditioning of one prompt, with the encoders on the device."""
-        pieces = [text.encode(prompt, self.plan.device) for text in self._texts]
-        # Words that one tokenizer alone has learned may leave it with fewer pieces.
-        most = max(map(len, pieces))
-        full = ([*some, *some[-1:] * (most - len(some))] for some in pieces)
+        chunks = [text.encode(prompt, self.plan.device) for text in self._texts]
+        # Words that one tokenizer alone has learned may leave it with fewer chunks.
+        most = max(map(len, chunks))
+        full = ([*some, *some[-1:] * (most - len(some))] for some in chunks)
         outputs = list(zip(*full, strict=True))
         rows = [torch.cat([one.hidden_states[-2] for one in pair], dim=-1) for pair in outputs]
         pooled = outputs[0][1].text_embeds.float()

@@ -1,4 +1,4 @@
-"""Prompts that are longer than the text encoder: read in pieces, side by side."""
+"""Prompts that are longer than the text encoder: read in chunks, side by side."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -15,13 +15,13 @@ from tests.support.tiny import Kind, build
 Editor = Callable[[Kind], ImagicEditor]
 CLIP: tuple[Kind, ...] = ("sd1", "sd2", "sdxl")
 LONG = "a cat on a mat " * 3
-"""33 tokens of the tiny tokenizer, which knows single letters; a piece has room for 22."""
+"""33 tokens of the tiny tokenizer, which knows single letters; a chunk has room for 22."""
 
 STEPS = EditSettings(steps=2)
 
 
 def hidden(encoder: Any, tokenizer: Any, ids: list[int]) -> Any:
-    """Return what transformers makes of the ids of one piece."""
+    """Return what transformers makes of the ids of one chunk."""
     start, end, pad = (getattr(tokenizer, f"{name}_token_id") for name in ("bos", "eos", "pad"))
     padded = [start, *ids, end] + [pad] * (22 - len(ids))
     return encoder(torch.tensor([padded]), output_hidden_states=True)
@@ -29,12 +29,12 @@ def hidden(encoder: Any, tokenizer: Any, ids: list[int]) -> Any:
 
 @torch.no_grad()
 @pytest.mark.parametrize("kind", CLIP)
-def test_a_long_prompt_is_read_in_pieces(kind: Kind, editor: Editor) -> None:
-    """Each piece has a start and an end of its own; the pooled embedding is of the first."""
+def test_a_long_prompt_is_read_in_chunks(kind: Kind, editor: Editor) -> None:
+    """Each chunk has a start and an end of its own; the pooled embedding is of the first."""
     pipeline = build(kind)
     ids = pipeline.tokenizer(LONG).input_ids[1:-1]
     encoders = [pipeline.text_encoder, getattr(pipeline, "text_encoder_2", None)]
-    pieces = [
+    chunks = [
         [hidden(encoder, pipeline.tokenizer, some) for encoder in encoders if encoder]
         for some in (ids[:22], ids[22:])
     ]
@@ -42,18 +42,18 @@ def test_a_long_prompt_is_read_in_pieces(kind: Kind, editor: Editor) -> None:
     found = editor(kind).model.encode_prompt(LONG)
 
     layers = [
-        [piece.hidden_states[-2] if kind == "sdxl" else piece.last_hidden_state for piece in pair]
-        for pair in pieces
+        [chunk.hidden_states[-2] if kind == "sdxl" else chunk.last_hidden_state for chunk in pair]
+        for pair in chunks
     ]
     expected = torch.cat([torch.cat(pair, dim=-1) for pair in layers], dim=1)
     torch.testing.assert_close(expected, found.tokens)
     if kind == "sdxl":
-        torch.testing.assert_close(pieces[0][1].text_embeds, found.pooled)
+        torch.testing.assert_close(chunks[0][1].text_embeds, found.pooled)
 
 
 @pytest.mark.parametrize("kind", CLIP)
 def test_prompts_that_fit_are_one_piece(kind: Kind, editor: Editor) -> None:
-    """The longest prompt of one piece is cut nowhere, and one letter more makes two."""
+    """The longest prompt of one chunk is cut nowhere, and one letter more makes two."""
     encode = editor(kind).model.encode_prompt
 
     counts = [encode("a" * letters).tokens.shape[1] for letters in (22, 23, 44, 45)]
@@ -78,7 +78,7 @@ def test_a_prompt_predicts_the_same_beside_longer_ones(kind: Kind, editor: Edito
 def test_an_adapter_of_a_short_caption_is_edited_towards_a_long_target(
     direction: Any, editor: Editor, adapter: Callable[[Kind], Adapter]
 ) -> None:
-    """What lies beyond the first piece counts, and alpha still leads from the input on evenly."""
+    """What lies beyond the first chunk counts, and alpha still leads from the input on evenly."""
     settings = EditSettings(steps=2, direction=direction, fidelity=0, focus=0)
 
     def edit(alpha: float, target: str) -> torch.Tensor:
@@ -113,7 +113,7 @@ def test_a_long_caption_is_fitted_whole(
 
 
 def test_a_caption_is_found_in_a_long_target(editor: Editor, picture: Image.Image) -> None:
-    """The search takes parts of the whole target, which are of one piece or of several."""
+    """The search takes parts of the whole target, which are of one chunk or of several."""
     seen = list[int]()
 
     found = editor("sd1").caption(

@@ -1,4 +1,4 @@
-"""A tokenizer and a text encoder: from a prompt to hidden states, in pieces where it is long."""
+"""A tokenizer and a text encoder: from a prompt to hidden states, in chunks where it is long."""
 
 import re
 from collections.abc import Iterator
@@ -9,8 +9,8 @@ import torch
 
 from imagic_lora.errors import SettingsError, quoted, warn
 
-MOST_PIECES = 4
-"""Pieces in which a long prompt is read at most; each makes adapters larger."""
+MOST_CHUNKS = 4
+"""Chunks in which a long prompt is read at most; each makes adapters larger."""
 
 _SYNTAX = {
     "a weight": re.compile(r"\([^()]*:\s*\d*\.?\d+\s*\)|\(\([^()]+\)\)|\)(?:\+\+|--|\d\.\d)"),
@@ -44,21 +44,21 @@ class TextEncoder:
 
     @property
     def length(self) -> int:
-        """Tokens of a piece; a tokenizer that states none has a huge number."""
+        """Tokens of a chunk; a tokenizer that states none has a huge number."""
         most = int(self.module.config.max_position_embeddings)
         return min(int(self.tokenizer.model_max_length), most)
 
     def encode(self, prompt: str, device: torch.device) -> list[Any]:
-        """Return the encoder's output for each piece of a prompt, with all hidden states, batch 1.
+        """Return the encoder's output for each chunk of a prompt, with all hidden states, batch 1.
 
-        A prompt that is longer than the encoder is cut into pieces, each with a start and an end
+        A prompt that is longer than the encoder is cut into chunks, each with a start and an end
         of its own, and the denoiser is shown them side by side. One after another, since together
         they would take memory that no plan has counted.
         """
         self._note_syntax(prompt)
         # Made here: the tokenizer would take memory that runs out for a mistake of ours.
-        pieces = (torch.tensor([ids], device=device) for ids in self._pieces(prompt))
-        return [self.module(ids, output_hidden_states=True) for ids in pieces]
+        chunks = (torch.tensor([ids], device=device) for ids in self._chunks(prompt))
+        return [self.module(ids, output_hidden_states=True) for ids in chunks]
 
     def _note_syntax(self, prompt: str) -> None:
         """Say once of each kind that what other tools take for more is plain text here."""
@@ -71,8 +71,8 @@ class TextEncoder:
                     "plain text here."
                 )
 
-    def _pieces(self, prompt: str) -> Iterator[list[int]]:
-        """Yield padded token ids, piece by piece; warn about what does not fit."""
+    def _chunks(self, prompt: str) -> Iterator[list[int]]:
+        """Yield padded token ids, chunk by chunk; warn about what does not fit."""
         length = self.length
         whole = self.tokenizer(prompt, truncation=False, verbose=False).input_ids
         if len(whole) <= length:
@@ -80,8 +80,8 @@ class TextEncoder:
             return
         start, *words, end = whole
         room = length - 2
-        self._note_the_lost(words, MOST_PIECES * room)
-        for first in range(0, min(len(words), MOST_PIECES * room), room):
+        self._note_the_lost(words, MOST_CHUNKS * room)
+        for first in range(0, min(len(words), MOST_CHUNKS * room), room):
             ids = [start, *words[first : first + room], end]
             yield ids + [self.tokenizer.pad_token_id] * (length - len(ids))
 
