@@ -241,6 +241,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "lever quality": lambda: _result("lever_quality", tables.lever_quality),
     "slowdown": lambda: _result("slowdown", tables.slowdown),
     "full size": lambda: _result("full_size", tables.full_size),
+    "loading": lambda: _result("loading", tables.loading),
     "faults": lambda: _result("faults", faults.table_of),
     "levers": _levers,
     "memory": _memory,

@@ -58,6 +58,12 @@ def by_peft(kind: Kind) -> torch.Tensor:
     return predict(unet)
 
 
+@cache
+def without(kind: Kind) -> torch.Tensor:
+    """Return what the denoiser predicts by itself."""
+    return predict(pipeline(kind).unet)
+
+
 @dataclass(frozen=True)
 class Layout:
     """How a tool writes a LoRA file.
@@ -178,6 +184,11 @@ LAYOUTS: dict[str, Layout] = {
     "ComfyUI, whole prefix": Layout(after("model.diffusion_model."), A_B, TWICE),
     "bfloat16": Layout(after("unet."), A_B, TWICE, torch.bfloat16),
 }
+ONCE = [
+    *((name, layout.kinds[0]) for name, layout in LAYOUTS.items()),
+    *(("kohya, row, 1 x 1", kind) for kind in ("sd2", "sdxl")),
+]
+READ_BY_DIFFUSERS = ("kohya",)
 EVERY = [(name, kind) for name, layout in LAYOUTS.items() for kind in layout.kinds]
 
 
@@ -206,15 +217,33 @@ def test_every_layout_gives_the_same_weights(name: str, kind: Kind, tmp_path: Pa
         torch.testing.assert_close(2 * up, pair.up.float(), rtol=near, atol=1e-4)
 
 
-@pytest.mark.parametrize("kind", ["sd1", "sd2", "sdxl"])
-def test_the_pictures_are_those_of_peft(kind: Kind, tmp_path: Path) -> None:
-    """With these weights the denoiser predicts what it does with peft's own layers."""
+@pytest.mark.parametrize(("name", "kind"), ONCE)
+def test_the_pictures_are_those_of_peft(name: str, kind: Kind, tmp_path: Path) -> None:
+    """With the weights of a file the denoiser predicts what it does with peft's own layers."""
     unet = pipeline(kind).unet
 
-    ours = predict(unet, loaded(LAYOUTS["kohya, row, 1 x 1"], kind, tmp_path))
+    ours = predict(unet, loaded(LAYOUTS[name], kind, tmp_path))
 
-    torch.testing.assert_close(by_peft(kind), ours, rtol=2e-3, atol=2e-3)
-    assert not torch.allclose(predict(unet), ours, rtol=2e-3, atol=2e-2)
+    near = 0.02 if LAYOUTS[name].dtype == torch.bfloat16 else 2e-3
+    torch.testing.assert_close(by_peft(kind), ours, rtol=near, atol=near)
+    assert not torch.allclose(without(kind), ours, rtol=near, atol=2e-2)
+
+
+@pytest.mark.parametrize("name", READ_BY_DIFFUSERS)
+def test_the_pictures_are_those_of_diffusers(name: str, tmp_path: Path) -> None:
+    """A file that plain diffusers reads, too, does there what it does here."""
+    whole, layout = pipeline("sd1"), LAYOUTS[name]
+    ours = predict(whole.unet, loaded(layout, "sd1", tmp_path))
+    file = next(tmp_path.glob("*.safetensors")).name
+
+    whole.load_lora_weights(tmp_path, weight_name=file, adapter_name="theirs")
+    try:
+        theirs = predict(whole.unet)
+    finally:
+        whole.unload_lora_weights()
+
+    near = 0.02 if layout.dtype == torch.bfloat16 else 2e-3
+    torch.testing.assert_close(theirs, ours, rtol=near, atol=near)
 
 
 @pytest.mark.parametrize("name", ["adapter_model", "pytorch_lora_weights"])

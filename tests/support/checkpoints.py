@@ -20,12 +20,14 @@ class Case:
         change: Makes its tensors of those of a whole checkpoint.
         taken: Which parts are taken from the configuration's folder, where it loads.
         said: What the error says, where it does not; "" where it loads.
+        plain: Whether plain diffusers reads it, too.
     """
 
     what: str
     change: Callable[[Tensors], Tensors]
     taken: tuple[str, ...] = ()
     said: str = ""
+    plain: bool = False
 
     @property
     def outcome(self) -> str:
