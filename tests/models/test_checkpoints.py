@@ -58,7 +58,7 @@ def by_diffusers(pipeline: Any, tokens: torch.Tensor | None = None) -> dict[str,
 def read_by_diffusers(path: Path, config: Path) -> Any:
     """Return the pipeline that plain diffusers makes of a checkpoint file."""
     return StableDiffusionPipeline.from_single_file(
-        str(path), config=str(config), local_files_only=True, disable_mmap=True
+        str(path), config=str(config), local_files_only=True
     )
 
 
