@@ -7,6 +7,7 @@ the tokens count. It knows nothing of prompts or of models.
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch.nn import functional
@@ -21,29 +22,63 @@ class Conditioning:
         pooled: Pooled embedding, shape (B, pooled width), or None.
         mask: Which tokens count, boolean, shape (B, tokens); None is all of them. Rows whose
             prompts have lengths of their own are filled up with tokens that do not.
+        own: Which tokens a fit moves, boolean, shape (B, tokens); None is all of them. Some models
+            read hundreds of tokens for every prompt, of which few are the prompt's own.
     """
 
     tokens: torch.Tensor
     pooled: torch.Tensor | None = None
     mask: torch.Tensor | None = None
+    own: torch.Tensor | None = None
 
     def tensors(self) -> list[torch.Tensor]:
         """Return the embeddings that are there: one or two."""
         return [self.tokens] if self.pooled is None else [self.tokens, self.pooled]
 
     def map(self, function: Callable[[torch.Tensor], torch.Tensor]) -> "Conditioning":
-        """Return a Conditioning with a function applied to each embedding; the mask stays."""
+        """Return a Conditioning with a function applied to each embedding; the masks stay."""
         pooled = None if self.pooled is None else function(self.pooled)
         return replace(self, tokens=function(self.tokens), pooled=pooled)
 
     def to(self, device: torch.device | str, dtype: torch.dtype) -> "Conditioning":
         """Return it on a device, in a dtype."""
-        mask = None if self.mask is None else self.mask.to(device)
-        return replace(self.map(lambda tensor: tensor.to(device, dtype)), mask=mask)
+        embeddings = self.map(lambda tensor: tensor.to(device, dtype))
+        return replace(embeddings, **self._masks(lambda mask: mask.to(device)))
 
     def trainable(self) -> "Conditioning":
-        """Return a float32 copy whose embeddings are leaves that take gradients."""
-        return self.map(lambda tensor: tensor.detach().float().clone().requires_grad_())
+        """Return a float32 copy whose embeddings are leaves that take gradients.
+
+        Tokens that a fit leaves alone get a gradient of zero, at which Adam does not move them.
+        """
+        leaves = self.map(lambda tensor: tensor.detach().float().clone().requires_grad_())
+        if self.own is not None:
+            moving = self.own.unsqueeze(-1)
+            leaves.tokens.register_hook(  # type: ignore[no-untyped-call]
+                lambda gradient: gradient * moving
+            )
+        return leaves
+
+    def difference(self, start: "Conditioning") -> "Conditioning":
+        """Return what a fit moved: of its own tokens alone, shape (1, own, width), and pooled.
+
+        Args:
+            start: Where the fit started, batch 1.
+        """
+        moved = [a - b.to(a) for a, b in zip(self.tensors(), start.tensors(), strict=True)]
+        tokens = moved[0] if start.own is None else moved[0][:, start.own[0].to(moved[0].device)]
+        return Conditioning(tokens, *moved[1:])
+
+    def plus(self, difference: "Conditioning") -> "Conditioning":
+        """Return where a fit that started here ended: the inverse of `difference`.
+
+        Args:
+            difference: What it moved, batch 1; as many tokens as here are the fit's own.
+        """
+        tokens, own = self.tokens.clone(), self.counted() if self.own is None else self.own
+        tokens[own] += difference.tokens[0].to(tokens)
+        if self.pooled is None or difference.pooled is None:
+            return replace(self, tokens=tokens)
+        return replace(self, tokens=tokens, pooled=self.pooled + difference.pooled.to(self.pooled))
 
     def repeat(self, count: int) -> "Conditioning":
         """Return it repeated along the batch, without copying: shape (count, ...) from (1, ...)."""
@@ -73,12 +108,17 @@ class Conditioning:
             return self
         tokens = functional.pad(self.tokens, (0, 0, 0, missing))
         mask = functional.pad(self.counted(), (0, missing), value=False)
-        return replace(self, tokens=tokens, mask=mask)
+        own = None if self.own is None else functional.pad(self.own, (0, missing), value=False)
+        return replace(self, tokens=tokens, mask=mask, own=own)
 
     def _reshaped(self, function: Callable[[torch.Tensor], torch.Tensor]) -> "Conditioning":
         """Return it with a function of the batch applied to every tensor."""
-        mask = None if self.mask is None else function(self.mask)
-        return replace(self.map(function), mask=mask)
+        return replace(self.map(function), **self._masks(function))
+
+    def _masks(self, function: Callable[[torch.Tensor], torch.Tensor]) -> dict[str, Any]:
+        """Return the masks by name, with a function applied to each."""
+        named = {"mask": self.mask, "own": self.own}
+        return {name: None if mask is None else function(mask) for name, mask in named.items()}
 
     def _row(self, row: int) -> "Conditioning":
         """Return one row, without the tokens at its end that do not count."""
@@ -86,7 +126,8 @@ class Conditioning:
         if self.mask is None:
             return alone
         length = int(self.mask[row].sum())
-        return replace(alone, tokens=alone.tokens[:, :length], mask=None)
+        own = None if alone.own is None else alone.own[:, :length]
+        return replace(alone, tokens=alone.tokens[:, :length], mask=None, own=own)
 
     def repeated(self, length: int) -> "Conditioning":
         """Return it with its tokens again and again.
@@ -147,10 +188,12 @@ def concatenate(parts: Sequence[Conditioning]) -> Conditioning:
     parts = [part.padded(length) for part in parts]
     pooled = [part.pooled for part in parts if part.pooled is not None]
     masked = any(part.mask is not None for part in parts)
+    own = [part.own for part in parts if part.own is not None]
     return Conditioning(
         torch.cat([part.tokens for part in parts]),
         torch.cat(pooled) if pooled else None,
         torch.cat([part.counted() for part in parts]) if masked else None,
+        torch.cat(own) if len(own) == len(parts) else None,
     )
 
 

@@ -11,7 +11,8 @@ from imagic_lora.fitting.loss import reconstruction_loss
 from imagic_lora.models.parts.samplers import read_objective
 from imagic_lora.objective import Diffusion, Flow, Prediction
 from imagic_lora.seeding import generator, randn
-from tests.support.tiny import KINDS, Kind, build
+from tests.support.tiny import KINDS, UNETS, Kind, build
+from tests.support.transformers import velocity
 
 SCHEDULES = [
     {"beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.012},
@@ -53,7 +54,7 @@ def test_loss_equals_the_one_computed_with_diffusers(
     latents = randn((1, channels, 16, 16), generator(0, "latents"))
     noise = randn((2, channels, 16, 16), generator(1, "noise"))
     conditioning = model.encode_prompt("a cat")
-    theirs = _loss_of_flow if kind == "flow" else _loss_of_diffusion
+    theirs = _loss_of_diffusion if kind in UNETS else _loss_of_flow
     t = model.objective.time(torch.tensor([0.01, 0.9]))
 
     with torch.no_grad():
@@ -89,10 +90,9 @@ def _loss_of_flow(
     scheduler, t = diffusers.FlowMatchEulerDiscreteScheduler(), torch.tensor([0.01, 0.9])
     scheduler.set_timesteps(sigmas=[0.01, 0.9], timesteps=[10.0, 900.0])
     x_t = scheduler.scale_noise(latents, scheduler.timesteps, noise)
-    tokens = conditioning.tokens.expand(2, -1, -1)
-    every = torch.ones(tokens.shape[:2], dtype=torch.bool)
-    output = transformer(x_t, 1 - t, tokens, every).sample
-    return torch.nn.functional.mse_loss(-output, noise - latents)
+    both = conditioning.repeat(2)
+    output = velocity(transformer, x_t, t, both.tokens, both.pooled)
+    return torch.nn.functional.mse_loss(output, noise - latents)
 
 
 def test_timesteps_are_stratified() -> None:

@@ -27,6 +27,7 @@ from benchmarks.edits.studies import (
 )
 from benchmarks.edits.study import Study, carry_out
 from benchmarks.edits.suite import Split
+from benchmarks.world.worlds import WORLDS
 
 SMALL = 8
 """Cases of a small run: every kind of edit once."""
@@ -41,6 +42,7 @@ def main(arguments: list[str] | None = None) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("study", nargs="?", choices=STUDIES, default=next(iter(STUDIES)))
+    parser.add_argument("--world", choices=WORLDS, default=next(iter(WORLDS)))
     parser.add_argument("--small", action="store_true", help=f"{SMALL} cases")
     parser.add_argument("--cases", type=int, help="another number of cases (of portraits: reuse)")
     parser.add_argument(
@@ -50,7 +52,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--methods", nargs="+", metavar="NAME", help="some of the methods alone")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     options = parser.parse_args(arguments)
-    study = STUDIES[options.study]
+    study = STUDIES[options.study].within(WORLDS[options.world])
     try:
         methods = chosen(study, options.methods)
     except ValueError as error:

@@ -47,27 +47,30 @@ class PortraitCase(Case):
     ideal: Image.Image = field(repr=False, kw_only=True)
 
 
-def make_cases(split: Split, count: int) -> list[PortraitCase]:
+def make_cases(split: Split, count: int, *, photographed: bool = False) -> list[PortraitCase]:
     """Return the first cases of a split: all kinds in turn, in all styles in turn.
 
     Args:
         split: Which portraits to take.
         count: How many; 24 have every kind in every style.
+        photographed: Whether they look like photographs, or are plainly drawn.
     """
-    return [make_case(split, index) for index in range(count)]
+    return [make_case(split, index, photographed=photographed) for index in range(count)]
 
 
-def make_case(split: Split, index: int) -> PortraitCase:
+def make_case(split: Split, index: int, *, photographed: bool = False) -> PortraitCase:
     """Return one case of a split.
 
     Args:
         split: Which portraits to take.
         index: Number of the case, from 0.
+        photographed: Whether it looks like a photograph, or is plainly drawn.
     """
     kind, style = KINDS[index % len(KINDS)], STYLES[index % len(STYLES)]
     generator = np.random.default_rng((FIRST[split], index))
     attribute = _attribute(kind, index)
-    portrait = _suited(held_out_portrait(FIRST[split] + index), kind, generator)
+    found = held_out_portrait(FIRST[split] + index, photographed=photographed)
+    portrait = _suited(found, kind, generator)
     return PortraitCase(
         name=f"{index:03}-{kind}-{style}",
         **_asked(kind, style, attribute, portrait, generator),
@@ -107,20 +110,23 @@ class AnotherTarget(PortraitCase):
     captions: Mapping[str, str]
 
 
-def make_targets(split: Split, index: int, count: int) -> list[AnotherTarget]:
+def make_targets(
+    split: Split, index: int, count: int, *, photographed: bool = False
+) -> list[AnotherTarget]:
     """Return several edits of one portrait, each of another kind, their prompts in one style.
 
     Args:
         split: Which portraits to take.
         index: Number of the portrait, from 0.
         count: How many edits, up to 7.
+        photographed: Whether it looks like a photograph, or is plainly drawn.
     """
     style = STYLES[index % len(STYLES)]
     generator = np.random.default_rng((FIRST[split], index, count))
     # A portrait wears something or it does not, so one of two kinds has no sense on it.
     kinds = [kind for kind in KINDS if kind != ("remove", "add")[index % 2]]
     kinds = [kinds[(index + place) % len(kinds)] for place in range(count)]
-    portrait = held_out_portrait(FIRST[split] + index)
+    portrait = held_out_portrait(FIRST[split] + index, photographed=photographed)
     for kind in (KINDS[index % 2], "layout"):
         portrait = _suited(portrait, kind, generator)
     captions = {

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageFilter
 
-from benchmarks.edits.portraits import PortraitCase, make_cases
-from benchmarks.edits.suite import Case, Split
+from benchmarks.edits.portraits import PortraitCase
+from benchmarks.edits.suite import Split
 from benchmarks.edits.worlds import Portraits
 
 _Light = npt.NDArray[np.float64]
@@ -89,11 +89,11 @@ class Stressed(Portraits):
     name: str = "stressed"
     kinds: tuple[str, ...] = tuple(STRESSES)
 
-    def cases(self, split: Split, count: int) -> Sequence[Case]:
+    def cases(self, split: Split, count: int) -> Sequence[PortraitCase]:
         """Return the first cases of a split; each round of kinds begins with another stress."""
         return [
             _stressed(case, self.kinds[(index + index // 8) % len(self.kinds)])
-            for index, case in enumerate(make_cases(split, count))
+            for index, case in enumerate(super().cases(split, count))
         ]
 
 

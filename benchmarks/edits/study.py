@@ -9,7 +9,7 @@ import json
 import multiprocessing
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,10 @@ from PIL import Image
 
 from benchmarks.edits.methods import Bench, Method
 from benchmarks.edits.suite import Case, Split, Suite
-from benchmarks.edits.worlds import PORTRAITS
+from benchmarks.edits.worlds import PORTRAITS, Portraits
 from benchmarks.environment import describe, write_result
 from benchmarks.world.pipeline import REPOSITORY
+from benchmarks.world.worlds import DRAWN, World
 from imagic_lora.editing.alphas import choose
 from imagic_lora.images.reading import open_image
 
@@ -63,6 +64,20 @@ class Study:
     slow_count: int | None = None
     whole: bool = False
     pictures: Callable[["Run", dict[str, Any]], None] | None = None
+
+    def within(self, world: World) -> "Study":
+        """Return the same study in a world; what it finds in another than the drawn one is named.
+
+        Args:
+            world: Whose portraits are edited, and by whose model.
+
+        Raises:
+            TypeError: When it is not a study of portraits.
+        """
+        if not isinstance(self.suite, Portraits):
+            raise TypeError(f"{self.name} edits no portraits, so it is the same in every world")
+        result = self.result if world == DRAWN else f"{self.result}-{world.name}"
+        return replace(self, result=result, suite=self.suite.within(world))
 
 
 @dataclass(frozen=True)

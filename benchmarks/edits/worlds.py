@@ -1,7 +1,7 @@
-"""The suites that there are: the drawn portraits, and several edits of each of them."""
+"""The suites that there are: drawn portraits, photographed ones, and several edits of each."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -9,38 +9,50 @@ from PIL import Image
 
 from benchmarks.edits.portraits import KINDS, PortraitCase, make_cases, make_targets
 from benchmarks.edits.scores import distance, score
-from benchmarks.edits.suite import Case, Scores, Split
-from benchmarks.world.judge import WEIGHTS, Judge, load_judge
-from benchmarks.world.pipeline import MODEL
+from benchmarks.edits.suite import Scores, Split
+from benchmarks.world.judge import Judge, load_judge
+from benchmarks.world.worlds import DRAWN, World
 
 
 @dataclass(frozen=True)
 class Portraits:
-    """The drawn portraits with the bundled model and the judge that reads their attributes.
+    """Portraits with a model that draws them and the judge that reads their attributes.
 
     Attributes:
         name: See Suite.
         kinds: See Suite.
-        model: See Suite.
-        weights: File with the judge's weights.
+        world: Whose portraits, model and judge.
     """
 
     name: str = "portraits"
     kinds: tuple[str, ...] = KINDS
-    model: Path = MODEL
-    weights: Path = WEIGHTS
+    world: World = DRAWN
 
-    def cases(self, split: Split, count: int) -> Sequence[Case]:
+    @property
+    def model(self) -> Path:
+        """Pipeline folder of the model."""
+        return self.world.model
+
+    def within(self, world: World) -> "Portraits":
+        """Return the same edits of the portraits of a world; another than the drawn one is named.
+
+        Args:
+            world: The world.
+        """
+        name = self.name if world == DRAWN else f"{self.name}-{world.name}"
+        return replace(self, name=name, world=world)
+
+    def cases(self, split: Split, count: int) -> Sequence[PortraitCase]:
         """Return the first cases of a split."""
-        return make_cases(split, count)
+        return make_cases(split, count, photographed=self.world.photographed)
 
     def score(self, picture: Image.Image, case: PortraitCase) -> Scores:
         """Return what the judge reads off a picture, and how near it is to the ideal drawing."""
-        return asdict(score(_judge(self.weights), case, picture))
+        return asdict(score(_judge(self.world.weights), case, picture))
 
     def distance(self, first: Image.Image, second: Image.Image) -> float:
         """Return how different two pictures look to the judge."""
-        return distance(_judge(self.weights), first, second)
+        return distance(_judge(self.world.weights), first, second)
 
 
 @cache
@@ -59,10 +71,14 @@ class ManyTargets(Portraits):
 
     targets: int = 5
 
-    def cases(self, split: Split, count: int) -> Sequence[Case]:
+    def cases(self, split: Split, count: int) -> Sequence[PortraitCase]:
         """Return the edits of the first portraits of a split."""
-        indices = range(count)
-        return [case for index in indices for case in make_targets(split, index, self.targets)]
+        photographed = self.world.photographed
+        return [
+            case
+            for index in range(count)
+            for case in make_targets(split, index, self.targets, photographed=photographed)
+        ]
 
 
 PORTRAITS = Portraits()

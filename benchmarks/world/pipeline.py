@@ -10,8 +10,6 @@ from benchmarks.world.architecture import make_scheduler
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 MODEL = REPOSITORY / "imagic_lora" / "demo" / "model"
-PHOTOS = REPOSITORY / "benchmarks" / "world" / "photos"
-"""The model of the photographed portraits and its judge."""
 
 
 def export_pipeline(

@@ -1,6 +1,6 @@
-"""Scores the demo model and the judge: `python -m benchmarks.world.score`.
+"""Scores a world's model and judge: `python -m benchmarks.world.score [WORLD]`.
 
-Writes `benchmarks/results/world.json` and contact sheets beside it.
+Writes `world.json` or `world-photos.json` to `benchmarks/results`, and contact sheets beside it.
 """
 
 import argparse
@@ -30,7 +30,8 @@ from benchmarks.world.measures import (
     reconstruction_figures,
     terse_requests,
 )
-from benchmarks.world.pipeline import MODEL, folder_bytes, load_pipeline
+from benchmarks.world.pipeline import folder_bytes, load_pipeline
+from benchmarks.world.worlds import DRAWN, WORLDS, World
 
 GUIDANCES = (2.0, 3.0, 4.5, 6.0)
 STEPS = 25
@@ -42,7 +43,10 @@ TUNING, REPORTING = 0, 100_000
 def text_figures(
     pipeline: StableDiffusionPipeline, judge: Judge, tuning: int, count: int
 ) -> tuple[dict[str, Any], Image.Image]:
-    """Choose the guidance on some prompts, then measure it on others; also a contact sheet."""
+    """Choose the guidance on some prompts, then measure it on others; also a contact sheet.
+
+    What a prompt says is the same in every world, so that plain portraits will do for it.
+    """
     requests = mixed_requests(held_out_portraits(tuning, TUNING), SEED)
     prompts = [request.prompt for request in requests]
     lowest: dict[str, dict[str, float]] = {}
@@ -79,7 +83,8 @@ def seconds_per_picture(pipeline: StableDiffusionPipeline, threads: int) -> floa
 def main(arguments: list[str] | None = None) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", type=Path, default=MODEL)
+    parser.add_argument("world", nargs="?", choices=WORLDS, default=next(iter(WORLDS)))
+    parser.add_argument("--model", type=Path, help="another folder than the world's own")
     parser.add_argument("--out", type=Path, default=RESULTS)
     parser.add_argument("--pictures", type=int, default=1000, help="held-out drawings")
     parser.add_argument("--prompts", type=int, default=480, help="prompts for the figures")
@@ -87,8 +92,10 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     started = time.perf_counter()
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    pipeline, judge = load_pipeline(options.model, device), load_judge()
-    portraits = held_out_portraits(options.pictures, REPORTING)
+    world = WORLDS[options.world]
+    folder = options.model or world.model
+    pipeline, judge = load_pipeline(folder, device), load_judge(world.weights)
+    portraits = held_out_portraits(options.pictures, REPORTING, photographed=world.photographed)
     pictures = draw_all(portraits, processes=os.cpu_count() or 1)
     text, page = text_figures(pipeline, judge, options.tuning, options.prompts)
     result = {
@@ -96,7 +103,7 @@ def main(arguments: list[str] | None = None) -> None:
         "judge": judged(judge, to_tensor(pictures), portraits),
         "text_to_image": text,
         "model": {
-            "bytes": folder_bytes(options.model),
+            "bytes": folder_bytes(folder),
             "parameters": {
                 name: sum(p.numel() for p in getattr(pipeline, name).parameters())
                 for name in ("unet", "vae", "text_encoder")
@@ -109,23 +116,32 @@ def main(arguments: list[str] | None = None) -> None:
     }
     result["seconds"] = round(time.perf_counter() - started, 1)
     options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / "world.json").write_text(json.dumps(result, indent=2) + "\n")
-    _write_sheets(pipeline, page, options.out)
-    print(f"wrote {options.out / 'world.json'}")
+    path = options.out / f"world{_suffix(world)}.json"
+    path.write_text(json.dumps(result, indent=2) + "\n")
+    _write_sheets(pipeline, page, world, options.out)
+    print(f"wrote {path}")
 
 
-def _write_sheets(pipeline: StableDiffusionPipeline, text_page: Image.Image, folder: Path) -> None:
-    portraits = held_out_portraits(16, REPORTING)
+def _suffix(world: World) -> str:
+    """Return what the names of a world's files end with: nothing for the one that is shown."""
+    return "" if world == DRAWN else f"-{world.name}"
+
+
+def _write_sheets(
+    pipeline: StableDiffusionPipeline, text_page: Image.Image, world: World, folder: Path
+) -> None:
+    photographed = world.photographed
+    portraits = held_out_portraits(16, REPORTING, photographed=photographed)
     outputs = reconstruct(pipeline.vae, draw_all(portraits))
     pages = {
-        "drawings": sheets.drawings_sheet(),
-        "values": sheets.values_sheet(),
+        "drawings": sheets.drawings_sheet(photographed=photographed),
+        "values": sheets.values_sheet(portraits[0].look),
         "reconstructions": sheets.reconstructions_sheet([draw(p) for p in portraits], outputs),
         "text-to-image": text_page,
     }
     for name, page in pages.items():
         # A palette of 256 colours keeps the sheets small in the repository.
-        page.quantize(256).save(folder / f"world-{name}.png", optimize=True)
+        page.quantize(256).save(folder / f"world{_suffix(world)}-{name}.png", optimize=True)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from benchmarks.world.captions import phrase
 from benchmarks.world.drawing import draw
+from benchmarks.world.photograph import Look
 from benchmarks.world.portrait import ATTRIBUTES, Portrait, held_out_portrait
 from imagic_lora.images.pixels import to_images
 from imagic_lora.images.sheet import Cell, sheet
@@ -20,18 +21,21 @@ def page(cells: Sequence[Cell]) -> Image.Image:
     return sheet([cells[i : i + COLUMNS] for i in range(0, len(cells), COLUMNS)])
 
 
-def values_sheet() -> Image.Image:
+def values_sheet(look: Look | None = None) -> Image.Image:
     """One portrait with each attribute changed to each of its values in turn."""
-    base = Portrait(hair="blue", ears="cat", clothes="yellow", background="sunset", eyes="green")
+    base = Portrait(
+        hair="blue", ears="cat", clothes="yellow", background="sunset", eyes="green", look=look
+    )
     changes = [(name, value) for name, values in ATTRIBUTES.items() for value in values]
     return page(
         [Cell(draw(base.replace(**{name: value})), phrase(name, value)) for name, value in changes]
     )
 
 
-def drawings_sheet(count: int = 40) -> Image.Image:
+def drawings_sheet(count: int = 40, *, photographed: bool = False) -> Image.Image:
     """Held-out portraits as they come."""
-    return page([Cell(draw(held_out_portrait(i))) for i in range(count)])
+    portraits = (held_out_portrait(index, photographed=photographed) for index in range(count))
+    return page([Cell(draw(portrait)) for portrait in portraits])
 
 
 def reconstructions_sheet(drawings: Sequence[Image.Image], outputs: Tensor) -> Image.Image:

@@ -26,17 +26,12 @@ from benchmarks.world.autoencoder import encode_all, set_scaling, train_decoder,
 from benchmarks.world.data import Pixels, cached_pictures, training_portraits
 from benchmarks.world.denoiser import DETAIL, LAYOUT, Batches, Denoiser, train_denoiser
 from benchmarks.world.drawing import draw
-from benchmarks.world.judge import WEIGHTS, Judge, load_judge, save_judge, train_judge
+from benchmarks.world.judge import Judge, load_judge, save_judge, train_judge
 from benchmarks.world.loop import Stage, Trainer, TrainerOf
-from benchmarks.world.pipeline import (
-    MODEL,
-    PHOTOS,
-    REPOSITORY,
-    export_pipeline,
-    load_pipeline,
-)
+from benchmarks.world.pipeline import MODEL, REPOSITORY, export_pipeline, load_pipeline
 from benchmarks.world.portrait import EXAMPLE, Portrait, held_out_portrait
 from benchmarks.world.tokenizer import make_tokenizer
+from benchmarks.world.worlds import DRAWN, PHOTOGRAPHED, World
 
 Module = TypeVar("Module", bound=nn.Module)
 
@@ -56,11 +51,9 @@ class Recipe:
     """Everything that the trained weights depend on.
 
     Attributes:
-        model: Folder of the finished pipeline.
-        weights: File of the finished judge.
+        world: What its pictures look like, and where model and judge go.
         seed: Seed of all random numbers.
         pictures: Size of the training set.
-        photographed: Whether the pictures look like photographs.
         widths: Channels of the noise predictor at 16x16, 8x8 and 4x4.
         velocity: Whether it predicts velocities, down to no signal at all.
         wrong: Share of the attributes that captions may tell wrongly.
@@ -72,11 +65,9 @@ class Recipe:
         refine: How it is trained on.
     """
 
-    model: Path = MODEL
-    weights: Path = WEIGHTS
+    world: World = DRAWN
     seed: int = 0
     pictures: int = 30_000
-    photographed: bool = False
     widths: tuple[int, int, int] = (48, 96, 192)
     velocity: bool = False
     wrong: float = 0.0
@@ -106,21 +97,19 @@ class Recipe:
 
 
 RECIPES = {
-    "portraits": Recipe(),
-    "photos": Recipe(
-        model=PHOTOS / "model",
-        weights=PHOTOS / "judge.safetensors",
+    DRAWN.name: Recipe(),
+    PHOTOGRAPHED.name: Recipe(
+        world=PHOTOGRAPHED,
         pictures=12_000,
-        photographed=True,
         widths=(32, 64, 128),
         velocity=True,
         wrong=0.4,
         onward=True,
-        vae=Stage("vae", steps=900, batch=16, rate=1e-3, decay_from=0.3),
+        vae=Stage("vae", steps=700, batch=16, rate=1e-3, decay_from=0.3),
         decoder=Stage("decoder", steps=200, batch=16, rate=4e-4, decay_from=0.1),
-        judge=Stage("judge", steps=900, batch=64, rate=1e-3, average=0.99),
-        denoiser=Stage("denoiser", steps=3000, batch=32, rate=8e-4),
-        refine=Stage("refine", steps=3000, batch=32, rate=6e-4),
+        judge=Stage("judge", steps=600, batch=64, rate=1e-3, average=0.99),
+        denoiser=Stage("denoiser", steps=1600, batch=32, rate=8e-4),
+        refine=Stage("refine", steps=1800, batch=32, rate=6e-4),
     ),
 }
 """The worlds: the drawn portraits that the demo shows, and another that differs where these are
@@ -144,7 +133,9 @@ class Training:
     def portraits(self) -> list[Portrait]:
         """The training set, undrawn."""
         recipe = self.recipe
-        return training_portraits(recipe.pictures, recipe.seed, photographed=recipe.photographed)
+        return training_portraits(
+            recipe.pictures, recipe.seed, photographed=recipe.world.photographed
+        )
 
     def pictures(self) -> Pixels:
         """The training set, drawn on the first call."""
@@ -191,8 +182,9 @@ class Training:
             judge.load_state_dict(load_judge().state_dict())
         trainer = self._trainer(self.recipe.judge)
         train_judge(judge, self.pictures(), self.portraits(), trainer, _say)
-        self.recipe.weights.parent.mkdir(parents=True, exist_ok=True)
-        save_judge(judge, self.recipe.weights)
+        weights = self.recipe.world.weights
+        weights.parent.mkdir(parents=True, exist_ok=True)
+        save_judge(judge, weights)
 
     def denoiser(self) -> tuple[Denoiser, CLIPTokenizer]:
         """The untrained noise predictor and text encoder, and their tokenizer."""
@@ -221,7 +213,7 @@ class Training:
 
     def export(self) -> None:
         """Write the pipeline as the checkpoints have it, finished or not, and the demo's example."""
-        folder = self.recipe.model
+        folder = self.recipe.world.model
         denoiser, tokenizer = self.denoiser()
         for stage in (self.recipe.denoiser, self.recipe.refine):
             trainer = self._trainer(stage)(denoiser)

@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 
 from imagic_lora.adapters.file import read_limited, read_metadata, read_object, read_tensors
+from imagic_lora.adapters.fused import separated
 from imagic_lora.adapters.names import (
     ENDINGS,
     PEFT,
@@ -122,8 +123,9 @@ def read_lora(data: bytes, paths: Iterable[str], beside: bytes = b"") -> Weights
         AdapterMismatchError: When it changes a layer that the denoiser does not have.
     """
     scales = _scales(read_metadata(data), beside)
-    tensors = read_tensors(data)
-    found = _by_path(tensors, {name: path for path in paths for name in spellings(path)})
+    layers = list(paths)
+    tensors = separated(read_tensors(data), layers)
+    found = _by_path(tensors, {name: path for path in layers for name in spellings(path)})
     if scales is None and _lacks_settings(tensors):
         raise AdapterFileError(
             f"its alphas are in PEFT's {_BESIDE!r}, which does not lie beside it; put both files "

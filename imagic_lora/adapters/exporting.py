@@ -5,6 +5,7 @@ Both say their scale, though it is 1 throughout: readers differ in what they tak
 """
 
 import json
+from collections.abc import Iterator
 from os import PathLike
 from typing import Literal, get_args
 
@@ -12,10 +13,13 @@ import torch
 
 from imagic_lora.adapters.adapter import Adapter
 from imagic_lora.adapters.file import write_tensors
-from imagic_lora.adapters.names import kohya_name
+from imagic_lora.adapters.fused import joined
+from imagic_lora.adapters.names import flat, kohya_name
+from imagic_lora.adapters.weights import Pair, Weights
 from imagic_lora.errors import SettingsError, near_match
 from imagic_lora.files import write_atomic
 from imagic_lora.models.families import find_family
+from imagic_lora.models.family import Family
 
 Tool = Literal["diffusers", "kohya"]
 
@@ -62,12 +66,19 @@ def lora_bytes(adapter: Adapter, tool: Tool) -> bytes:
 def _kohya_file(adapter: Adapter) -> bytes:
     """Return the adapter's LoRA as kohya's scripts write it: an alpha beside each pair."""
     tensors, family = {}, find_family(adapter.record.family)
-    for path, pair in adapter.lora.pairs.items():
-        name = kohya_name(path, family)
+    for name, pair in _kohya_pairs(adapter.lora, family):
         tensors[f"{name}.lora_down.weight"] = pair.down
         tensors[f"{name}.lora_up.weight"] = pair.up
         tensors[f"{name}.alpha"] = torch.tensor(pair.rank, dtype=torch.float16)
     return write_tensors(tensors, adapter.shown())
+
+
+def _kohya_pairs(lora: Weights, family: Family) -> Iterator[tuple[str, Pair]]:
+    """Yield each layer's name in kohya's scripts with its matrices."""
+    made = dict(joined(lora.pairs, family.kohya))
+    yield from ((family.kohya_prefix + flat(name), pair) for name, pair in made.items())
+    if not made:
+        yield from ((kohya_name(path, family), pair) for path, pair in lora.pairs.items())
 
 
 def _diffusers_file(adapter: Adapter) -> bytes:

@@ -38,6 +38,10 @@ class Fitted(Protocol):
         """Whether prompts differ in length."""
 
     @property
+    def differences(self) -> bool:
+        """Whether adapters hold the tokens that a fit moved, and no others."""
+
+    @property
     def pooled_width(self) -> int | None:
         """Width of the pooled embedding, or None where there is none."""
 
@@ -98,6 +102,6 @@ def _facts(adapter: Adapter, model: Fitted) -> list[tuple[str, object, object]]:
 def _allowed_tokens(count: int, model: Fitted) -> int:
     """Return the number of tokens nearest to one that a model's prompts may have."""
     most = model.token_count
-    if model.ragged:
+    if model.ragged or model.differences:
         return min(count, most)
     return most * min(max(1, round(count / most)), model.chunks)

@@ -8,13 +8,16 @@ one row, as ComfyUI does for all.
 import re
 from collections.abc import Iterator
 
-from imagic_lora.models.families import FAMILIES, Family
+from imagic_lora.models.families import FAMILIES
+from imagic_lora.models.family import Family
 
 PEFT = "base_model.model."
 """What PEFT puts before a path in the files that it saves itself."""
 
 _LYCORIS = "lycoris_"
-_COMFY = ("diffusion_model.", "model.diffusion_model.")
+COMFY = ("diffusion_model.", "model.diffusion_model.")
+"""What ComfyUI puts before a path."""
+
 _ADAPTER = re.compile(r"(\.lora_[AB])\.\w+\.weight")
 """The adapter's own name, which PEFT puts within those of its tensors while it is at work."""
 
@@ -56,15 +59,16 @@ _RESIZE = re.compile(r"(down|up)_blocks\.(\d+)\.(?:down|up)samplers\.0\.conv")
 
 def known_prefixes() -> tuple[str, ...]:
     """Return what a layer's name may begin with, of any kind of model."""
-    dotted = dict.fromkeys((*_dotted_prefixes(), PEFT, *_COMFY, "transformer."))
-    return (*dotted, *_flat_prefixes())
+    dotted = dict.fromkeys((*_dotted_prefixes(), PEFT, *COMFY, "transformer."))
+    return (*dotted, *flat_prefixes())
 
 
 def _dotted_prefixes() -> tuple[str, ...]:
     return tuple(dict.fromkeys(family.prefix for family in FAMILIES.values()))
 
 
-def _flat_prefixes() -> tuple[str, ...]:
+def flat_prefixes() -> tuple[str, ...]:
+    """Return what names of layers begin with that have underscores in the place of dots."""
     return (*dict.fromkeys(family.kohya_prefix for family in FAMILIES.values()), _LYCORIS)
 
 
@@ -75,7 +79,7 @@ def kohya_name(path: str, family: Family) -> str:
         path: The layer's path in diffusers' denoiser.
         family: The family of the model.
     """
-    return family.kohya_prefix + _flat(_row_path(path) if family.kohya == "row" else path)
+    return family.kohya_prefix + flat(_row_path(path) if family.kohya == "row" else path)
 
 
 def spellings(path: str) -> Iterator[str]:
@@ -85,8 +89,8 @@ def spellings(path: str) -> Iterator[str]:
         path: The layer's path in diffusers' denoiser.
     """
     for name in (path, _row_path(path)):
-        yield from (prefix + name for prefix in _COMFY)
-        yield from (prefix + _flat(name) for prefix in _flat_prefixes())
+        yield from (prefix + name for prefix in COMFY)
+        yield from (prefix + flat(name) for prefix in flat_prefixes())
     for name in (path, *_of_processor(path)):
         yield from (name, PEFT + name)
         for prefix in _dotted_prefixes():
@@ -112,7 +116,8 @@ def without_denoiser(name: str) -> str:
     return name.removeprefix(prefix)
 
 
-def _flat(path: str) -> str:
+def flat(path: str) -> str:
+    """Return a path with underscores in the place of dots."""
     return path.replace(".", "_")
 
 

@@ -84,8 +84,8 @@ def _flags(default: str, ending: str) -> list[Declare]:
             read=text,
             default=default,
             metavar="NAME",
-            help="'demo', 'sd15', 'sd21', 'sdxl', a Hub name (owner/name), a pipeline folder, or a "
-            ".safetensors checkpoint "
+            help="'demo', 'sd15', 'sd21', 'sdxl', 'sd35m', 'klein4b', 'klein9b', 'zimage', a Hub "
+            "name (owner/name), a pipeline folder, or a .safetensors checkpoint "
             f"({ending})",
             section=title,
         ),

@@ -94,7 +94,7 @@ def interpolated(
 
     Source: Kawar et al. 2022, arXiv 2210.09276, equation 3.
     """
-    if not model.traits.ragged:
+    if model.traits.chunks > 1:
         own, target = evened(own, target)
     return classifier_free(model, away, interpolate(own, target, alpha), guidance)
 

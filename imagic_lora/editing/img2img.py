@@ -1,11 +1,14 @@
 """Plain img2img, the baseline to hold an edit against: no adapter, no embedding of its own."""
 
+from dataclasses import replace
+
 from imagic_lora.editing import guidance, sampling
 from imagic_lora.editing.picture import Variation
 from imagic_lora.images.pixels import to_images
 from imagic_lora.images.png import image_hash
 from imagic_lora.memory.relief import lever_names
 from imagic_lora.models.base import LatentModel
+from imagic_lora.models.distilled import check_negative
 from imagic_lora.models.encoding import ImageSource, encode
 from imagic_lora.progress import OnProgress
 from imagic_lora.seeding import generator, randn
@@ -26,6 +29,9 @@ def img2img(
     """Noise a picture and denoise it under a prompt; see `ImagicEditor.img2img`."""
     STRENGTH.check("strength", strength)
     NOISE.check("noise", noise)
+    check_negative(model.traits, settings.negative)
+    if model.traits.base:
+        settings = replace(settings, guidance=1.0)
     target = prompt(target)
     before = model.plan
     encoded = encode(model, image, settings.width, settings.height)

@@ -19,6 +19,7 @@ from imagic_lora.errors import SettingsError
 from imagic_lora.images.pixels import to_images
 from imagic_lora.images.reading import open_mask
 from imagic_lora.models.base import LatentModel
+from imagic_lora.models.distilled import check_negative
 from imagic_lora.models.encoding import ImageSource
 from imagic_lora.models.turns import taking_turns
 from imagic_lora.progress import OnProgress, ignore
@@ -56,12 +57,14 @@ class Painter:
             on_progress: Called after every step of whatever is done with them.
 
         Raises:
-            SettingsError: When there is no request, or the canvases differ.
+            SettingsError: When there is no request, the canvases differ, or a negative prompt is
+                given to a model that has none.
             ImageError: When the mask cannot be used, or is black everywhere.
             AdapterMismatchError: When an adapter was fitted on another kind of model.
         """
         if not requests:
             raise SettingsError("A batch of edits needs at least one request; there was none.")
+        check_negative(self.model.traits, settings.negative)
         for row, request in enumerate(requests, start=1):
             place = f" of row {row}" if len(requests) > 1 else ""
             check_fits(request.adapter, self.model.traits, place)

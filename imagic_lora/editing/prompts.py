@@ -13,6 +13,7 @@ from imagic_lora.captions import search, words
 from imagic_lora.conditioning import Conditioning, concatenate
 from imagic_lora.editing.request import EditRequest
 from imagic_lora.models.base import LatentModel
+from imagic_lora.models.learned import restored
 from imagic_lora.progress import OnProgress
 from imagic_lora.settings import EditSettings
 
@@ -36,7 +37,9 @@ class Prompts:
     @cached_property
     def own(self) -> Conditioning:
         """The optimised conditionings, which reconstruct the inputs."""
-        fitted = concatenate([request.adapter.conditioning for request in self.requests])
+        adapters = [request.adapter for request in self.requests]
+        held = [adapter.conditioning for adapter in adapters]
+        fitted = restored(self.model, held, [adapter.record.source for adapter in adapters])
         return fitted.to(self.model.plan.device, torch.float32)
 
     @cached_property

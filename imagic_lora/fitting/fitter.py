@@ -11,7 +11,9 @@ from imagic_lora.fitting.fit import fit
 from imagic_lora.images.canvas import Frame
 from imagic_lora.memory.relief import lever_names
 from imagic_lora.models.base import LatentModel
+from imagic_lora.models.distilled import check_fit
 from imagic_lora.models.encoding import ImageSource, encode, round_trip
+from imagic_lora.models.learned import kept
 from imagic_lora.models.turns import taking_turns
 from imagic_lora.progress import OnProgress, StopFit, ignore
 from imagic_lora.settings import FitSettings
@@ -65,18 +67,19 @@ class Fitter:
         Raises:
             ImageError: When the image cannot be used.
             PromptError: When neither a target nor a source is given.
-            FitError: When the fit diverges.
+            FitError: When the fit diverges, or the model is distilled to a few steps.
         """
+        check_fit(self.model.traits)
         target = prompt(target, required=False)
         source = None if source is None else prompt(source, "source caption", required=False)
         if not (target or source):
             raise PromptError("A fit needs a target prompt, or a source caption; both were empty.")
         before = self.model.plan
         encoded = encode(self.model, image, settings.width, settings.height, frame=frame)
-        kept = round_trip(self.model, encoded)
-        if kept < _POOR:
+        nearness = round_trip(self.model, encoded)
+        if nearness < _POOR:
             warn(
-                f"the base model's autoencoder gives this picture back at {kept:.0f} dB only, so it "
+                f"the base model's autoencoder gives this picture back at {nearness:.0f} dB only, so it "
                 "knows no such pictures: what an edit changes will not match the rest. From about 25 "
                 "dB on it does; try another base model."
             )
@@ -92,14 +95,14 @@ class Fitter:
             self.model,
             encoded,
             fitted.lora,
-            fitted.conditioning,
+            kept(self.model, fitted.conditioning, anchor),
             thumbnail=thumbnail,
             target=target,
             source=source,
             settings=settings,
             losses=fitted.losses,
             gap=fitted.gap,
-            round_trip=round(kept, 2),
+            round_trip=round(nearness, 2),
             **lever_names(self.model.plan, before),
         )
 
@@ -157,11 +160,12 @@ class Fitter:
         """
         source, target = prompt(source, "source caption"), prompt(target, required=False)
         weights = adopting.load_lora(file, self.model.denoiser)
+        anchor = self.model.encode_prompt(source)
         return make_adapter(
             self.model,
             encode(self.model, image),
             weights,
-            self.model.encode_prompt(source),
+            kept(self.model, anchor, anchor),
             thumbnail=thumbnail,
             target=target,
             source=source,

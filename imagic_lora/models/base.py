@@ -36,6 +36,10 @@ class Traits:
         pooled_width: Width of the pooled embedding, or None where the family has none.
         lora_targets: Endings of the names of the layers that a fit adapts.
         rate: What learning rates are multiplied by for a denoiser of this width.
+        differences: Whether adapters hold what a fit moved of its caption's embedding, because the
+            whole one would be large.
+        base: The model to fit on instead, where this one was distilled to a few steps; it has no
+            classifier-free guidance then. "" is a model that can be fitted.
     """
 
     family: str
@@ -52,6 +56,8 @@ class Traits:
     rate: float
     ragged: bool = False
     chunks: int = 1
+    differences: bool = False
+    base: str = ""
 
     @property
     def fingerprint(self) -> str:

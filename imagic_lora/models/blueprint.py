@@ -19,7 +19,8 @@ import torch
 from imagic_lora.errors import ModelError
 from imagic_lora.memory import MemoryPlan
 from imagic_lora.models.base import LatentModel
-from imagic_lora.models.families import Family, find_family
+from imagic_lora.models.families import find_family
+from imagic_lora.models.family import Family
 from imagic_lora.models.parts.quiet import quiet
 from imagic_lora.models.source import resolve
 
@@ -89,7 +90,15 @@ class _Tokenizer:
     def __call__(self, prompt: str, *, max_length: int = 1, **_: Any) -> Any:
         """Return the ids of a full-length prompt, whatever it says."""
         del prompt
-        return SimpleNamespace(input_ids=[0] * max_length)
+        return SimpleNamespace(input_ids=[0] * max_length, attention_mask=[1] * max_length)
+
+    def apply_chat_template(self, messages: Any, **_: Any) -> str:
+        """Return any text, for it is read as a full-length prompt."""
+        return str(messages)
+
+    def num_special_tokens_to_add(self) -> int:
+        """Return how many tokens mark start and end."""
+        return 0
 
 
 def _known() -> dict[str, Blueprint]:
@@ -108,7 +117,8 @@ def find_blueprint(source: str | Path) -> Blueprint:
     """Return the blueprint of a known model, or of one whose configuration is at hand.
 
     Args:
-        source: "sd15", "sd21", "sdxl", "demo", a pipeline folder, a Hub name, or one checkpoint.
+        source: One of BLUEPRINTS such as "sd15" or "klein4b", "demo", a pipeline folder, a Hub
+            name, or one checkpoint.
 
     Raises:
         ModelError: When there is no such model, or its configuration cannot be read.

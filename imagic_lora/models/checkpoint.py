@@ -12,7 +12,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from imagic_lora.errors import ModelError, quoted
-from imagic_lora.models.families import FAMILIES, Family
+from imagic_lora.models.families import FAMILIES
+from imagic_lora.models.family import Family
 from imagic_lora.models.foreign import OTHERS, VARIANTS, recognised
 from imagic_lora.models.parts.unet import check_channels
 

@@ -3,99 +3,8 @@
 It imports nothing heavy, so that whoever reads or writes a file may ask it.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from importlib import import_module
-from typing import Any, Literal
-
 from imagic_lora.errors import ModelError, near_match
-
-KohyaNames = Literal["flat", "row"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Architecture:
-    """What other tools call some of the models of a family.
-
-    Attributes:
-        modelspec: Its name in modelspec.
-        kohya: Its name in the files of kohya's scripts.
-        v2: Whether kohya's scripts count it as Stable Diffusion 2.
-        token_width: Width of its token embeddings; None is any.
-        prediction: What its denoiser predicts; None is anything.
-    """
-
-    modelspec: str
-    kohya: str
-    v2: bool = False
-    token_width: int | None = None
-    prediction: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Family:
-    """A kind of model.
-
-    Attributes:
-        name: Its name, e.g. "sd".
-        description: What it is, in one line.
-        model: Where its LatentModel is: "module:class".
-        pipelines: Names of diffusers' pipelines for it; the first is the one that is loaded.
-        networks: The parts that have weights, each with the classes that it may be of.
-        plain: The parts that have none, likewise.
-        unused: Other parts that a folder may have and that are not loaded, likewise.
-        settings: What a pipeline is to be made with besides its parts.
-        denoiser: Which network predicts.
-        float32: Networks that half precision overflows.
-        exact_layers: Layers of the denoiser that are never rounded: small, and errors there show
-            most.
-        architectures: What other tools call it; the first that fits counts.
-        kohya: How kohya's scripts name its layers: by diffusers' paths, or counted in one row.
-        kohya_prefix: What those names begin with.
-        checkpoint_keys: What one-file checkpoints of it have tensors of, each a beginning of names.
-        in_file: How names of each network's tensors begin there.
-    """
-
-    name: str
-    description: str
-    model: str
-    pipelines: tuple[str, ...]
-    networks: Mapping[str, tuple[str, ...]]
-    plain: Mapping[str, tuple[str, ...]]
-    unused: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    denoiser: str
-    float32: tuple[str, ...] = ()
-    exact_layers: tuple[str, ...]
-    architectures: tuple[Architecture, ...]
-    kohya: KohyaNames = "flat"
-    kohya_prefix: str = "lora_unet_"
-    checkpoint_keys: tuple[str, ...]
-    in_file: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-
-    @property
-    def prefix(self) -> str:
-        """What the names of LoRA weights in a file begin with."""
-        return f"{self.denoiser}."
-
-    def load_class(self) -> Any:
-        """Return its LatentModel class; this imports what the family is made with."""
-        module, _, name = self.model.partition(":")
-        return getattr(import_module(module), name)
-
-    def architecture(self, token_width: int, prediction: str) -> Architecture:
-        """Return what other tools call a model of this family.
-
-        Args:
-            token_width: Width of its token embeddings.
-            prediction: What its denoiser predicts.
-        """
-        return next(
-            found
-            for found in self.architectures
-            if found.token_width in (None, token_width) and found.prediction in (None, prediction)
-        )
-
+from imagic_lora.models.family import Architecture, Family
 
 _UNET = ("diffusers.UNet2DConditionModel",)
 _VAE = ("diffusers.AutoencoderKL",)
@@ -125,6 +34,16 @@ _IMAGE_READERS = {
     "feature_extractor": ("transformers.CLIPFeatureExtractor", "transformers.CLIPImageProcessor"),
     "image_encoder": ("transformers.CLIPVisionModelWithProjection",),
 }
+
+_FLOW = ("diffusers.FlowMatchEulerDiscreteScheduler",)
+_CLIP_PROJECTED = ("transformers.CLIPTextModelWithProjection",)
+_QWEN = ("transformers.Qwen3Model", "transformers.Qwen3ForCausalLM")
+_QWEN_TOKENIZER = ("transformers.Qwen2Tokenizer", "transformers.Qwen2TokenizerFast")
+_TIME_AND_POOLED = tuple(
+    f"time_text_embed.{part}_embedder.linear_{layer}"
+    for part in ("timestep", "text")
+    for layer in (1, 2)
+)
 
 _ROWS = (
     Family(
@@ -194,7 +113,98 @@ _ROWS = (
             "text_encoder_2": ("conditioner.embedders.1.",),
         },
     ),
+    Family(
+        name="sd3",
+        description="Stable Diffusion 3 and 3.5 medium: three text encoders, a transformer, a flow.",
+        model="imagic_lora.models.stable_diffusion_3:StableDiffusion3",
+        pipelines=("StableDiffusion3Pipeline", "StableDiffusion3Img2ImgPipeline"),
+        networks={
+            "transformer": ("diffusers.SD3Transformer2DModel",),
+            "vae": _VAE,
+            "text_encoder": _CLIP_PROJECTED,
+            "text_encoder_2": _CLIP_PROJECTED,
+            "text_encoder_3": ("transformers.T5EncoderModel",),
+        },
+        plain={
+            "tokenizer": _TOKENIZER,
+            "tokenizer_2": _TOKENIZER,
+            "tokenizer_3": ("transformers.T5TokenizerFast", "transformers.T5Tokenizer"),
+            "scheduler": _FLOW,
+        },
+        unused={
+            "feature_extractor": ("transformers.SiglipImageProcessor",),
+            "image_encoder": ("transformers.SiglipVisionModel",),
+        },
+        denoiser="transformer",
+        overflows=True,
+        exact_layers=(
+            "pos_embed.proj",
+            "context_embedder",
+            *_TIME_AND_POOLED,
+            "norm_out.linear",
+            "proj_out",
+        ),
+        architectures=(Architecture(modelspec="stable-diffusion-3.5-medium", kohya="sd3"),),
+        kohya="sai",
+    ),
+    Family(
+        name="flux2",
+        description="FLUX.2 klein: a language model, a transformer, a flow.",
+        model="imagic_lora.models.flux2:Flux2",
+        pipelines=("Flux2KleinPipeline", "Flux2KleinInpaintPipeline"),
+        networks={
+            "transformer": ("diffusers.Flux2Transformer2DModel",),
+            "vae": ("diffusers.AutoencoderKLFlux2",),
+            "text_encoder": _QWEN,
+        },
+        plain={"tokenizer": _QWEN_TOKENIZER, "scheduler": _FLOW},
+        denoiser="transformer",
+        overflows=True,
+        exact_layers=(
+            "x_embedder",
+            "context_embedder",
+            "time_guidance_embed.timestep_embedder.linear_1",
+            "time_guidance_embed.timestep_embedder.linear_2",
+            "double_stream_modulation_img.linear",
+            "double_stream_modulation_txt.linear",
+            "single_stream_modulation.linear",
+            "norm_out.linear",
+            "proj_out",
+        ),
+        architectures=(Architecture(modelspec="flux-2-klein", kohya="flux2"),),
+        kohya="bfl",
+    ),
+    Family(
+        name="zimage",
+        description="Z-Image: a language model, a transformer, a flow; prompts of any length.",
+        model="imagic_lora.models.z_image:ZImage",
+        pipelines=("ZImagePipeline", "ZImageImg2ImgPipeline"),
+        networks={
+            "transformer": ("diffusers.ZImageTransformer2DModel",),
+            "vae": _VAE,
+            "text_encoder": _QWEN,
+        },
+        plain={"tokenizer": _QWEN_TOKENIZER, "scheduler": _FLOW},
+        denoiser="transformer",
+        overflows=True,
+        exact_layers=(
+            "all_x_embedder.2-1",
+            "cap_embedder.1",
+            "t_embedder.mlp.0",
+            "t_embedder.mlp.2",
+            "all_final_layer.2-1.linear",
+            "all_final_layer.2-1.adaLN_modulation.1",
+        ),
+        architectures=(Architecture(modelspec="z-image", kohya="zimage"),),
+        kohya="tongyi",
+    ),
 )
+
+TOO_LARGE = {
+    "Flux2Pipeline": "FLUX.2 dev, whose 32 billion weights are too many for a fit on 8 to 12 GB; "
+    "use FLUX.2 klein (black-forest-labs/FLUX.2-klein-base-4B)",
+}
+"""Pipelines that nothing here loads, with why not and what to use."""
 
 FAMILIES: dict[str, Family] = {row.name: row for row in _ROWS}
 """Every family by its name; a row more makes a family."""

@@ -9,7 +9,8 @@ from typing import Any
 
 from imagic_lora.errors import ModelError, quoted
 from imagic_lora.models.checkpoint import Checkpoint
-from imagic_lora.models.families import FAMILIES, Family
+from imagic_lora.models.families import FAMILIES, TOO_LARGE
+from imagic_lora.models.family import Family
 from imagic_lora.models.foreign import CLASSES
 from imagic_lora.models.networks import forms_of
 
@@ -32,6 +33,8 @@ def read_index(folder: Path, name: str) -> Family:
             f"The folder of the model {name!r} has no readable model_index.json; a pipeline folder "
             "as diffusers' save_pretrained writes it is needed."
         ) from error
+    if class_name in TOO_LARGE:
+        raise ModelError(f"The model {name!r} is {TOO_LARGE[class_name]}.")
     by_class = {each: family for family in FAMILIES.values() for each in family.pipelines}
     if class_name not in by_class:
         what = next((f", {said}" for word, said in CLASSES.items() if word in class_name), "")
@@ -39,7 +42,7 @@ def read_index(folder: Path, name: str) -> Family:
             f"The model {name!r} is a {class_name}{what}; supported are {', '.join(by_class)}."
         )
     family = by_class[class_name]
-    _check_refiner(family, name, index)
+    _check_whole(family, name, index)
     for part, found in index.items():
         if isinstance(found, list) and found != [None, None]:
             _check_class(family, name, part, found)
@@ -56,13 +59,18 @@ def _refuse_code(folder: Path, name: str) -> None:
         )
 
 
-def _check_refiner(family: Family, name: str, index: dict[str, Any]) -> None:
-    """Raise for a pipeline that leaves out the first of its text encoders."""
+def _check_whole(family: Family, name: str, index: dict[str, Any]) -> None:
+    """Raise for a pipeline that leaves out one of its networks."""
     left_out = [part for part in family.networks if index.get(part) == [None, None]]
+    if left_out == ["text_encoder"]:
+        raise ModelError(
+            f"The model {name!r} is made without text_encoder, as the refiner of Stable Diffusion "
+            "XL is; use the base model."
+        )
     if left_out:
         raise ModelError(
-            f"The model {name!r} is made without {', '.join(left_out)}, as the refiner of Stable "
-            "Diffusion XL is; use the base model."
+            f"The model {name!r} is made without {', '.join(left_out)}; use one that has all of "
+            f"{', '.join(family.networks)}."
         )
 
 

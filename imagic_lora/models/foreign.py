@@ -54,6 +54,7 @@ VARIANTS = (
 """Kinds that look like a supported family and are none of its base models."""
 
 _SUPPORTED = "a model of a family that 'imagic-lora models' lists"
+_AS_FOLDER = "a pipeline folder or a Hub name, such as"
 
 OTHERS = (
     Foreign(
@@ -62,15 +63,17 @@ OTHERS = (
         (("lora_", "unet.", "base_model.model.", "imagic_lora.", "lycoris_"),),
     ),
     Foreign(
-        "a model of FLUX.2",
-        _SUPPORTED,
+        "a model of FLUX.2 in one file, which is not read",
+        f"{_AS_FOLDER} 'black-forest-labs/FLUX.2-klein-base-4B'",
         ((f"{_UNET}single_stream_modulation.", "single_stream_modulation."),),
     ),
     Foreign(
         "a model of FLUX.1 or Chroma", _SUPPORTED, ((f"{_UNET}double_blocks.", "double_blocks."),)
     ),
     Foreign(
-        "a model of Stable Diffusion 3", _SUPPORTED, ((f"{_UNET}joint_blocks.", "joint_blocks."),)
+        "a model of Stable Diffusion 3 in one file, which is not read",
+        f"{_AS_FOLDER} 'stabilityai/stable-diffusion-3.5-medium'",
+        ((f"{_UNET}joint_blocks.", "joint_blocks."),),
     ),
     Foreign("a model of AuraFlow", _SUPPORTED, ((f"{_UNET}double_layers.", "double_layers."),)),
     Foreign(
@@ -79,7 +82,9 @@ OTHERS = (
         (("clip_txt_mapper.", "down_blocks.1.0.channelwise."),),
     ),
     Foreign(
-        "a model of Z-Image or Lumina", _SUPPORTED, ((f"{_UNET}cap_embedder.", "cap_embedder."),)
+        "a model of Z-Image or Lumina in one file, which is not read",
+        f"{_AS_FOLDER} 'Tongyi-MAI/Z-Image'",
+        ((f"{_UNET}cap_embedder.", "cap_embedder."),),
     ),
     Foreign("a model of Qwen-Image", _SUPPORTED, ((f"{_UNET}txt_norm.", "txt_norm."),)),
     Foreign(

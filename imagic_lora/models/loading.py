@@ -6,6 +6,9 @@ Weights are only ever read from safetensors files: a pickle can run code.
 from dataclasses import replace
 from pathlib import Path
 
+import torch
+
+from imagic_lora.errors import DeviceError, SettingsError
 from imagic_lora.memory import MemoryPlan
 from imagic_lora.models.base import LatentModel
 from imagic_lora.models.prediction import CLIP_SKIP, PREDICTION, PredictionName
@@ -34,11 +37,24 @@ def load_model(
     Raises:
         ModelError: When the model is missing, incomplete, of an unsupported kind, or cannot be
             fetched.
-        SettingsError: When there is no such prediction, or there are no so many layers.
+        DeviceError: When the plan's precision is one that the model overflows.
+        SettingsError: When there is no such prediction, or there are no so many layers; when
+            either is given for a model that follows a flow.
     """
     PREDICTION.check("prediction", prediction)
     CLIP_SKIP.check("clip_skip", clip_skip)
     found = resolve(source, config)
+    if found.family.overflows and plan.dtype == torch.float16:
+        raise DeviceError(
+            f"The model {found.name!r} was to work in float16, which it overflows; it needs a device "
+            "with bfloat16 (NVIDIA's from the RTX 30 series on), or device='cpu'."
+        )
+    if found.family.is_flow and (prediction != "auto" or clip_skip):
+        raise SettingsError(
+            f"prediction={prediction!r} and clip_skip={clip_skip} were given for the model "
+            f"{found.name!r}, which follows a flow and reads prompts with more than CLIP; leave both "
+            "as they are ('auto' and 0)."
+        )
     pipeline = found.load(plan.dtype, prediction, clip_skip)
     model: LatentModel = found.family.load_class()(pipeline, found.name, plan)
     if clip_skip:  # prompts mean something else then, as they do to another checkpoint

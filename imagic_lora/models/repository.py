@@ -14,14 +14,14 @@ from typing import Any
 from imagic_lora.errors import HubError, ModelError, warn
 from imagic_lora.hub import fetch_snapshot, listing
 from imagic_lora.models.checkpoint import Checkpoint
-from imagic_lora.models.families import Family
+from imagic_lora.models.family import Family
 from imagic_lora.models.folder import lacking, read_index
 from imagic_lora.models.forms import PLAIN, choose_form, whole_forms
 from imagic_lora.models.networks import forms_of
 from imagic_lora.units import gigabytes
 
 _INDEX = "model_index.json"
-_PLAIN_FILES = {".json", ".txt", ".model"}
+_PLAIN_FILES = {".json", ".txt", ".model", ".jinja"}
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 
 

@@ -15,7 +15,7 @@ import torch
 
 from imagic_lora.errors import ModelError, near_match, quoted, warn
 from imagic_lora.models.checkpoint import ZERO_SNR, Checkpoint
-from imagic_lora.models.families import Family
+from imagic_lora.models.family import Family
 from imagic_lora.models.folder import check_config, check_parts, read_index
 from imagic_lora.models.networks import LOAD_ERRORS, forms_of, read_checkpoint, read_folder
 from imagic_lora.models.parts.quiet import quiet

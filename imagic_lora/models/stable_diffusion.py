@@ -13,7 +13,7 @@ from imagic_lora.models.parts.autoencoder import Autoencoder
 from imagic_lora.models.parts.fingerprint import fingerprints
 from imagic_lora.models.parts.lock import Lock
 from imagic_lora.models.parts.samplers import diffusion_sampler, read_objective
-from imagic_lora.models.parts.text import MOST_CHUNKS, TextEncoder
+from imagic_lora.models.parts.text import CHUNKS, TextEncoder
 from imagic_lora.models.parts.unet import LORA_TARGETS, check_channels, learning_rate
 from imagic_lora.settings import SchedulerName
 
@@ -35,7 +35,7 @@ class StableDiffusion:
         self._own_scheduler = pipeline.scheduler
         self._autoencoder = Autoencoder(pipeline.vae, plan)
         check_channels(pipeline.unet.config.in_channels, self._autoencoder.channels, name)
-        self._text = TextEncoder(pipeline.tokenizer, pipeline.text_encoder)
+        self._text = TextEncoder(pipeline.tokenizer, pipeline.text_encoder, chunks=CHUNKS)
         self.networks = Networks(
             denoiser=pipeline.unet,
             autoencoder=pipeline.vae,
@@ -51,7 +51,7 @@ class StableDiffusion:
             latent_channels=self._autoencoder.channels,
             latent_factor=self._autoencoder.factor,
             token_count=self._text.length,
-            chunks=MOST_CHUNKS,
+            chunks=CHUNKS,
             token_width=self._text.width,
             pooled_width=None,
             lora_targets=LORA_TARGETS,

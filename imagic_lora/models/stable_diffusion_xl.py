@@ -14,7 +14,7 @@ from imagic_lora.models.parts.autoencoder import Autoencoder
 from imagic_lora.models.parts.fingerprint import fingerprints
 from imagic_lora.models.parts.lock import Lock
 from imagic_lora.models.parts.samplers import diffusion_sampler, read_objective
-from imagic_lora.models.parts.text import MOST_CHUNKS, TextEncoder
+from imagic_lora.models.parts.text import CHUNKS, TextEncoder
 from imagic_lora.models.parts.unet import LORA_TARGETS, check_channels, learning_rate
 from imagic_lora.settings import SchedulerName
 
@@ -36,8 +36,10 @@ class StableDiffusionXL:
         self._own_scheduler = pipeline.scheduler
         self._autoencoder = Autoencoder(pipeline.vae, plan)
         check_channels(pipeline.unet.config.in_channels, self._autoencoder.channels, name)
-        first = TextEncoder(pipeline.tokenizer, pipeline.text_encoder)
-        second = TextEncoder(pipeline.tokenizer_2, pipeline.text_encoder_2, first.noted)
+        first = TextEncoder(pipeline.tokenizer, pipeline.text_encoder, chunks=CHUNKS)
+        second = TextEncoder(
+            pipeline.tokenizer_2, pipeline.text_encoder_2, chunks=CHUNKS, noted=first.noted
+        )
         self._texts = (first, second)
         self._zeros_for_empty = bool(pipeline.config.get("force_zeros_for_empty_prompt", True))
         self.networks = Networks(
@@ -55,7 +57,7 @@ class StableDiffusionXL:
             latent_channels=self._autoencoder.channels,
             latent_factor=self._autoencoder.factor,
             token_count=self._texts[0].length,
-            chunks=MOST_CHUNKS,
+            chunks=CHUNKS,
             token_width=sum(text.width for text in self._texts),
             pooled_width=int(pipeline.text_encoder_2.config.projection_dim),
             lora_targets=LORA_TARGETS,

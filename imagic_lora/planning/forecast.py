@@ -73,7 +73,7 @@ def forecast(
     """Return what a model needs on a CUDA device within a budget; nothing is loaded.
 
     Args:
-        model: "sd15", "sd21", "sdxl", a pipeline folder, a Hub name, or a checkpoint.
+        model: "sd15" and others of BLUEPRINTS, a pipeline folder, a Hub name, or a checkpoint.
         memory: Budget: a size such as "6GB", or bytes.
         exact: Count the plan again now instead of reading what was counted before.
         on_progress: Called after every phase that is counted now.

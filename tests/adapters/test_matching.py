@@ -20,6 +20,7 @@ class Facts:
     token_count: int = 24
     ragged: bool = False
     chunks: int = 4
+    differences: bool = False
     pooled_width: int | None = 40
     latent_channels: int = 4
     latent_factor: int = 8

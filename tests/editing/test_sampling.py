@@ -31,7 +31,7 @@ from imagic_lora.models.parts.samplers import make_scheduler
 from imagic_lora.progress import Progress, ignore
 from imagic_lora.seeding import generator, randn
 from imagic_lora.settings import Direction, SchedulerName
-from tests.support.tiny import Kind, with_scheduler
+from tests.support.tiny import FLOWS, Kind, with_scheduler
 
 Editor = Callable[[Kind], ImagicEditor]
 Fitted = Callable[[Kind], Adapter]
@@ -237,6 +237,20 @@ def test_a_negative_prompt_moves_the_start_of_the_difference(editor: Editor) -> 
         found = guidance.guided(model, own, away, target, 2.0)(x_t, t)
 
     torch.testing.assert_close(at_own + 2 * (at_target - at_away), found)
+
+
+@pytest.mark.parametrize("kind", FLOWS)
+@pytest.mark.parametrize("steps", [1, 2, 5])
+def test_a_faithful_edit_of_a_flow_is_exact_at_any_number_of_steps(
+    kind: Kind, steps: int, editor: Editor, adapter: Fitted
+) -> None:
+    """The input's way through the noise is a straight line, so that no step is too long for it."""
+    # Without the input's own pixels, which would be put back.
+    fitted, model = replace(adapter(kind), picture=b""), editor(kind).model
+
+    edit = editor(kind).edit(fitted, alpha=0.0, settings=EditSettings(steps=steps))
+
+    assert_same_pixels(model.decode(fitted.latents.float()) / 2 + 0.5, edit.image)
 
 
 @pytest.mark.parametrize("scheduler", get_args(SchedulerName))

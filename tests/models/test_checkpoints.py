@@ -228,6 +228,10 @@ def test_weights_are_found_in_any_form(
         (_tensors_lost, "part 'unet'.* damaged, not whole, or do not fit"),
         (_indexed(vae=["diffusers", "AutoencoderTiny"]), "'vae' of the class.*AutoencoderTiny"),
         (_indexed(text_encoder=[None, None]), "made without text_encoder, as the refiner"),
+        (
+            _indexed(vae=[None, None]),
+            "made without vae; use one that has all of unet, vae, text_encoder",
+        ),
         (_indexed(_class_name="StableDiffusionInpaintPipeline"), "a model for inpainting"),
         (_indexed(_class_name="StableDiffusionUpscalePipeline"), "an upscaler"),
     ],

@@ -101,19 +101,21 @@ def test_the_family_and_its_widths_are_read_from_the_folder(kind: Kind, folder: 
     """Family, sizes and prediction type come from the model's own configuration."""
     model = load_model(folder(kind), PLAN)
 
-    assert {"sdxl": "sdxl", "flow": "tiny-flow"}.get(kind, "sd") == model.traits.family
-    widths = {"sd1": 32, "sd2": 48, "sd2-v": 48, "sdxl": 56, "flow": 24}
-    assert widths[kind] == model.traits.token_width
-    assert (40 if kind == "sdxl" else None) == model.traits.pooled_width
-    multiple = 4 if kind == "flow" else 8
+    families = {"flow": "tiny-flow", "sd1": "sd", "sd2": "sd", "sd2-v": "sd"}
+    assert families.get(kind, kind) == model.traits.family
+    widths = {"sd1": 32, "sd2": 48, "sd2-v": 48, "sdxl": 56, "flow": 24, "flux2": 96}
+    assert widths.get(kind, 32) == model.traits.token_width
+    assert {"sdxl": 40, "sd3": 80}.get(kind) == model.traits.pooled_width
+    multiple = 8 if kind in UNETS else 4
     assert (32, multiple, 10) == (
         model.traits.native_size,
         model.traits.multiple,
         model.traits.rate,
     )
-    channels = 16 if kind == "flow" else 4
+    channels = 4 if kind in (*UNETS, "flux2") else 16
     assert (channels, 2) == (model.traits.latent_channels, model.traits.latent_factor)
-    assert {"sd2-v": "v_prediction", "flow": "flow"}.get(kind, "epsilon") == model.objective.name
+    predictions = {"sd1": "epsilon", "sd2": "epsilon", "sd2-v": "v_prediction", "sdxl": "epsilon"}
+    assert predictions.get(kind, "flow") == model.objective.name
     assert f"tiny-{kind}" == model.traits.name
 
 

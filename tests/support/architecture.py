@@ -42,13 +42,13 @@ OWNERS = {
 }
 """Who may import a package that others must not depend on: a part, or one module of it."""
 
-_FAMILIES = r"models/(stable_diffusion|stable_diffusion_xl)"
+_FAMILIES = r"models/(stable_diffusion(_xl|_3)?|flux2|z_image)"
 
 INSIDE = {
     _FAMILIES: _FAMILIES.replace("models/", r"imagic_lora\.models\."),
     r"models/parts/.*": _FAMILIES.replace("models/", r"imagic_lora\.models\."),
     r"memory/levers/.*": r"imagic_lora\.memory\.(plan|ladder|footprint)",
-    r"adapters/.*": r"imagic_lora\.models\.(?!families)",
+    r"adapters/.*": r"imagic_lora\.models\.(?!famil(y|ies))",
     r"ui/jobs/.*": r"gradio",
 }
 """What modules, by a pattern of their names, must not import: families are siblings, levers know

@@ -124,7 +124,19 @@ CASES = (
     Case(
         "Stable Diffusion 3",
         alone(f"{UNET}joint_blocks.0.x_block.mlp.fc1.weight"),
-        said="a model of Stable Diffusion 3",
+        said="a model of Stable Diffusion 3 in one file",
+    ),
+    Case(
+        "FLUX.2",
+        alone(
+            f"{UNET}single_stream_modulation.lin.weight", f"{UNET}double_blocks.0.img_mlp.0.weight"
+        ),
+        said="a model of FLUX.2 in one file",
+    ),
+    Case(
+        "Z-Image",
+        alone(f"{UNET}cap_embedder.1.weight"),
+        said="a model of Z-Image or Lumina in one file",
     ),
     Case("a LoRA", alone("lora_unet_x.lora_up.weight"), said="an adapter or a LoRA"),
     Case("averaged weights alone", alone("model_ema.x"), said="averaged weights"),

@@ -13,7 +13,8 @@ import torch
 from imagic_lora.conditioning import Conditioning, concatenate
 from imagic_lora.memory import MemoryPlan, relieved
 from imagic_lora.models.base import Networks, Sampler, Traits
-from imagic_lora.models.families import FAMILIES, Architecture, Family
+from imagic_lora.models.families import FAMILIES
+from imagic_lora.models.family import Architecture, Family
 from imagic_lora.models.parts.autoencoder import Autoencoder
 from imagic_lora.models.parts.fingerprint import fingerprints
 from imagic_lora.models.parts.lock import Lock

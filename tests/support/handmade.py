@@ -4,7 +4,7 @@ from functools import cache
 from typing import Any
 
 import torch
-from diffusers import UNet2DConditionModel
+from diffusers import Flux2Transformer2DModel, UNet2DConditionModel
 
 from imagic_lora import Adapter, FitSettings
 from imagic_lora.adapters.exporting import Tool
@@ -13,13 +13,18 @@ from imagic_lora.adapters.weights import Pair, Weights
 from imagic_lora.conditioning import Conditioning
 from imagic_lora.editing.slots import Slots
 from imagic_lora.fitting import lora
+from imagic_lora.memory import MemoryPlan
+from imagic_lora.models.families import FAMILIES
 from imagic_lora.models.parts.unet import LORA_TARGETS
 from imagic_lora.seeding import generator, randn
-from tests.support.flow import LORA_TARGETS as FLOW_TARGETS
-from tests.support.tiny import Kind, build
+from tests.support.tiny import UNETS, Kind, build
+from tests.support.transformers import velocity
 
 CPU = torch.device("cpu")
 TOOLS: tuple[Tool, ...] = ("kohya", "diffusers")
+
+_WIDTHS = ("cross_attention_dim", "cap_feat_dim", "joint_attention_dim")
+"""What the configurations of denoisers call the width of a token embedding."""
 
 THUMBNAIL = b"\xff\xd8\xff\xd9"
 """The shortest file that begins and ends like a JPEG."""
@@ -59,9 +64,14 @@ def record(**changes: Any) -> FitRecord:
 
 def denoiser(kind: Kind) -> tuple[Any, tuple[str, ...]]:
     """Return the network of a tiny pipeline that predicts, and which layers a fit adapts."""
-    if kind == "flow":
-        return build(kind).transformer.requires_grad_(False), FLOW_TARGETS
-    return pipeline(kind).unet, LORA_TARGETS
+    if kind in UNETS:
+        return pipeline(kind).unet, LORA_TARGETS
+    whole, plan = build(kind), MemoryPlan.automatic("cpu")
+    family = next(
+        family for family in FAMILIES.values() if type(whole).__name__ in family.pipelines
+    )
+    model = family.load_class()(whole, kind, plan)
+    return model.denoiser.requires_grad_(False), model.traits.lora_targets
 
 
 @cache
@@ -107,11 +117,13 @@ def predict(unet: Any, weights: Weights | None = None) -> torch.Tensor:
 
 def predict_rows(unet: Any, count: int) -> torch.Tensor:
     """Return the UNet's output for a batch of fixed inputs, each row another."""
-    x_t = randn((8, unet.config.in_channels, 16, 16), generator(0, "x_t"))[:count].to(unet.dtype)
-    width = unet.config.get("cross_attention_dim") or unet.config.cap_feat_dim
+    channels = unet.config.in_channels // (4 if isinstance(unet, Flux2Transformer2DModel) else 1)
+    x_t = randn((8, channels, 16, 16), generator(0, "x_t"))[:count].to(unet.dtype)
+    width = next(unet.config[name] for name in _WIDTHS if name in unet.config)
     tokens = randn((8, 24, width), generator(0, "tokens"))[:count].to(unet.dtype)
     if not isinstance(unet, UNet2DConditionModel):
-        return _predict_flow(unet, x_t, tokens)
+        with torch.no_grad():
+            return velocity(unet, x_t, torch.full((count,), 0.5), tokens, torch.ones(count, 80))
     added = {"text_embeds": torch.ones(count, 40), "time_ids": torch.ones(count, 6)}
     with torch.no_grad():
         output: torch.Tensor = unet(
@@ -120,12 +132,4 @@ def predict_rows(unet: Any, count: int) -> torch.Tensor:
             tokens,
             added_cond_kwargs=added,
         ).sample
-    return output
-
-
-def _predict_flow(transformer: Any, x_t: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
-    """Return a transformer's output halfway between noise and image."""
-    every = torch.ones(tokens.shape[:2], dtype=torch.bool)
-    with torch.no_grad():
-        output: torch.Tensor = transformer(x_t, torch.full((len(x_t),), 0.5), tokens, every).sample
     return output

@@ -4,6 +4,8 @@ They have the true layout and the true classes, so what loads, fits and edits th
 with the real ones.
 """
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Literal, get_args
 
 import torch
@@ -23,9 +25,13 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProject
 from imagic_lora.memory import MemoryPlan
 from imagic_lora.models.stable_diffusion import StableDiffusion
 from tests.support import flow
+from tests.support.transformers import build_flux2, build_sd3, build_zimage
 
-Kind = Literal["sd1", "sd2", "sd2-v", "sdxl", "flow"]
+Kind = Literal["sd1", "sd2", "sd2-v", "sdxl", "flow", "sd3", "flux2", "zimage"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+FLOWS: tuple[Kind, ...] = ("sd3", "flux2", "zimage")
+"""Those whose transformer follows a flow, in the layouts of published models."""
+
 UNETS: tuple[Kind, ...] = ("sd1", "sd2", "sd2-v", "sdxl")
 """Those whose denoiser is a UNet that learned to remove noise."""
 
@@ -37,9 +43,7 @@ def build(kind: Kind, seed: int = 0) -> Any:
     """Return a pipeline of one kind: 32-pixel canvas, latents of 16 x 16."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        if kind == "flow":
-            return _build_flow()
-        return _build_xl() if kind == "sdxl" else _build_sd(kind)
+        return _BUILDERS.get(kind, partial(_build_sd, kind))()
 
 
 def with_scheduler(scheduler: Any) -> Any:
@@ -166,6 +170,15 @@ def _scheduler(prediction: str) -> Any:
         steps_offset=1,
         prediction_type=prediction,
     )
+
+
+_BUILDERS: dict[Kind, Callable[[], Any]] = {
+    "sdxl": _build_xl,
+    "flow": _build_flow,
+    "sd3": lambda: build_sd3(_text_config, tokenizer),
+    "flux2": build_flux2,
+    "zimage": build_zimage,
+}
 
 
 def tokenizer() -> Any:

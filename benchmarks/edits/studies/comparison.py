@@ -1,6 +1,7 @@
 """Every method on the same cases: the main comparison."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
@@ -117,11 +118,12 @@ def write_pictures(run: Run, result: dict[str, Any]) -> None:
     count = min(ROWS, max(1, len(rated) // 2))
     chosen = {"random": run.cases[:ROWS], "best": rated[::-1][:count], "worst": rated[:count]}
     for name, cases in chosen.items():
-        write_sheet(f"edits-{name}", run, run.records, cases, fixed_strength)
-    write_curves(result["curves"])
+        sheet = f"{run.study.result}-{name}"
+        write_sheet(sheet, run, run.records, cases, fixed_strength)
+    write_curves(result["curves"], RESULTS / f"{run.study.result}-curves.png")
 
 
-def write_curves(curves: Mapping[str, Sequence[Mapping[str, float]]]) -> None:
+def write_curves(curves: Mapping[str, Sequence[Mapping[str, float]]], path: Path) -> None:
     """Write the plot of success against preservation, a line for each method."""
     figure = Figure(figsize=(7, 4.5), layout="constrained")
     axes = figure.add_subplot()
@@ -136,7 +138,7 @@ def write_curves(curves: Mapping[str, Sequence[Mapping[str, float]]]) -> None:
     )
     axes.grid(alpha=0.3)
     axes.legend()
-    figure.savefig(RESULTS / "edits-curves.png", dpi=110)
+    figure.savefig(path, dpi=110)
 
 
 STUDY = Study(

@@ -7,6 +7,7 @@ strength is alpha; at 0 the adapter alone recalls its picture, without fidelity.
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -26,7 +27,7 @@ from imagic_lora import Adapter, EditSettings, FitSettings, ImagicEditor
 from imagic_lora.editing.edits import Edits
 from imagic_lora.models.blueprint import BLUEPRINTS
 
-PLOT = REPOSITORY / "docs" / "images" / "ranks.png"
+PLOTS = REPOSITORY / "docs" / "images"
 RANKS = (1, 2, 4, 8, 16, 32)
 
 ATTENTION = ("to_q", "to_k", "to_v", "to_out.0")
@@ -140,7 +141,7 @@ def sizes() -> dict[str, dict[str, int]]:
     return found
 
 
-def plot(groups: dict[str, dict[str, dict[str, float]]]) -> None:
+def plot(groups: dict[str, dict[str, dict[str, float]]], path: Path) -> None:
     """Write the plot of nearness to the input against bytes, a line or marks for each group."""
     figure = Figure(figsize=(7, 4.5), layout="constrained")
     axes = figure.add_subplot()
@@ -157,7 +158,7 @@ def plot(groups: dict[str, dict[str, dict[str, float]]]) -> None:
     )
     axes.grid(alpha=0.3)
     axes.legend()
-    figure.savefig(PLOT, dpi=110)
+    figure.savefig(path, dpi=110)
 
 
 STUDY = Study(
@@ -168,5 +169,5 @@ STUDY = Study(
     split="tune",
     count=8,
     whole=True,
-    pictures=lambda _, result: plot(result["groups"]),
+    pictures=lambda run, result: plot(result["groups"], PLOTS / f"{run.study.result}.png"),
 )

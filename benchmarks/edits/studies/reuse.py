@@ -60,7 +60,7 @@ def summary(run: Run) -> dict[str, Any]:
 def write_pictures(run: Run, _: dict[str, Any]) -> None:
     """Write a sheet of the first portrait's edits where its caption says more than the prompt."""
     said = [one for one in run.records if isinstance(run.study.methods[one["method"]], Said)]
-    write_sheet("reuse", run, said, run.cases[: SUITE.targets], itemgetter("chosen"))
+    write_sheet(run.study.result, run, said, run.cases[: SUITE.targets], itemgetter("chosen"))
 
 
 STUDY = Study(

@@ -6,6 +6,7 @@ rising structure lock.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,6 @@ from benchmarks.edits.suite import Case
 from benchmarks.environment import RESULTS
 from imagic_lora.editing.edits import Edits
 
-PLOT = RESULTS / "strength.png"
 ALPHAS = tuple(step / 4 for step in range(9))
 LOCKS = (0.0, 0.1, 0.2, 0.4, 0.6)
 
@@ -84,7 +84,7 @@ def summary(run: Run) -> dict[str, Any]:
     }
 
 
-def plot(growing: Mapping[str, Sequence[Mapping[str, float]]]) -> None:
+def plot(growing: Mapping[str, Sequence[Mapping[str, float]]], path: Path) -> None:
     """Draw what happens at each alpha, a panel for each kind of edit."""
     kinds = [kind for kind in growing if kind != "all"]
     figure = Figure(figsize=(10, 5), layout="constrained")
@@ -100,7 +100,7 @@ def plot(growing: Mapping[str, Sequence[Mapping[str, float]]]) -> None:
     figure.supxlabel("alpha")
     handles, labels = figure.axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=3)
-    figure.savefig(PLOT, dpi=100)
+    figure.savefig(path, dpi=100)
 
 
 STUDY = Study(
@@ -112,5 +112,5 @@ STUDY = Study(
     },
     summary=summary,
     whole=True,
-    pictures=lambda _, result: plot(result["alpha"]),
+    pictures=lambda run, result: plot(result["alpha"], RESULTS / f"{run.study.result}.png"),
 )

@@ -14,7 +14,8 @@ from imagic_lora.cli.terminal import Terminal
     read=text,
     required=True,
     metavar="NAME",
-    help="sd15, sd21 or sdxl, a Hub name, a pipeline folder, or a .safetensors checkpoint",
+    help="sd15, sd21, sdxl, sd35m, klein4b, klein9b or zimage, a Hub name, a pipeline folder, or a "
+    ".safetensors checkpoint",
 )
 @flag(
     "--memory",

@@ -28,6 +28,17 @@ def test_the_ideal_edit_changes_one_attribute() -> None:
         assert case.image.tobytes() != case.ideal.tobytes()
 
 
+def test_photographs_are_edited_as_drawings_are() -> None:
+    """The same portraits get the same prompts, and an edit leaves light and texture alone."""
+    for drawn, taken in zip(
+        make_cases("tune", 8), make_cases("tune", 8, photographed=True), strict=True
+    ):
+        assert (drawn.source, drawn.target) == (taken.source, taken.target)
+        assert drawn.image.tobytes() != taken.image.tobytes()
+        assert taken.before.look is not None
+        assert taken.before.look == taken.after.look
+
+
 def test_the_prompt_asks_for_the_change() -> None:
     """The target names the new value and the source does not."""
     for case in CASES:

@@ -40,12 +40,8 @@ def test_change_is_a_share_of_the_ideal_edits(growing: dict[str, Any]) -> None:
         assert [point["change"] for point in points] == [point["edited"] for point in points]
 
 
-def test_every_kind_has_a_panel(
-    growing: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_every_kind_has_a_panel(growing: dict[str, Any], tmp_path: Path) -> None:
     """The plot is written."""
-    monkeypatch.setattr(strength, "PLOT", tmp_path / "plot.png")
-
-    strength.plot(growing)
+    strength.plot(growing, tmp_path / "plot.png")
 
     assert (tmp_path / "plot.png").stat().st_size > 5000

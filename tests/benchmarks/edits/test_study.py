@@ -12,9 +12,11 @@ from benchmarks.edits import __main__ as command
 from benchmarks.edits import study as studies
 from benchmarks.edits.methods import METHODS, Bench
 from benchmarks.edits.methods.img2img import Img2Img
+from benchmarks.edits.studies.automatic import CLEAN
 from benchmarks.edits.study import Run, Study, measure, picture_path
 from benchmarks.edits.suite import Case, Scores, Split
 from benchmarks.world.pipeline import MODEL
+from benchmarks.world.worlds import DRAWN, PHOTOGRAPHED
 
 QUICK = Img2Img(strengths=(0.1,), fixed=0.1)
 STUDY = Study("a study", "nothing", {"quick": QUICK, "long": QUICK}, lambda _: {}, slow=("long",))
@@ -150,6 +152,15 @@ def test_what_cannot_be_run_is_refused(
         command.main(arguments.split())
 
     assert message in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_study_of_another_world_is_kept_apart() -> None:
+    """Its result and its records have names of their own; the drawn world's keep theirs."""
+    taken, drawn = (CLEAN.within(world) for world in (PHOTOGRAPHED, DRAWN))
+
+    assert ("automatic-photos", "portraits-photos") == (taken.result, taken.suite.name)
+    assert PHOTOGRAPHED.model == taken.suite.model
+    assert CLEAN == drawn
 
 
 def test_a_study_writes_its_result_then_its_pictures(
