@@ -74,7 +74,7 @@ class Layout:
         alpha: Alpha of each layer, or None where it is elsewhere.
         dtype: Precision.
         convolved: Whether linear layers are written as convolutions of 1 x 1.
-        header: Texts of the header.
+        header: Settings in the header, as diffusers writes them.
         beside: Settings in PEFT's own file.
         kinds: The models that it is for.
     """
@@ -119,7 +119,6 @@ def row(prefix: str) -> Callable[[str, Kind], str]:
 
 
 TWICE = torch.tensor(2.0 * RANK)
-BY_HEADER = {"unet.r": RANK, "unet.lora_alpha": 2 * RANK}
 ROOT_2 = 2**0.5
 
 LAYOUTS: dict[str, Layout] = {
@@ -132,30 +131,20 @@ LAYOUTS: dict[str, Layout] = {
     "kohya, row, 1 x 1": Layout(row("lora_unet_"), DOWN_UP, TWICE, convolved=True),
     "LyCORIS": Layout(flat("lycoris_"), DOWN_UP, TWICE),
     "LyCORIS, row": Layout(row("lycoris_"), DOWN_UP, TWICE),
-    "diffusers": Layout(
-        after("unet."), A_B, header={"lora_adapter_metadata": json.dumps(BY_HEADER)}
-    ),
+    "diffusers": Layout(after("unet."), A_B, header={"unet.r": RANK, "unet.lora_alpha": 2 * RANK}),
     "diffusers, rank-stabilised": Layout(
         after("unet."),
         A_B,
-        header={
-            "lora_adapter_metadata": json.dumps(
-                {"unet.r": RANK, "unet.lora_alpha": 2 * ROOT_2, "unet.use_rslora": True}
-            )
-        },
+        header={"unet.r": RANK, "unet.lora_alpha": 2 * ROOT_2, "unet.use_rslora": True},
     ),
     "diffusers, patterns": Layout(
         after("unet."),
         A_B,
         header={
-            "lora_adapter_metadata": json.dumps(
-                {
-                    "unet.r": 64,
-                    "unet.lora_alpha": 9,
-                    "unet.rank_pattern": {".*": RANK},
-                    "unet.alpha_pattern": {".*": 2 * RANK},
-                }
-            )
+            "unet.r": 64,
+            "unet.lora_alpha": 9,
+            "unet.rank_pattern": {".*": RANK},
+            "unet.alpha_pattern": {".*": 2 * RANK},
         },
     ),
     "diffusers, alphas as tensors": Layout(after("unet."), A_B, TWICE),
@@ -188,7 +177,17 @@ ONCE = [
     *((name, layout.kinds[0]) for name, layout in LAYOUTS.items()),
     *(("kohya, row, 1 x 1", kind) for kind in ("sd2", "sdxl")),
 ]
-READ_BY_DIFFUSERS = ("kohya",)
+READ_BY_DIFFUSERS = (
+    "kohya",
+    "kohya, float16",
+    "kohya, alpha in a list",
+    "kohya, alpha a whole number",
+    "diffusers",
+    "diffusers, rank-stabilised",
+    "diffusers, patterns",
+)
+"""Of the others it refuses some, and reads some as if they held nothing."""
+
 EVERY = [(name, kind) for name, layout in LAYOUTS.items() for kind in layout.kinds]
 
 
@@ -196,9 +195,9 @@ def loaded(layout: Layout, kind: Kind, folder: Path, **others: torch.Tensor) -> 
     """Return what is read of a file of a layout."""
     tensors = {**layout.tensors(kind), **others}
     name = "adapter_model.safetensors" if layout.beside else "x.safetensors"
-    (folder / name).write_bytes(
-        write_tensors(tensors, {key: str(value) for key, value in layout.header.items()})
-    )
+    stated = {**layout.header, "unet.target_modules": [*factors(kind)]}
+    header = {"lora_adapter_metadata": json.dumps(stated)} if layout.header else {}
+    (folder / name).write_bytes(write_tensors(tensors, header))
     if layout.beside:
         (folder / "adapter_config.json").write_text(json.dumps(layout.beside))
     return load_lora(folder / name, pipeline(kind).unet)
