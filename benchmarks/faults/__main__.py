@@ -29,6 +29,7 @@ BLOCK = 50
 Campaign = Callable[[Stage, int, int], Tally]
 CAMPAIGNS: Mapping[str, tuple[Campaign, int]] = {
     "mutated adapters": (files.adapters, 20_000),
+    "headers of any values": (files.headers, 5_000),
     "LoRA files of other tools": (files.foreign, 10_000),
     "mutated pictures": (files.pictures, 20_000),
     "threads": (works.threads, 500),
@@ -63,13 +64,14 @@ def carry_out(name: str, share: float = 1.0, results: Path = RESULTS) -> Tally:
         results: Where the result file is.
     """
     campaign, whole = CAMPAIGNS[name]
+    environment = describe()
     done, tally = _former(name, results)
     blocks = max(1, round(share * whole / BLOCK))
     with TemporaryDirectory() as folder:
         stage = Stage(Path(folder))
         for seed in range(done, blocks):
             tally.add(campaign(stage, seed, min(BLOCK, whole)))
-            _keep(name, seed + 1, tally, results)
+            _keep(name, seed + 1, tally, environment, results)
     return tally
 
 
@@ -85,10 +87,10 @@ def _known(results: Path) -> dict[str, Any]:
     return found
 
 
-def _keep(name: str, blocks: int, tally: Tally, results: Path) -> None:
-    """Write down what was done."""
-    campaigns = _known(results) | {name: {"blocks": blocks, **tally.values()}}
-    result = {"environment": describe(), "campaigns": campaigns}
+def _keep(name: str, blocks: int, tally: Tally, environment: dict[str, Any], results: Path) -> None:
+    """Write down what was done, and with which commit."""
+    found = {"blocks": blocks, "commit": environment["commit"], **tally.values()}
+    result = {"environment": environment, "campaigns": _known(results) | {name: found}}
     if results == RESULTS:
         write_result(NAME, result)
     else:

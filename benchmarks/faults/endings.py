@@ -24,17 +24,20 @@ from imagic_lora.cli.main import main
 from imagic_lora.errors import OutputError
 from imagic_lora.images.reading import open_image
 
-_LONGEST = 60.0
+_LONGEST = 300.0
 """Seconds after which a command counts as hanging."""
 
 _UNKNOWN = 99
+_SAVE, _SAVES = "save", 40
+"""What stands for a program that saves an adapter, and how many times it does."""
+
 _SIGNALS = (signal.SIGKILL, signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _CODES = {signal.SIGKILL: {-9}, signal.SIGINT: {130}, signal.SIGTERM: {143, -15}}
 _CALLS = ("fsync", "link", "replace", "open", "mkdir")
 
 
 def kills(stage: Stage, seed: int, count: int) -> Tally:
-    """Kill, interrupt and end commands at random moments, and look at what is left."""
+    """Kill, interrupt and end programs at random moments, and look at what is left."""
     random, tally = Random(seed), Tally()
     commands = _commands(stage)
     seconds = {name: _duration(words) for name, words in commands.items()}
@@ -63,22 +66,12 @@ def _commands(stage: Stage) -> dict[str, list[str]]:
     stage.adapter.save(adapter, force=True)
     stage.picture.save(picture)
     model = ["--model", str(stage.model), "--device", "cpu"]
-    fit = [
-        "fit",
-        str(picture),
-        "--source",
-        "a dog",
-        "--batch",
-        "1",
-        "--rank",
-        "1",
-        "--stop-at",
-        "0",
-    ]
+    short = ["--steps", "4", "--batch", "1", "--rank", "1", "--stop-at", "0"]
     return {
-        "fit": [*fit, "--steps", "12", *model],
-        "edit": ["edit", str(adapter), "--alpha", "1", "--steps", "6", *model],
+        "fit": ["fit", str(picture), "--source", "a dog", *short, *model],
+        "edit": ["edit", str(adapter), "--alpha", "1", "--steps", "2", "--focus", "0", *model],
         "export": ["export", str(adapter), "--to", "kohya"],
+        "save": [_SAVE, str(adapter)],
     }
 
 
@@ -137,7 +130,7 @@ def _command(words: list[str], folder: Path, telling: Any) -> None:
         sys.stdout, sys.stderr = (open(fd, "w", closefd=False) for fd in (1, 2))  # noqa: SIM115
         signal.signal(signal.SIGINT, signal.default_int_handler)
         telling.send(None)
-        code = main(words)
+        code = _saved(words) if words[0] == _SAVE else main(words)
         sys.stdout.flush()
     except BaseException:  # noqa: BLE001  whatever escapes the program is a fault
         if code == _UNKNOWN:
@@ -145,6 +138,16 @@ def _command(words: list[str], folder: Path, telling: Any) -> None:
             sys.stderr.flush()
     finally:
         os._exit(code)
+
+
+def _saved(words: Sequence[str]) -> int:
+    """Save an adapter again and again."""
+    adapter = Adapter.load(words[1])
+    with suppress(KeyboardInterrupt):
+        for _ in range(_SAVES):
+            adapter.save(words[words.index("-o") + 1], force=True)
+        return 0
+    return 128 + signal.SIGINT
 
 
 def _ended(child: Any) -> int | None:

@@ -1,4 +1,4 @@
-"""Mutated adapters, LoRA files of other tools and pictures."""
+"""Mutated adapters, headers of any values, LoRA files of other tools, and pictures."""
 
 import io
 from functools import partial
@@ -6,21 +6,24 @@ from random import Random
 from tempfile import NamedTemporaryFile
 from typing import Any
 
+import hypothesis
+from hypothesis import strategies as st
 from PIL import Image
 
+from benchmarks.faults.grammar import JSON
 from benchmarks.faults.hostile import damaged, rewritten
-from benchmarks.faults.stage import Stage, fingerprint
+from benchmarks.faults.stage import QUICK, Stage, fingerprint
 from benchmarks.faults.tally import Tally
-from imagic_lora import Adapter, EditSettings
+from imagic_lora import Adapter
 from imagic_lora.adapters.adopting import read_lora
 from imagic_lora.images.png import read_record
 from imagic_lora.images.reading import open_image, open_mask
+from tests.support.rewriting import rewrite
 
 _SPARE = 50_000_000
 """Bytes that a load may take beside twice its file."""
 
 _OF_A_PICTURE = 600_000_000
-_ONE = EditSettings(steps=1)
 _EDITED = 12
 """Adapters that load of which every so many is used for an edit: all would take hours."""
 
@@ -59,7 +62,7 @@ def adapters(stage: Stage, seed: int, count: int) -> Tally:
         if again != found:
             tally.fault(f"{label}: is not itself when it is saved and loaded")
         if number % _EDITED == 0:
-            tally.attempt(f"{label}, edit", partial(stage.editor.edit, found, settings=_ONE))
+            tally.attempt(f"{label}, edit", partial(stage.editor.edit, found, settings=QUICK))
     if fingerprint(stage.editor) != base:
         tally.fault(f"adapter {seed}: the base model is another")
     return tally
@@ -68,6 +71,30 @@ def adapters(stage: Stage, seed: int, count: int) -> Tally:
 def _again(adapter: Adapter) -> Adapter:
     """Return an adapter as it comes back from its own bytes."""
     return Adapter.from_bytes(adapter.to_bytes())
+
+
+def headers(stage: Stage, seed: int, count: int) -> Tally:
+    """Read adapters in whose records one field is any value that JSON allows, by a grammar."""
+    tally, sound = Tally(), stage.adapter.to_bytes()
+
+    @hypothesis.seed(seed)
+    @hypothesis.settings(
+        max_examples=count,
+        database=None,
+        deadline=None,
+        phases=[hypothesis.Phase.generate],
+        suppress_health_check=list(hypothesis.HealthCheck),
+    )
+    @hypothesis.given(st.sampled_from(sorted(stage.adapter.record.values())), JSON)
+    def each(field: str, value: Any) -> None:
+        data = rewrite(sound, lambda own: own.update({field: value}))
+        label = f"header {seed}, {field}: {value!r:.60}"
+        found = tally.attempt(label, partial(Adapter.from_bytes, data), 2 * len(data) + _SPARE)
+        if found is not None and _again(found) != found:
+            tally.fault(f"{label}: is not itself when it is saved and loaded")
+
+    each()
+    return tally
 
 
 def foreign(stage: Stage, seed: int, count: int) -> Tally:

@@ -1,9 +1,10 @@
 """What became of a block of tries: refused, accepted, or a fault; and what they took."""
 
+import signal
 import time
 from collections import Counter
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,7 +14,10 @@ from imagic_lora.errors import ImagicError, heard_by
 Result = TypeVar("Result")
 
 SLOW = 30.0
-"""Seconds above which a try counts as a hang, on a machine that does other work too."""
+"""Seconds of the processor above which a try is too slow; others may use the machine, too."""
+
+HUNG = 600.0
+"""Seconds after which a try hangs, and is ended."""
 
 _SHOWN = 12
 """Kinds of faults that are written down, each with one example."""
@@ -26,7 +30,7 @@ class Tally:
     Attributes:
         counts: How many tries had each outcome.
         faults: How often each kind of fault arose, by a sentence that tells how to see it again.
-        slowest: Most seconds that a try took.
+        slowest: Most seconds of the processor that a try took.
         largest: Most bytes that memory grew by in a try.
     """
 
@@ -45,16 +49,16 @@ class Tally:
             work: The work.
             most_bytes: What memory may grow by, or None for anything.
         """
-        before, began, result = _reset_peak(), time.perf_counter(), None
+        before, began, result = _reset_peak(), time.process_time(), None
         try:
-            with heard_by(lambda _: None):
+            with heard_by(lambda _: None), _watched():
                 result = work()
             self.counts["accepted"] += 1
         except ImagicError:
             self.counts["refused"] += 1
         except Exception as error:  # noqa: BLE001  whatever is not ours is what is looked for
             self.fault(f"{label}: {type(error).__name__}: {str(error)[:100]!r}")
-        took, grew = time.perf_counter() - began, _peak() - before
+        took, grew = time.process_time() - began, _peak() - before
         self.counts["tried"] += 1
         self.slowest, self.largest = max(self.slowest, took), max(self.largest, grew)
         if took > SLOW:
@@ -102,6 +106,22 @@ class Tally:
         """Return the tally in plain values."""
         counts, faults = Counter(values["counts"]), Counter(values["faults"])
         return cls(counts, faults, values["slowest"], values["largest"])
+
+
+@contextmanager
+def _watched() -> Iterator[None]:
+    """End a block that hangs."""
+
+    def end(*_: object) -> None:
+        raise TimeoutError(f"hangs for {HUNG:.0f} s")
+
+    before = signal.signal(signal.SIGALRM, end)
+    signal.setitimer(signal.ITIMER_REAL, HUNG)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def _reset_peak() -> int:

@@ -1,10 +1,15 @@
 """Work that is disturbed: by threads, by errors anywhere, by memory that runs out, by switching."""
 
+import os
+import sys
+from collections import defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache, partial
+from itertools import count
 from random import Random
+from types import FrameType
 from typing import Any
 
 import psutil
@@ -14,6 +19,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from benchmarks.faults.stage import QUICK, Stage, fingerprint, predicted
 from benchmarks.faults.tally import Tally
 from imagic_lora.errors import ImagicError, heard_by
+
+_PACKAGE = f"{os.sep}imagic_lora{os.sep}"
 
 _GROWTH = 20_000_000
 """Bytes that a block of switches may leave behind."""
@@ -50,6 +57,36 @@ class Failing(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return func(*args, **(kwargs or {}))
 
 
+class Noting(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Notes which operations come of which lines of the package, each with all that called it.
+
+    Attributes:
+        places: Numbers of the operations, counted from 0, by the lines that they come of.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.places: dict[tuple[str, ...], list[int]] = defaultdict(list)
+        self._count = count()
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        """Run an operation, and note where it came from."""
+        self.places[_lines(sys._getframe(1))].append(next(self._count))  # noqa: SLF001
+        return func(*args, **(kwargs or {}))
+
+
+def _lines(frame: FrameType | None) -> tuple[str, ...]:
+    """Return the lines of the package that are being carried out, the innermost first."""
+    found = []
+    while frame is not None:
+        if _PACKAGE in frame.f_code.co_filename:
+            found.append(f"{frame.f_code.co_filename}:{frame.f_lineno}")
+        frame = frame.f_back
+    return tuple(found)
+
+
 NEVER = float("inf")
 
 
@@ -60,6 +97,26 @@ def operations(stage: Stage, name: str) -> int:
         stage.works[name](stage.editor)
     found: int = counter.count
     return found
+
+
+@cache
+def places(stage: Stage) -> tuple[tuple[str, int, bool], ...]:
+    """Return where memory is to run out: kinds of work, operations, and whether it stays so.
+
+    Each line that operations come of, with each way that leads to it, is in it twice: the first of
+    the operations fails, and any of them with all that follow.
+    """
+    random, found, known = Random(0), [], set[tuple[str, ...]]()
+    for name, work in stage.works.items():
+        with Noting() as noted, heard_by(lambda _: None):
+            work(stage.fresh())
+        for lines in noted.places.keys() - known:
+            numbers = noted.places[lines]
+            found += [(name, numbers[0], False), (name, random.choice(numbers), True)]
+        known |= noted.places.keys()
+    found.sort()
+    random.shuffle(found)
+    return tuple(found)
 
 
 def threads(stage: Stage, seed: int, count: int) -> Tally:
@@ -85,8 +142,9 @@ def errors(stage: Stage, seed: int, count: int) -> Tally:
     """Raise errors of all kinds at random operations: the base stays, and so does the next edit."""
     random, tally, editor = Random(seed), Tally(), stage.editor
     base, edit = fingerprint(editor), stage.works["edit"](editor)
+    names = [name for name in stage.works if operations(stage, name)]
     for number in range(count):
-        name, error = random.choice(list(stage.works)), random.choice(ERRORS)
+        name, error = random.choice(names), random.choice(ERRORS)
         at = random.randrange(operations(stage, name))
         with _raising(error, at, at):
             stage.works[name](editor)
@@ -96,22 +154,22 @@ def errors(stage: Stage, seed: int, count: int) -> Tally:
 
 
 def shortages(stage: Stage, seed: int, count: int) -> Tally:
-    """Let memory run out at operations of every kind of work, once or from there on.
+    """Let memory run out at every place of every kind of work, once or from there on.
 
-    What comes of it is the work's own result, or a DeviceError; the base predicts what it did.
+    What comes of it is the work's own result, or a DeviceError; the base predicts what it did, and
+    so does the next edit.
     """
-    random, tally = Random(seed), Tally()
-    for number in range(count):
-        name, lasts = random.choice(list(stage.works)), random.random() < 0.3
-        at = random.randrange(operations(stage, name))
-        editor = stage.fresh()
-        before = predicted(editor)
-        label = f"shortage {seed}/{number} in {name} at {at}{' and after' if lasts else ''}"
+    tally, known = Tally(), places(stage)
+    before, edit = predicted(stage.editor), stage.works["edit"](stage.editor)
+    for number in range(seed * count, (seed + 1) * count):
+        name, at, lasts = known[number % len(known)]
+        editor, label = stage.fresh(), f"shortage in {name} at {at}{' and after' if lasts else ''}"
         with Failing(torch.OutOfMemoryError, at, NEVER if lasts else at):
             tally.attempt(label, partial(stage.works[name], editor))
         if predicted(editor) != before:
             tally.fault(f"{label}: the base predicts something else")
-        tally.attempt(f"{label}, next edit", partial(stage.works["edit"], editor))
+        if stage.works["edit"](editor) != edit:
+            tally.fault(f"{label}: the next edit is another")
     return tally
 
 

@@ -13,7 +13,7 @@ import torch
 from imagic_lora.adapters import modelspec
 from imagic_lora.adapters.compact import compact_weights
 from imagic_lora.adapters.file import Content, decode, encode, read_limited
-from imagic_lora.adapters.pictures import INPUT, THUMBNAIL, decoded
+from imagic_lora.adapters.pictures import INPUT, THUMBNAIL, check, decoded
 from imagic_lora.adapters.record import FitRecord
 from imagic_lora.adapters.weights import Weights
 from imagic_lora.conditioning import Conditioning
@@ -225,13 +225,14 @@ class Adapter:
             AdapterFileError: When it is not a whole adapter that this version can read.
         """
         content = decode(data)
-        found = cls(
+        picture, record = INPUT.read(content.shown), content.record
+        if picture:
+            check(picture, (record.width, record.height))
+        return cls(
             content.lora,
             content.conditioning,
             content.latents,
-            content.record,
+            record,
             THUMBNAIL.read(content.shown),
-            INPUT.read(content.shown),
+            picture,
         )
-        _ = found.input  # a damaged picture is refused here, with the rest
-        return found

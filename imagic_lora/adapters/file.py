@@ -2,13 +2,15 @@
 
 A safetensors file with the LoRA under diffusers' names, our own tensors under names that contain
 "lora" (diffusers refuses any other), and one JSON object of ours in the header. Whatever is read is
-checked here, and nothing in a file can run code. Reading takes twice the memory of the file.
+checked here, and nothing in a file can run code. Reading takes twice the memory of the file, and 50
+MB at most.
 """
 
 import hashlib
 import json
+import re
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,8 +39,14 @@ _DIMENSIONS = {_TOKENS: 3, _POOLED: 2, _LATENTS: 4}
 _HEADER = "imagic_lora"
 _HASH = "modelspec.hash_sha256"
 _MAX_OWN_HEADER = 8 << 20
-_MAX_HEADER = 100_000_000
-"""What safetensors itself reads at most."""
+_MAX_HEADER = 25_000_000
+"""Bytes of the largest header that is read: other tools write megabytes of words into it."""
+
+_MAX_VALUES = 400_000
+"""Values of a JSON object, names included: each takes far more memory than its text."""
+
+_HALF = re.compile(r"\\u[dD][89a-fA-F]")
+"""What stands for one half of a character, which must not be without the other."""
 
 _AT_ONCE = 1 << 16
 """Numbers that are checked in one go."""
@@ -203,16 +211,14 @@ def read_metadata(data: bytes) -> dict[str, Any]:
             "it is truncated, or no safetensors file at all (pickles are never loaded)."
         )
     if size > _MAX_HEADER:
-        raise AdapterFileError(
-            f"its header has {size} bytes, safetensors allows at most {_MAX_HEADER}."
-        )
-    found = read_object("header", data[8 : 8 + size]).get("__metadata__", {})
+        raise AdapterFileError(f"its header has {size} bytes, a LoRA's has at most {_MAX_HEADER}.")
+    found = read_object("header", memoryview(data)[8 : 8 + size]).get("__metadata__", {})
     if not isinstance(found, dict):
         raise AdapterFileError("its header is not valid (its texts are no object).")
     return found
 
 
-def read_object(name: str, text: str | bytes) -> dict[str, Any]:
+def read_object(name: str, text: str | bytes | memoryview) -> dict[str, Any]:
     """Return a JSON object of a file, in which every text is one that can be written again.
 
     Args:
@@ -220,16 +226,64 @@ def read_object(name: str, text: str | bytes) -> dict[str, Any]:
         text: The object as JSON.
 
     Raises:
-        AdapterFileError: When it is none, or holds what is no number or no text.
+        AdapterFileError: When it is none, holds what is no number or no text, or has too many values.
     """
     try:
+        text = text if isinstance(text, str) else str(text, "utf-8")
+        if _has_many_values(text):
+            raise AdapterFileError(
+                f"its {name} has more than {_MAX_VALUES} values, which no tool writes."
+            )
         found = json.loads(text, parse_constant=_refuse_constant)
-        json.dumps(found, ensure_ascii=False).encode()  # which lone surrogates do not survive
+        if _HALF.search(text):
+            for each in _texts(found):
+                each.encode()  # which a half alone does not survive
     except (ValueError, TypeError, RecursionError) as error:
         raise AdapterFileError(f"its {name} is not valid ({error}).") from error
     if not isinstance(found, dict):
         raise AdapterFileError(f"its {name} is not valid (it is no object).")
     return found
+
+
+def _has_many_values(text: str) -> bool:
+    """Return whether JSON has more values than are read, found without making any of them."""
+
+    def signs(start: int, end: int) -> int:
+        return sum(text.count(sign, start, end) for sign in "[{,")
+
+    found, at = signs(0, len(text)), 0
+    if found <= _MAX_VALUES:
+        return False
+    found = 0  # now without those that stand inside of texts
+    while found <= _MAX_VALUES and (start := text.find('"', at)) >= 0:
+        found += 1 + signs(at, start)
+        at = _after_text(text, start)
+    return found + signs(at, len(text)) > _MAX_VALUES
+
+
+def _after_text(text: str, start: int) -> int:
+    """Return where JSON goes on after a text that starts somewhere."""
+    end = start + 1
+    while (end := text.find('"', end)) >= 0:
+        before = end
+        while text[before - 1] == "\\":
+            before -= 1
+        end += 1
+        if (end - 1 - before) % 2 == 0:
+            return end
+    return len(text)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Yield every text of plain values."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        yield from value
+        value = list(value.values())
+    if isinstance(value, list):
+        for each in value:
+            yield from _texts(each)
 
 
 def _refuse_constant(word: str) -> float:

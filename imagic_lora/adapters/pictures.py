@@ -3,7 +3,8 @@
 import base64
 import binascii
 import io
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,6 +68,26 @@ INPUT = Kind("imagic_lora.picture", "picture", "PNG", b"\x89PNG\r\n\x1a\n")
 MAX_INPUT = 4 << 20
 """Most bytes of an input that is kept; a larger one comes back through the autoencoder."""
 
+_DECODED_AT_ONCE = 4_000_000
+"""Pixels up to which a picture is decoded when its file is read; few files have one that is larger."""
+
+
+def check(content: bytes, size: tuple[int, int]) -> None:
+    """Raise unless this is an input that a header may hold; a large one is decoded when it is used.
+
+    Args:
+        content: A PNG.
+        size: The width and height that it must have, in pixels.
+
+    Raises:
+        AdapterFileError: When it is of another size, or is seen to be damaged.
+    """
+    if size[0] * size[1] <= _DECODED_AT_ONCE:
+        decoded(content, size)
+    else:
+        with _opened(content, size):
+            pass
+
 
 def decoded(content: bytes, size: tuple[int, int]) -> Image.Image:
     """Return an input that a header held, RGB.
@@ -78,6 +99,15 @@ def decoded(content: bytes, size: tuple[int, int]) -> Image.Image:
     Raises:
         AdapterFileError: When it is damaged, or of another size.
     """
+    with _opened(content, size) as image:
+        found = image.convert("RGB")
+    found.info.clear()  # pixels alone: whatever else a file says of them is not the input's
+    return found
+
+
+@contextmanager
+def _opened(content: bytes, size: tuple[int, int]) -> Iterator[Image.Image]:
+    """Open an input, of which only the header is read, for a block that may decode it."""
     try:
         with Image.open(io.BytesIO(content), formats=[INPUT.format]) as image:
             if image.size != size:
@@ -85,8 +115,6 @@ def decoded(content: bytes, size: tuple[int, int]) -> Image.Image:
                     f"its picture is {image.width} x {image.height} pixels, its canvas "
                     f"{size[0]} x {size[1]}."
                 )
-            found = image.convert("RGB")
+            yield image
     except (*DECODE_ERRORS, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise AdapterFileError(f"its picture is damaged ({quoted(str(error))}).") from error
-    found.info.clear()  # pixels alone: whatever else a file says of them is not the input's
-    return found

@@ -16,6 +16,20 @@ from imagic_lora.settings import is_number
 _ALPHA = 8
 """PEFT's own default."""
 
+_VARIANTS = (
+    "alora_invocation_tokens",
+    "arrow_config",
+    "kasa_config",
+    "layer_replication",
+    "monteclora_config",
+    "use_bdlora",
+    "use_qalora",
+)
+"""Settings of PEFT that are empty where a LoRA is a plain one."""
+
+_STARTS = (None, True, False, "gaussian", "eva", "mica", "orthogonal")
+"""How a LoRA may have begun; other ways also change the weights that it is added to."""
+
 _ATOM = r"(?:[\w\s/-]|\\[.dDwWsS]|\.|\[\^?[\w\s.-]+\])"
 _READ = re.compile(rf"\^?(?:{_ATOM}[*+?]?|[()|]|\(\?:)*\$?", re.ASCII)
 _LONGEST, _MOST_REPEATS, _MOST_CHOICES, _MOST_OPEN = 256, 2, 5, 32
@@ -87,6 +101,15 @@ def _refuse_other_methods(settings: Mapping[str, Any]) -> None:
     for switch in ("use_dora", "lora_bias"):
         if _switch(settings, switch):
             raise AdapterFileError(f"{switch} is on, and only plain LoRA can be read")
+    for variant in _VARIANTS:
+        if settings.get(variant):
+            raise AdapterFileError(f"{variant} is set, and only plain LoRA can be read")
+    start = settings.get("init_lora_weights")
+    if start not in _STARTS:
+        raise AdapterFileError(
+            f"init_lora_weights is {quoted(start)}, which also changes the base model's weights; "
+            "convert it to a plain LoRA with PEFT"
+        )
 
 
 def _switch(settings: Mapping[str, Any], name: str) -> bool:

@@ -16,6 +16,9 @@ THUMBNAIL_SIDE = 256
 """Longer side, in pixels, of the small copy that an adapter carries."""
 
 _RECORD_KEY = "imagic_lora"
+_LONGEST, _DEEPEST = 1 << 20, 16
+"""Characters of a record, and levels of values within values: ours have far fewer."""
+
 _PERCEPTUAL = b"\0"  # the rendering intent that the sRGB chunk names
 
 
@@ -78,8 +81,18 @@ def read_record(path: str | os.PathLike[str]) -> dict[str, Any] | None:
     """
     with opened(path) as image:
         text = image.info.get(_RECORD_KEY, "")
+    if len(text) > _LONGEST:
+        return None
     try:
         record = json.loads(text)
     except (TypeError, ValueError, RecursionError):
         return None
-    return record if isinstance(record, dict) else None
+    return record if isinstance(record, dict) and not _is_deep(record) else None
+
+
+def _is_deep(value: Any, levels: int = _DEEPEST) -> bool:
+    """Return whether values lie deeper within values than whoever shows them can follow."""
+    inner = value.values() if isinstance(value, Mapping) else value
+    if not isinstance(value, (Mapping, list)):
+        return False
+    return levels == 0 or any(_is_deep(each, levels - 1) for each in inner)

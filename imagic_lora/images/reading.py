@@ -15,8 +15,8 @@ from pathlib import Path
 from PIL import ExifTags, Image, ImageChops, ImageOps, UnidentifiedImageError
 
 from imagic_lora.errors import ImageError, quoted, warn
+from imagic_lora.images import colours
 from imagic_lora.images.codecs import silence
-from imagic_lora.images.colours import flat
 
 # Once for the whole process, since filters that change while threads read would stay changed. What
 # Pillow warns of there is metadata, which we drop.
@@ -30,11 +30,16 @@ MAX_PIXELS = 80_000_000
 
 _MAX_PIXELS = {
     "AVIF": 40_000_000,
+    "JPEG": 70_000_000,
     "JPEG2000": 24_000_000,
+    "MPO": 70_000_000,
     "TIFF": 70_000_000,
     "WEBP": 34_000_000,
 }
 """The same for formats whose readers take more memory, so that none takes over 600 MB."""
+
+_MAX_WIDE_PIXELS = _MAX_PIXELS | {"JPEG": 50_000_000, "MPO": 50_000_000, "TIFF": 40_000_000}
+"""The same where a pixel has four inks, or several channels of 16 bits."""
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM")
 """What is read. A list of our own, since Pillow's includes formats that start other programs."""
@@ -112,8 +117,13 @@ def _is_coloured(rgb: Image.Image) -> bool:
 def _read(source: str | os.PathLike[str] | Image.Image, background: str) -> Image.Image:
     """Return a picture upright and in RGB, its transparency laid on a background."""
     if isinstance(source, Image.Image):
+        _check_size(source, "the image")
         return _decode(source, "the image", background)
     with opened(source) as image:
+        _check_size(image, _name(source))
+        if image.width * image.height > colours.LARGE:
+            # A JPEG, which may be held twice while it is decoded, is halved on the way.
+            image.draft(None, (image.width // 2, image.height // 2))
         return _decode(image, _name(source), background)
 
 
@@ -196,12 +206,11 @@ def _unidentified(path: Path, name: str) -> str:
 
 
 def _decode(image: Image.Image, name: str, background: str) -> Image.Image:
-    """Check an image's size, decode it, and return it upright, in RGB, on a background."""
-    _check_size(image, name)
+    """Decode an image, and return it upright, in RGB, on a background."""
     try:
         frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
         frame = image.tell() + 1
-        rgb = flat(image, name, background)
+        rgb = colours.flat(image, name, background)
         rgb.getexif()[ExifTags.Base.Orientation] = image.getexif().get(ExifTags.Base.Orientation, 1)
         ImageOps.exif_transpose(rgb, in_place=True)
     except ImageError:
@@ -221,9 +230,16 @@ def _check_size(image: Image.Image, name: str) -> None:
             f"{name} is {width} x {height} pixels, allowed is {MIN_SIDE} or more a side; "
             "use a larger image."
         )
-    most = _MAX_PIXELS.get(image.format or "", MAX_PIXELS)
+    limits = _MAX_WIDE_PIXELS if _is_wide(image) else _MAX_PIXELS
+    most = limits.get(image.format or "", MAX_PIXELS)
     if width * height > most:
         raise _too_large(name, f"{width} x {height}", most)
+
+
+def _is_wide(image: Image.Image) -> bool:
+    """Return whether a file's pixels take much memory: four inks, or channels of 16 bits."""
+    stored = str(getattr(image, "tile", ""))  # what of the file becomes which part of the image
+    return image.mode == "CMYK" or (";16" in stored and len(image.getbands()) > 1)
 
 
 def _too_large(name: str, found: str, most: int) -> ImageError:

@@ -454,6 +454,43 @@ def test_reading_takes_twice_the_file(tmp_path: Path) -> None:
     assert peak < 2.1 * (tmp_path / "large.safetensors").stat().st_size
 
 
+def peak_of(data: bytes) -> int:
+    """Return how many bytes reading a hostile file takes beside it; it may be refused."""
+    tracemalloc.start()
+    try:
+        with contextlib.suppress(AdapterFileError):
+            Adapter.from_bytes(data)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("each", ["{}", "[]", '{"a":{}}', '"ab"', "1.5", '"[,\\""'])
+def test_a_header_of_many_values_takes_little(each: str) -> None:
+    """Each value takes far more memory than its text; that of millions is refused unread."""
+    text = '{"__metadata__":[' + ",".join([each] * (8_000_000 // (len(each) + 1)))
+    data = len(text).to_bytes(8, "little") + text.encode()
+
+    assert peak_of(data) < 2 * len(data) + 50_000_000
+
+
+def test_a_header_may_say_much_in_few_words() -> None:
+    """What stands inside of texts is not counted as values."""
+    later = rewrite(made().to_bytes(), lambda own: own.update({"later": '\\",{[' * 200_000}))
+
+    assert made() == Adapter.from_bytes(later)
+
+
+def test_a_large_picture_is_decoded_when_it_is_used() -> None:
+    """An input of few bytes and many pixels takes its room in an edit, not in reading its file."""
+    record = dataclasses.replace(made().record, width=8192, height=4096, frame=None)
+    picture = to_png(Image.new("1", (8192, 4096)))
+    adapter = dataclasses.replace(made(), record=record, picture=picture)
+
+    assert peak_of(adapter.to_bytes()) < 50_000_000
+    assert "input" not in vars(Adapter.from_bytes(adapter.to_bytes()))
+
+
 def test_a_file_too_large_is_not_read(tmp_path: Path) -> None:
     """A file beyond the limit is refused by its size alone."""
     path = tmp_path / "huge.safetensors"

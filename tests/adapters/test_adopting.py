@@ -269,6 +269,8 @@ def test_what_is_no_plain_lora_is_refused(name: str) -> None:
         "[", "[1]", "[[1, 2]]", '{"lora_alpha": "x"}', '{"alpha_pattern": 3}', '{"lora_alpha": Infinity}', "[" * 9999,
         '{"lora_alpha": 0}', f'{{"lora_alpha": 1{"0" * 400}}}', '{"alpha_pattern": {"to_q": null}}',
         '{"use_rslora": "false"}', '{"use_dora": true}', '{"lora_bias": true}', '{"peft_type": "LOHA"}',
+        '{"init_lora_weights": "pissa_niter_4"}', '{"init_lora_weights": "loftq"}', '{"init_lora_weights": []}',
+        '{"alora_invocation_tokens": [5]}', '{"use_qalora": "no"}',
         '{"alpha_pattern": {"(": 1}}', '{"alpha_pattern": {"(a*)*": 1}}', '{"alpha_pattern": {".*.*.*": 1}}',
         '{"alpha_pattern": {"(?=a)": 1}}', f'{{"alpha_pattern": {{"{"(a|a)" * 30}": 1}}}}',
         f'{{"alpha_pattern": {{"{"a?" * 40}": 1}}}}', f'{{"alpha_pattern": {{"{"a" * 300}": 1}}}}',
@@ -276,8 +278,8 @@ def test_what_is_no_plain_lora_is_refused(name: str) -> None:
     ],
     ids=lambda text: text[:30],
 )  # fmt: skip
-def test_a_hostile_header_is_refused(text: str) -> None:
-    """Whatever stands for PEFT's settings, nothing but an AdapterFileError comes of it."""
+def test_a_header_of_more_than_a_plain_lora_is_refused(text: str) -> None:
+    """Whatever stands for PEFT's settings, it is obeyed or an AdapterFileError, never passed over."""
     with pytest.raises(AdapterFileError, match="lora_adapter_metadata"):
         read(PEFT, lora_adapter_metadata=text)
 

@@ -22,6 +22,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
     ("campaign", "count"),
     [
         (files.adapters, 60),
+        (files.headers, 30),
         (files.foreign, 60),
         (files.pictures, 60),
         (works.threads, 8),

@@ -9,6 +9,7 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
+from benchmarks.faults.grammar import JSON
 from benchmarks.faults.hostile import RAW, VALUES
 from imagic_lora import Adapter, EditSettings, FitSettings, ImagicError
 from imagic_lora.errors import PromptError
@@ -18,14 +19,6 @@ from tests.support.rewriting import rewrite
 
 SOUND = made().to_bytes()
 FIELDS = sorted(made().record.values())
-
-_TEXTS = st.text(st.characters(codec=None, categories=None), max_size=20)  # surrogates, too
-_NUMBERS = st.integers() | st.floats() | st.sampled_from([10**400, -(10**400), 2**63])
-_JSON = st.recursive(
-    st.none() | st.booleans() | _NUMBERS | _TEXTS | st.sampled_from(VALUES),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_TEXTS, inner, max_size=3),
-    max_leaves=6,
-)
 
 
 def refusal(work: Callable[[], object]) -> str:
@@ -46,7 +39,7 @@ def read(data: bytes) -> None:
 
 
 @hypothesis.settings(max_examples=150)
-@hypothesis.given(field=st.sampled_from(FIELDS), value=_JSON)
+@hypothesis.given(field=st.sampled_from(FIELDS), value=JSON)
 def test_any_value_of_a_record_is_refused_or_kept(field: str, value: Any) -> None:
     """A field of any value is refused in a sentence, or is there again when the file is saved."""
     read(rewrite(SOUND, lambda own: own.update({field: value})))
@@ -76,7 +69,7 @@ def test_what_is_no_json_is_refused_or_kept(raw: str) -> None:
 
 @hypothesis.settings(max_examples=150)
 @hypothesis.given(
-    name=st.sampled_from(["steps", "seed", "guidance", "negative", "scheduler"]), value=_JSON
+    name=st.sampled_from(["steps", "seed", "guidance", "negative", "scheduler"]), value=JSON
 )
 def test_any_value_of_a_setting_is_taken_or_refused(name: str, value: Any) -> None:
     """Settings come from web handlers and from pictures' records as well as from programs."""
@@ -86,7 +79,7 @@ def test_any_value_of_a_setting_is_taken_or_refused(name: str, value: Any) -> No
 
 
 @hypothesis.settings(max_examples=150)
-@hypothesis.given(text=_JSON)
+@hypothesis.given(text=JSON)
 def test_any_prompt_is_taken_or_refused(text: Any) -> None:
     """What is taken is a text that says something and can be written to a file."""
     found: list[str] = []

@@ -43,7 +43,15 @@ def test_a_png_never_replaces_a_file_unasked(tmp_path: Path) -> None:
     assert RECORD == read_record(tmp_path / "a.png")
 
 
-@pytest.mark.parametrize("text", [None, "", "no JSON", "[1]", "3", "[" * 100_000])
+DEEP = '{"a":' * 40 + "1" + "}" * 40
+LONG = f'{{"a": "{"x" * (1 << 20)}"}}'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [None, "", "no JSON", "[1]", "3", "[" * 100_000, DEEP, LONG],
+    ids=lambda text: str(text)[:9],
+)
 def test_a_picture_without_a_record_has_none(tmp_path: Path, text: str | None) -> None:
     """A foreign or hostile text under our key is no record, and no crash."""
     info = PngImagePlugin.PngInfo()

@@ -388,7 +388,7 @@ def test_bands_leave_no_seams(monkeypatch: pytest.MonkeyPatch) -> None:
     assert at_once.tobytes() == open_image(image).tobytes()
 
 
-@pytest.mark.parametrize("form", ["WEBP", "JPEG2000", "AVIF", "TIFF"])
+@pytest.mark.parametrize("form", ["WEBP", "JPEG", "JPEG2000", "AVIF", "TIFF"])
 def test_formats_that_take_more_memory_have_a_lower_limit(form: str) -> None:
     """A few kilobytes never take gigabytes; the size of a header is checked before anything."""
     image = Image.new("1", (10_000, 7_500))
@@ -396,6 +396,33 @@ def test_formats_that_take_more_memory_have_a_lower_limit(form: str) -> None:
 
     with pytest.raises(ImageError, match=r"has 10000 x 7500 pixels, allowed are [2-7]\d million"):
         open_image(image)
+
+
+@pytest.mark.parametrize("form", ["JPEG", "TIFF"])
+def test_pixels_of_four_inks_have_a_lower_limit(form: str) -> None:
+    """What takes more memory a pixel may have fewer of them."""
+    image = Image.new("CMYK", (10_000, 5_100))
+    image.format = form
+
+    with pytest.raises(ImageError, match=r"has 10000 x 5100 pixels, allowed are [45]0 million"):
+        open_image(image)
+
+
+def test_a_large_jpeg_is_halved_while_it_is_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It never lies in memory whole; what comes of it is what halving it afterwards gives."""
+    path = saved(Image.linear_gradient("L").convert("RGB"), tmp_path / "a.jpg", quality=100)
+    whole = open_image(path)
+    monkeypatch.setattr(colours, "LARGE", 255 * 255)
+    sizes: list[tuple[int, int]] = []
+    monkeypatch.setattr(colours, "flat", lambda image, *_: sizes.append(image.size) or image.copy())
+
+    halved = open_image(path)
+
+    assert [(128, 128)] == sizes
+    gaps = np.asarray(whole.reduce(2), int) - np.asarray(halved, int)
+    assert np.abs(gaps).max() <= 2
 
 
 def test_reading_in_threads_leaves_the_filters_of_warnings_alone(tmp_path: Path) -> None:

@@ -3,10 +3,12 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 
 import pytest
 from PIL import Image
 
+from benchmarks.faults.hostile import damaged, rewritten
 from imagic_lora import (
     Adapter,
     AdapterError,
@@ -218,6 +220,20 @@ def test_a_hostile_thumbnail_is_never_served(library: Library, adapter: Fitted) 
     (entry,) = library.entries()
 
     assert entry.thumbnail is None
+
+
+def test_no_file_hides_the_others(library: Library, adapter: Fitted) -> None:
+    """Whatever lies beside it, a good adapter is there; what cannot be used is named."""
+    random, sound = Random(0), adapter("sd1").to_bytes()  # noqa: S311  no secrets
+    name = library.keep(adapter("sd1"), "a cat")
+    for number in range(40):
+        hostile = rewritten(sound, random)[1] if number % 3 else damaged(sound, random)
+        (library.folder / f"hostile-{number}.safetensors").write_bytes(hostile)
+
+    names = [entry.name for entry in library.entries()]
+
+    assert name in names
+    assert 41 == len(names) + len(library.unreadable())
 
 
 def test_an_adapter_is_found_by_its_hash(library: Library, adapter: Fitted) -> None:
