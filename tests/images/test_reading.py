@@ -416,7 +416,12 @@ def test_a_large_jpeg_is_halved_while_it_is_decoded(
     whole = open_image(path)
     monkeypatch.setattr(colours, "LARGE", 255 * 255)
     sizes: list[tuple[int, int]] = []
-    monkeypatch.setattr(colours, "flat", lambda image, *_: sizes.append(image.size) or image.copy())
+
+    def flat(image: Image.Image, *_: str) -> Image.Image:
+        sizes.append(image.size)
+        return image.copy()
+
+    monkeypatch.setattr(colours, "flat", flat)
 
     halved = open_image(path)
 
