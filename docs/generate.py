@@ -35,6 +35,7 @@ from imagic_lora.settings import (
     FitSettings,
     Option,
     SamplingSettings,
+    WorkerSettings,
     options,
 )
 from imagic_lora.units import gigabytes
@@ -224,6 +225,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "FitSettings": lambda: _settings_table(FitSettings),
     "EditSettings": lambda: _settings_table(EditSettings),
     "SamplingSettings": lambda: _settings_table(SamplingSettings),
+    "WorkerSettings": lambda: _settings_table(WorkerSettings),
     "strengths": _strengths_table,
     "cli": _commands,
     "world": lambda: _result("world", report.figures),
