@@ -25,12 +25,15 @@ from benchmarks.world.pipeline import REPOSITORY
 from benchmarks.world.worlds import DRAWN, World
 from imagic_lora.editing.alphas import choose
 from imagic_lora.images.reading import open_image
+from imagic_lora.memory import peak_bytes
 
 BUILD = REPOSITORY / "build" / "edits"
+_PIECE = 1 << 24
 
 Record = dict[str, Any]
 """One method on one case: who, what, the scores by strength, the strength that the product's rule
-chooses, what it took, and the method's own facts."""
+chooses, what it took, and the method's own facts; "edits" has the forward passes and the seconds of
+each strength."""
 
 _benches: list[Bench] = []  # of a worker process; filled once, since loading takes seconds
 
@@ -113,12 +116,14 @@ class Run:
     @cached_property
     def versions(self) -> dict[str, str]:
         """What tells results of each method apart that must not be mixed: settings and model."""
-        paths = sorted(self.study.suite.model.glob("*/*.safetensors"))
-        weights = b"".join(path.read_bytes() for path in paths)
-        return {
-            name: hashlib.sha256(repr(method).encode() + weights).hexdigest()[:16]
-            for name, method in self.study.methods.items()
-        }
+        methods = self.study.methods.items()
+        hashes = {name: hashlib.sha256(repr(method).encode()) for name, method in methods}
+        for path in sorted(self.study.suite.model.glob("*/*.safetensors")):
+            with path.open("rb") as file:  # in pieces: a model may be larger than memory
+                for piece in iter(partial(file.read, _PIECE), b""):
+                    for found in hashes.values():
+                        found.update(piece)
+        return {name: found.hexdigest()[:16] for name, found in hashes.items()}
 
     @property
     def wanted(self) -> list[tuple[str, Case]]:
@@ -234,20 +239,24 @@ def measure(bench: Bench, name: str, method: Method, case: Case, folder: Path) -
         case: The case.
         folder: Where pictures go.
     """
+    device = bench.editor.plan.device
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
     began = time.monotonic()
     bench.passes.take()
     prepared = method.prepare(bench, case)
     fit, fitted = bench.passes.take(), time.monotonic()
-    scores, edits = {}, []
+    scores, edits = {}, {}
     for strength in method.strengths:
         asked = time.monotonic()
         picture = method.edit(bench, case, prepared, strength)
-        edits.append((bench.passes.take(), time.monotonic() - asked))
+        edits[f"{strength:g}"] = (bench.passes.take().forward, time.monotonic() - asked)
         path = picture_path(folder, name, case.name, strength)
         path.parent.mkdir(parents=True, exist_ok=True)
         picture.save(path)
         scores[f"{strength:g}"] = bench.suite.score(picture, case)
-    first, seconds = edits[0]  # what the later ones take over from it is not counted
+    peak = peak_bytes(device)
+    first, seconds = next(iter(edits.values()))  # what the later take over from it is not counted
     pull = partial(bench.editor.pull, source=case.source, target=case.target)
     paths = [picture_path(folder, name, case.name, float(key)) for key in scores]
     whole = pull(case.image).left
@@ -258,10 +267,13 @@ def measure(bench: Bench, name: str, method: Method, case: Case, folder: Path) -
         "style": case.style,
         "scores": scores,
         "chosen": [*scores][choose([pull(path).left / whole for path in paths])],
-        "passes_fwd": fit.forward + first.forward,
+        "passes_fwd": fit.forward + first,
         "passes_fwd_bwd": fit.forward_backward,
         "seconds_fit": round(fitted - began, 2),
         "seconds": round(fitted - began + seconds, 2),
+        "passes_fwd_fit": fit.forward,
+        "edits": {key: [forward, round(took, 2)] for key, (forward, took) in edits.items()},
+        "peak_bytes": peak,
         **method.facts(prepared),
     }
 
