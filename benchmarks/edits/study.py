@@ -5,7 +5,6 @@ JSON-lines file, and its pictures lie beside it.
 """
 
 import hashlib
-import json
 import multiprocessing
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,6 +16,7 @@ from typing import Any
 import torch
 from PIL import Image
 
+from benchmarks import lines
 from benchmarks.edits.methods import Bench, Method
 from benchmarks.edits.suite import Case, Split, Suite
 from benchmarks.edits.worlds import PORTRAITS, Portraits
@@ -143,13 +143,10 @@ class Run:
 
         Of a slow method too where an earlier run has finished more cases than are wanted now.
         """
-        if not self.log.exists():
-            return []
         cases = [case.name for case in self.cases]
-        lines = map(json.loads, self.log.read_text("utf-8").splitlines())
         found = {
             (line["method"], line["case"]): line
-            for line in lines
+            for line in lines.read(self.log)
             if self.versions.get(line["method"]) == line["version"]
         }
         pairs = ((name, case) for name in self.study.methods for case in cases)
@@ -210,8 +207,7 @@ def _collect(records: Iterable[Record], count: int, log: Path) -> None:
     """Write each record as it comes, and say how far the run is."""
     began = time.monotonic()
     for number, record in enumerate(records, start=1):
-        with log.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(record) + "\n")
+        lines.add(log, record)
         left = (time.monotonic() - began) / number * (count - number)
         line = f"{number}/{count} {record['method']} {record['case']}"
         print(f"{line}, {record['seconds']:.0f} s; {left / 60:.0f} min left", flush=True)

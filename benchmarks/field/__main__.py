@@ -9,8 +9,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from benchmarks.field.bench import Bench, carry_out
 from benchmarks.field.catalogue import BENCHMARKS, SCORERS, WEIGHTS
+from benchmarks.field.evaluation import Evaluation, carry_out
 from benchmarks.field.methods import METHODS
 from benchmarks.world.pipeline import REPOSITORY
 from imagic_lora.errors import ImagicError, InputError
@@ -22,7 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
     """The command line; returns 2 where something was asked that cannot be."""
     options = _parser().parse_args(arguments)
     try:
-        bench = Bench(
+        asked = Evaluation(
             benchmark=BENCHMARKS[options.name],
             data=options.data,
             out=options.out or REPOSITORY / "build" / "field" / options.name,
@@ -36,20 +36,20 @@ def main(arguments: list[str] | None = None) -> int:
             weights={**WEIGHTS, **_known(_pairs("--weights", options.weights))},
         )
         if options.check:
-            return check(bench)
-        carry_out(bench, options.stages, options.processes)
+            return check(asked)
+        carry_out(asked, options.stages, options.processes)
     except ImagicError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
 
 
-def check(bench: Bench) -> int:
+def check(asked: Evaluation) -> int:
     """Print what a folder holds and all that is wrong with it; return 2 where something is."""
-    loaded = bench.loaded
-    print(f"{bench.benchmark.title}: {len(loaded.items)} items of", end=" ")
+    loaded = asked.loaded
+    print(f"{asked.benchmark.title}: {len(loaded.items)} items of", end=" ")
     print(f"{len({item.picture for item in loaded.items})} pictures")
-    for kind in bench.benchmark.kinds:
+    for kind in asked.benchmark.kinds:
         print(f"  {sum(item.kind == kind for item in loaded.items):4d}  {kind}")
     for problem in loaded.problems:
         print(f"bad: {problem}")

@@ -1,6 +1,5 @@
 """Which edited pictures there are: those of a run's methods, and those that anybody else has made."""
 
-import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,16 +70,3 @@ def of_folder(row: str, folder: Path, items: Sequence[Item]) -> list[Made]:
             f"{named}{rest}; add them, or score fewer items by --limit."
         )
     return made
-
-
-def export(made: Iterable[Made], folder: Path) -> None:
-    """Copy pictures to where the authors' own tools look for them, a folder for each row.
-
-    Args:
-        made: The pictures.
-        folder: Holds the folders.
-    """
-    for one in made:
-        path = folder / one.row.replace(", ", "-").replace(" ", "-") / one.item.result
-        path.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(one.path, path)

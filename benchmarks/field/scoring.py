@@ -5,10 +5,10 @@ certain scorer. Knows nothing of rows or tables.
 """
 
 import hashlib
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from benchmarks import lines
 from benchmarks.field.metrics.base import Pair, Scorer, Scores
 from benchmarks.field.pictures import Made
 from imagic_lora.images.reading import open_image
@@ -31,8 +31,7 @@ def score_all(made: Sequence[Made], scorers: Sequence[Scorer], log: Path) -> Non
         left = [(key, one) for key, one in wanted.items() if key not in known]
         for number, (key, one) in enumerate(left, start=1):
             scores = scorer.score(Pair.of(one.item, open_image(one.path)))
-            with log.open("a", encoding="utf-8") as file:
-                file.write(json.dumps([*key, scores]) + "\n")
+            lines.add(log, [*key, scores])
             print(f"{number}/{len(left)} {type(scorer).__name__} {one.row}: {one.item.name}")
 
 
@@ -51,17 +50,8 @@ def scored(made: Sequence[Made], scorers: Sequence[Scorer], log: Path) -> Iterat
 
 
 def _read(log: Path) -> dict[_Key, Scores]:
-    """Return what is known; a last line that was cut off by a stop is not."""
-    if not log.exists():
-        return {}
-    found = {}
-    for line in log.read_text("utf-8").splitlines():
-        try:
-            item, picture, scorer, scores = json.loads(line)
-        except ValueError:
-            continue
-        found[item, picture, scorer] = scores
-    return found
+    """Return what is known."""
+    return {(item, picture, scorer): scores for item, picture, scorer, scores in lines.read(log)}
 
 
 def _key(made: Made, scorer: Scorer) -> _Key:

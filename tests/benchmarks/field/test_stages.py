@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from benchmarks.edits.methods import Bench as Loaded
+from benchmarks.edits.methods import Bench
 from benchmarks.edits.study import measure
 from benchmarks.field import __main__ as command
-from benchmarks.field import bench as stages
-from benchmarks.field.bench import Bench
+from benchmarks.field import evaluation as stages
 from benchmarks.field.catalogue import BENCHMARKS
+from benchmarks.field.evaluation import Evaluation
 from benchmarks.field.items import Item
 from benchmarks.field.methods import AUTO, METHODS, Product, for_captions, row_name
 from benchmarks.field.metrics.base import Pair, Scores
@@ -157,7 +157,7 @@ def test_results_of_other_settings_are_not_mixed(data: Path, tmp_path: Path) -> 
     model = tmp_path / "model"
     model.mkdir()
     made = [
-        Bench(BENCHMARKS["pie"], data, tmp_path / "out", model=model, side=side)
+        Evaluation(BENCHMARKS["pie"], data, tmp_path / "out", model=model, side=side)
         for side in (512, 512, 768)
     ]
 
@@ -171,7 +171,7 @@ def test_instructions_need_captions(tmp_path: Path) -> None:
     folder = layouts.imgedit(tmp_path)
 
     with pytest.raises(InputError, match="by --captions"):
-        _ = Bench(BENCHMARKS["imgedit"], folder, tmp_path / "out").items
+        _ = Evaluation(BENCHMARKS["imgedit"], folder, tmp_path / "out").items
 
 
 def test_a_limit_is_spread_over_the_kinds() -> None:
@@ -211,7 +211,7 @@ def test_the_product_finds_a_caption_where_there_is_none() -> None:
 def test_one_fit_serves_the_fixed_and_the_automatic_strength(tmp_path: Path) -> None:
     """Both are pictures of one record, with passes of their own; the input is a row by itself."""
     suite = FieldSuite("uniedit", ITEMS[:1], MODEL, side=64)
-    bench = Loaded.load(suite)
+    bench = Bench.load(suite)
     (case,) = suite.cases("report", 1)
     quick = Product(FitSettings(steps=2), EditSettings(steps=2))
 

@@ -11,6 +11,7 @@ from benchmarks.edits.study import Run, Study, work
 from benchmarks.environment import describe
 from benchmarks.field import pictures, report, sheets
 from benchmarks.field.catalogue import SCORERS, WEIGHTS, Benchmark, Weights
+from benchmarks.field.exports import export
 from benchmarks.field.items import Item, Loaded
 from benchmarks.field.methods import METHODS, for_captions
 from benchmarks.field.metrics.base import Scorer
@@ -24,7 +25,7 @@ _NAMED = 10
 
 
 @dataclass(frozen=True)
-class Bench:
+class Evaluation:
     """What is asked.
 
     Attributes:
@@ -130,13 +131,19 @@ class Bench:
 
     @cached_property
     def made(self) -> list[Made]:
-        """All pictures, those of the methods first."""
-        own = [] if self.model is None else pictures.of_run(self.run, self.items)
-        return own + [
-            made
-            for row, folder in self.others.items()
-            for made in pictures.of_folder(row, Path(folder), self.items)
-        ]
+        """All pictures, those of the methods first.
+
+        Raises:
+            InputError: When some are missing, or a folder is called as a method's row is.
+        """
+        made = [] if self.model is None else pictures.of_run(self.run, self.items)
+        for row, folder in self.others.items():
+            if any(one.row == row for one in made):
+                raise InputError(
+                    f"There is a row '{row}' already; call '{folder}' by another name."
+                )
+            made += pictures.of_folder(row, Path(folder), self.items)
+        return made
 
     @cached_property
     def chosen_scorers(self) -> tuple[Scorer, ...]:
@@ -149,66 +156,66 @@ class Bench:
         return self.out / "scores.jsonl"
 
 
-def carry_out(bench: Bench, stages: Iterable[str], processes: int) -> None:
+def carry_out(asked: Evaluation, stages: Iterable[str], processes: int) -> None:
     """Carry out some of the stages.
 
     Args:
-        bench: What is asked.
+        asked: What is asked.
         stages: Of "edit", "score" and "report".
         processes: How many cases are edited at once.
     """
-    if bench.model is None and not bench.others:
+    if asked.model is None and not asked.others:
         raise InputError("There is nothing to score; give --model to edit, or --score, or --check.")
-    bench.out.mkdir(parents=True, exist_ok=True)
-    if "edit" in stages and bench.model is not None:
-        work(bench.run, processes)
+    asked.out.mkdir(parents=True, exist_ok=True)
+    if "edit" in stages and asked.model is not None:
+        work(asked.run, processes)
     if "score" in stages:
-        score_all(bench.made, bench.chosen_scorers, bench.log)
+        score_all(asked.made, asked.chosen_scorers, asked.log)
     if "report" in stages:
-        write_report(bench)
+        write_report(asked)
 
 
-def write_report(bench: Bench) -> None:
+def write_report(asked: Evaluation) -> None:
     """Write the page, its numbers, the sheets, and the pictures as the authors' tools want them.
 
     Raises:
         InputError: When nothing is scored yet.
     """
-    scores = list(scored(bench.made, bench.chosen_scorers, bench.log))
-    found = [report.Scored(m.row, m.item, s) for m, s in zip(bench.made, scores, strict=True)]
+    scores = list(scored(asked.made, asked.chosen_scorers, asked.log))
+    found = [report.Scored(m.row, m.item, s) for m, s in zip(asked.made, scores, strict=True)]
     if not any(scores):
         raise InputError(
-            f"Nothing in '{bench.out}' is scored yet; carry out the stage 'score' first."
+            f"Nothing in '{asked.out}' is scored yet; carry out the stage 'score' first."
         )
-    records = [] if bench.model is None else bench.run.records
-    counts = (len(bench.items), len(bench.loaded.items))
-    kinds, title = bench.benchmark.kinds, bench.benchmark.title
-    text = report.page(title, bench.benchmark.name, counts, found, records, kinds)
-    (bench.out / "report.md").write_text(text, "utf-8")
+    records = [] if asked.model is None else asked.run.records
+    counts = (len(asked.items), len(asked.loaded.items))
+    kinds, title = asked.benchmark.kinds, asked.benchmark.title
+    text = report.page(title, asked.benchmark.name, counts, found, records, kinds)
+    (asked.out / "report.md").write_text(text, "utf-8")
     result = {
         "items": counts[0],
         "rows": report.as_json(report.means(found)),
         "costs": report.costs(records),
-        "methods": {} if bench.model is None else _settings(bench.run),
-        "scorers": [repr(scorer) for scorer in bench.chosen_scorers],
+        "methods": {} if asked.model is None else _settings(asked.run),
+        "scorers": [repr(scorer) for scorer in asked.chosen_scorers],
         "environment": describe(),
     }
-    (bench.out / "report.json").write_text(json.dumps(result, indent=2) + "\n")
-    _write_sheets(bench, found)
-    pictures.export(bench.made, bench.out / "exports")
-    print(f"wrote {bench.out / 'report.md'}")
+    (asked.out / "report.json").write_text(json.dumps(result, indent=2) + "\n")
+    _write_sheets(asked, found)
+    export(asked.benchmark.name, asked.made, asked.out / "exports")
+    print(f"wrote {asked.out / 'report.md'}")
 
 
 def _settings(run: Run) -> dict[str, str]:
     return {name: repr(method) for name, method in run.study.methods.items()}
 
 
-def _write_sheets(bench: Bench, found: list[report.Scored]) -> None:
+def _write_sheets(asked: Evaluation, found: list[report.Scored]) -> None:
     """Write the sheets of the first row's best and worst, and of some at random."""
     leading = report.leading_score(found)
     first = [(one.item.name, one.scores) for one in found if one.row == found[0].row]
-    made = [(one, s.scores) for one, s in zip(bench.made, found, strict=True)]
+    made = [(one, s.scores) for one, s in zip(asked.made, found, strict=True)]
     for name, names in sheets.choose(first, leading).items():
         if names:
             page = sheets.draw(names, made, leading)
-            page.quantize(256).save(bench.out / f"sheet-{name}.png", optimize=True)
+            page.quantize(256).save(asked.out / f"sheet-{name}.png", optimize=True)
