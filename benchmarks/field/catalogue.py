@@ -10,7 +10,7 @@ from benchmarks.field.loaders import editeval, imgedit, pie, tedbench, uniedit
 from benchmarks.field.metrics.base import Scorer
 from benchmarks.field.metrics.clip import Clip
 from benchmarks.field.metrics.dino import Identity, Structure
-from benchmarks.field.metrics.lpips import Lpips
+from benchmarks.field.metrics.lpips import Lpips, Net
 from benchmarks.field.metrics.pixels import Pixels
 
 Weights = Mapping[str, str]
@@ -26,6 +26,9 @@ WEIGHTS: Weights = MappingProxyType(
 )
 """Those that published tables rest on."""
 
+_NETS: tuple[Net, ...] = ("alex", "vgg")
+_SIDES = (512, 256)
+
 SCORERS: Mapping[str, Callable[[Weights], tuple[Scorer, ...]]] = MappingProxyType(
     {
         "pixels": lambda _: (Pixels(),),
@@ -34,9 +37,7 @@ SCORERS: Mapping[str, Callable[[Weights], tuple[Scorer, ...]]] = MappingProxyTyp
         "structure": lambda weights: (Structure(weights["structure"]),),
         "identity": lambda weights: (Identity(weights["identity"]),),
         "lpips": lambda _: (Lpips("squeeze"),),
-        "lpips_all": lambda _: tuple(
-            Lpips(net, side) for net in ("alex", "vgg") for side in (512, 256)
-        ),
+        "lpips_all": lambda _: tuple(Lpips(net, side) for net in _NETS for side in _SIDES),
     }
 )
 """What can be asked for."""

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 from PIL import Image
@@ -131,7 +132,7 @@ def test_structure_is_the_distance_of_key_resemblances(
     model = ViTModel.from_pretrained(folder, add_pooling_layer=False).eval()
     pair = Pair.of(item, edited)
 
-    def resemblance(picture: Image.Image, unit: float) -> np.ndarray:  # type: ignore[type-arg]
+    def resemblance(picture: Image.Image, unit: float) -> npt.NDArray[np.float64]:
         levels = torch.tensor(np.asarray(picture, np.float32)).permute(2, 0, 1)[None] / unit
         small = torch.nn.functional.interpolate(levels, 224, mode="bilinear", antialias=True)
         mean, std = torch.tensor([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]])[..., None, None]
@@ -175,7 +176,8 @@ def test_identity_is_one_for_equal_pictures(
 
 def test_lpips_is_of_what_should_stay(item: Item, edited: Image.Image) -> None:
     """The network is given levels of -1 to 1, black where the edit belongs."""
-    lpips, seen = Lpips("squeeze", 64), []
+    lpips = Lpips("squeeze", 64)
+    seen: list[torch.Tensor] = []
 
     def network(after: torch.Tensor, before: torch.Tensor) -> torch.Tensor:
         seen.extend((after, before))

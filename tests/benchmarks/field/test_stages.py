@@ -3,7 +3,9 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -33,12 +35,12 @@ ITEMS = tuple(
 class Red:
     """A scorer of how red a picture is, which says when it is asked."""
 
-    asked = []  # type: ignore[var-annotated]  # noqa: RUF012 (shared on purpose)
+    asked: ClassVar[list[str]] = []
 
     def score(self, pair: Pair) -> Scores:
         """Return the mean of its red."""
         self.asked.append(pair.item.name)
-        return {"clip": float(pair.after.resize((1, 1)).getpixel((0, 0))[0])}  # type: ignore[index]
+        return {"clip": float(np.asarray(pair.after)[256, 256, 0])}
 
 
 @pytest.fixture
@@ -122,6 +124,22 @@ def test_exports_are_where_the_authors_tools_look(data: Path, tmp_path: Path) ->
     assert tables[0] == tables[1]
 
 
+def test_exports_are_of_the_size_of_the_inputs_with_what_a_judge_is_given(
+    data: Path, tmp_path: Path
+) -> None:
+    """The judge of UniEditBench is given both pictures, the captions and the row."""
+    folder = layouts.uniedit(tmp_path / "uniedit")
+    layouts.picture(tmp_path / "ours" / "add" / "animal" / "001.png", (64, 64))
+    asked = ["uniedit", "--data", str(folder), "--score", str(tmp_path / "ours")]
+
+    assert 0 == command.main([*asked, "--scorers", "clip", "--out", str(data / "out")])
+
+    (row,) = json.loads((data / "out" / "exports" / "ours" / "metadata.json").read_text())
+    with Image.open(row["path"]) as before, Image.open(row["edit_path"]) as after:
+        assert before.size == after.size == (row["width"], row["height"])
+    assert ("ours", "add a zebra next to the lion") == (row["edit_model"], row["edited_prompt"])
+
+
 @pytest.mark.parametrize(
     ("more", "said"),
     [
@@ -132,6 +150,7 @@ def test_exports_are_where_the_authors_tools_look(data: Path, tmp_path: Path) ->
         ([], "there is nothing to score"),
         (["--model", "nowhere"], "the model was 'nowhere', expected is a pipeline folder"),
         (["--score", "a=theirs", "a=theirs"], "--score names 'a' twice"),
+        (["--score", "theirs", "--limit", "0"], "there are no items"),
         (["--score", "theirs", "--weights", "clop=x"], "--weights names 'clop', allowed is clip,"),
         (["--score", "theirs", "--limit", "1", "--stages", "report"], "is scored yet"),
     ],
