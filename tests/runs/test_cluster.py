@@ -43,7 +43,8 @@ def test_a_worker_tells_while_it_works(
     jobs: Jobs, tmp_path: Path, editor: Callable[[Kind], ImagicEditor]
 ) -> None:
     """Its events can be sent, and leave the files that one process leaves."""
-    actor = _Actor("worker 0", lambda: editor("sd1"), tmp_path / "out", "tiny")
+    name = editor("sd1").model.traits.name
+    actor = _Actor("worker 0", lambda: editor("sd1"), tmp_path / "out", name)
     run(jobs, tmp_path / "alone", editor("sd1"))
 
     ready = actor.ready()
