@@ -57,7 +57,6 @@ def test_pictures_are_brought_to_the_size_of_the_input(item: Item) -> None:
 
 def test_psnr_ssim_and_mse_are_of_what_should_stay(item: Item, edited: Image.Image) -> None:
     """Both pictures are black where the edit belongs, and the mean is over all pixels."""
-    pytest.importorskip("torchmetrics")
     pair = Pair.of(item, edited)
     before, after = (np.asarray(one, np.float64) / 255 for one in (pair.before, pair.after))
     kept = ~HALF.decode()[..., None]
@@ -73,7 +72,6 @@ def test_psnr_ssim_and_mse_are_of_what_should_stay(item: Item, edited: Image.Ima
 
 def test_equal_pictures_score_the_most_and_a_full_mask_nothing(item: Item) -> None:
     """No mean becomes infinite, and what a mask leaves nothing of is left out."""
-    pytest.importorskip("torchmetrics")
     same = Pair.of(item, Image.open(item.picture))
     full = Pair.of(replace(item, mask=ALL), Image.open(item.picture))
 
