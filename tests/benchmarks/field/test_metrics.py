@@ -75,7 +75,8 @@ def test_equal_pictures_score_the_most_and_a_full_mask_nothing(item: Item) -> No
     same = Pair.of(item, Image.open(item.picture))
     full = Pair.of(replace(item, mask=ALL), Image.open(item.picture))
 
-    assert {"psnr": BEST_PSNR, "ssim": 1.0, "mse": 0.0} == Pixels().score(same)
+    expected = {"psnr": BEST_PSNR, "ssim": 1.0, "mse": 0.0}
+    assert pytest.approx(expected, abs=1e-5) == Pixels().score(same)
     assert {"psnr": None, "ssim": None, "mse": None} == Pixels().score(full)
     assert {"lpips_squeeze": None} == Lpips("squeeze").score(full)
 
@@ -139,7 +140,8 @@ def test_structure_is_the_distance_of_key_resemblances(
             layer = model.layers[-1]
             keys = layer.attention.k_proj(layer.layernorm_before(states))[0].double().numpy()
         length = np.linalg.norm(keys, axis=1)
-        return keys @ keys.T / np.outer(length, length)
+        found: npt.NDArray[np.float64] = keys @ keys.T / np.outer(length, length)
+        return found
 
     found = Structure(str(folder)).score(pair)
 
@@ -186,7 +188,7 @@ def test_lpips_is_of_what_should_stay(item: Item, edited: Image.Image) -> None:
 
     assert ["lpips_squeeze_64"] == list(found)
     assert [(1, 3, 64, 64)] * 2 == [tuple(one.shape) for one in seen]
-    assert {-1.0} == {float(one[..., :30, :].max()) for one in seen}
+    assert {-1.0} == {float(one[..., :28, :].max()) for one in seen}
     assert all(float(one.max()) > 0 for one in seen)
 
 
