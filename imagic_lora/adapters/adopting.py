@@ -11,8 +11,9 @@ from pathlib import Path
 
 import torch
 
-from imagic_lora.adapters.file import read_limited, read_metadata, read_object, read_tensors
+from imagic_lora.adapters.file import read_limited, read_tensors
 from imagic_lora.adapters.fused import separated
+from imagic_lora.adapters.header import read_metadata, read_object
 from imagic_lora.adapters.names import (
     ENDINGS,
     PEFT,
