@@ -96,7 +96,7 @@ def _started(place: Path, out: str, *words: str, most_bytes: int = -1) -> "subpr
             signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
             resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
 
-    line = ["run", place / "jobs.jsonl", "-o", place / out, "--model", "demo", *words]
+    line = ["run", str(place / "jobs.jsonl"), "-o", str(place / out), "--model", "demo", *words]
     return subprocess.Popen(
         [sys.executable, "-m", "imagic_lora", *line],
         stdout=subprocess.DEVNULL,
