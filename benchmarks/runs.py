@@ -96,7 +96,8 @@ def _started(place: Path, out: str, *words: str, most_bytes: int = -1) -> "subpr
             signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
             resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
 
-    line = ["run", place / "jobs.jsonl", "-o", place / out, "--model", "demo", *words]
+    jobs, folder = str(place / "jobs.jsonl"), str(place / out)
+    line = ["run", jobs, "-o", folder, "--model", "demo", *words]
     return subprocess.Popen(
         [sys.executable, "-m", "imagic_lora", *line],
         stdout=subprocess.DEVNULL,

@@ -93,7 +93,7 @@ def _done(crew: _Crew, *jobs: Job, workers: int = 2) -> dict[str, tuple[str, int
     told: list[WorkEvent] = []
     Dispatch(crew, WorkerSettings(workers=workers), told.append).do(jobs, workers)
     outcomes = [each for each in told if isinstance(each, Outcome)]
-    ended = {each.id: (each.status, each.tries) for each in outcomes}
+    ended = {each.id: (str(each.status), each.tries) for each in outcomes}
     assert len(outcomes) == len(ended) == sum(len(job.rows) for job in jobs)
     return ended
 
