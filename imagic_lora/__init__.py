@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         ImagicError,
         ImagicWarning,
         InputError,
+        JobsError,
         MissingExtraError,
         ModelError,
         OutputError,
@@ -40,7 +41,10 @@ if TYPE_CHECKING:
     from imagic_lora.memory import MemoryPlan
     from imagic_lora.models.captioner import describe_image
     from imagic_lora.progress import Progress, StopFit
-    from imagic_lora.settings import EditSettings, FitSettings, SamplingSettings
+    from imagic_lora.runs.jobs import Jobs, read_jobs
+    from imagic_lora.runs.report import RunReport
+    from imagic_lora.runs.run import run
+    from imagic_lora.settings import EditSettings, FitSettings, SamplingSettings, WorkerSettings
 
 __all__ = [
     "Adapter",
@@ -62,6 +66,8 @@ __all__ = [
     "ImagicError",
     "ImagicWarning",
     "InputError",
+    "Jobs",
+    "JobsError",
     "Labelled",
     "MemoryPlan",
     "MissingExtraError",
@@ -70,14 +76,18 @@ __all__ = [
     "Progress",
     "PromptError",
     "Pull",
+    "RunReport",
     "SamplingError",
     "SamplingSettings",
     "SettingsError",
     "StopFit",
     "Variation",
+    "WorkerSettings",
     "__version__",
     "describe_image",
     "export_lora",
+    "read_jobs",
+    "run",
     "save_sheet",
 ]
 
@@ -93,15 +103,20 @@ _HOMES = {
     "FitSettings": "settings",
     "Frame": "images.canvas",
     "ImagicEditor": "editor",
+    "Jobs": "runs.jobs",
     "Labelled": "editing.sheets",
     "MemoryPlan": "memory",
     "Progress": "progress",
     "Pull": "captions.likelihood",
+    "RunReport": "runs.report",
     "SamplingSettings": "settings",
     "StopFit": "progress",
     "Variation": "editing.picture",
+    "WorkerSettings": "settings",
     "describe_image": "models.captioner",
     "export_lora": "adapters.exporting",
+    "read_jobs": "runs.jobs",
+    "run": "runs.run",
     "save_sheet": "editing.sheets",
 }
 

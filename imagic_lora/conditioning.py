@@ -4,6 +4,7 @@ A Conditioning holds exactly the tensors that a fit may move and alpha interpola
 the tokens count. It knows nothing of prompts or of models.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -128,6 +129,15 @@ class Conditioning:
         own = None if alone.own is None else alone.own[:, :length]
         return replace(alone, tokens=alone.tokens[:, :length], mask=None, own=own)
 
+    def repeated(self, length: int) -> "Conditioning":
+        """Return it with its tokens again and again.
+
+        Args:
+            length: A multiple of as many tokens as it has.
+        """
+        times = length // self.tokens.shape[1]
+        return replace(self, tokens=self.tokens.repeat(1, times, 1))
+
     def counted(self) -> torch.Tensor:
         """Return the mask, also where all tokens count."""
         if self.mask is not None:
@@ -185,3 +195,16 @@ def concatenate(parts: Sequence[Conditioning]) -> Conditioning:
         torch.cat([part.counted() for part in parts]) if masked else None,
         torch.cat(own) if len(own) == len(parts) else None,
     )
+
+
+def evened(*parts: Conditioning) -> list[Conditioning]:
+    """Return conditionings of which every row has as many tokens: a shorter one's, repeated.
+
+    For denoisers that see tokens in no order: attention is a mean, which repeating leaves as it is.
+    """
+    masked = any(part.mask is not None for part in parts)
+    if not masked and len({part.tokens.shape[1] for part in parts}) == 1:
+        return list(parts)
+    rows = [part.rows() for part in parts]
+    length = math.lcm(*(row.tokens.shape[1] for some in rows for row in some))
+    return [concatenate([row.repeated(length) for row in some]) for some in rows]

@@ -3,6 +3,7 @@
     ImagicError
     ├── InputError (also a ValueError)
     │   ├── ImageError        an image that cannot be read or is out of limits
+    │   ├── JobsError         rows of a job file that cannot be done
     │   ├── PromptError       a prompt that is empty or missing
     │   └── SettingsError     a setting out of its range
     ├── ModelError            a base model that is missing, incomplete or unsupported
@@ -22,7 +23,7 @@ library.
 
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from difflib import get_close_matches
@@ -45,6 +46,26 @@ class InputError(ImagicError, ValueError):
 
 class ImageError(InputError):
     """An image cannot be read, or is outside the limits."""
+
+
+class JobsError(InputError):
+    """Rows of a job file cannot be done.
+
+    Args:
+        name: Name of the file.
+        problems: What is wrong, in a sentence for each row that begins with its line.
+
+    Attributes:
+        problems: The same.
+    """
+
+    def __init__(self, name: str, problems: Sequence[str]) -> None:
+        self._name, self.problems = name, tuple(problems)
+        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        super().__init__("\n".join([f"{count} with rows of {quoted(name)}:", *problems]))
+
+    def __reduce__(self) -> tuple[type["JobsError"], tuple[str, tuple[str, ...]]]:
+        return type(self), (self._name, self.problems)
 
 
 class PromptError(InputError):

@@ -259,3 +259,29 @@ class EditSettings(SamplingSettings):
 
 SEED = dict(options(SamplingSettings))["seed"]
 """The seed of one picture, where several are asked for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkerSettings(_Checked):
+    """Who does a run where several GPUs do, and what becomes of workers that die or hang."""
+
+    workers: int | None = option(
+        None,
+        "processes with a GPU each; default: this process alone, or every GPU of a cluster",
+        kind=int,
+        low=1,
+        high=4096,
+        unit="workers",
+    )
+    ray: str = option("", "address of a Ray cluster to work on; 'auto' is the one of this machine")
+    tries: int = option(
+        2, "how often a row is begun that kills its worker or makes it hang", low=1, high=100
+    )
+    time_limit: float = option(
+        30.0, "time without a step after which a worker is replaced", low=0.01, unit="minutes"
+    )
+
+    @property
+    def alone(self) -> bool:
+        """Whether everything is done in this process."""
+        return self.workers is None and not self.ray

@@ -5,7 +5,6 @@ JSON-lines file, and its pictures lie beside it.
 """
 
 import hashlib
-import json
 import multiprocessing
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,6 +16,7 @@ from typing import Any
 import torch
 from PIL import Image
 
+from benchmarks import lines
 from benchmarks.edits.methods import Bench, Method
 from benchmarks.edits.suite import Case, Split, Suite
 from benchmarks.edits.worlds import PORTRAITS, Portraits
@@ -25,12 +25,15 @@ from benchmarks.world.pipeline import REPOSITORY
 from benchmarks.world.worlds import DRAWN, World
 from imagic_lora.editing.alphas import choose
 from imagic_lora.images.reading import open_image
+from imagic_lora.memory import peak_bytes
 
 BUILD = REPOSITORY / "build" / "edits"
+_PIECE = 1 << 24
 
 Record = dict[str, Any]
 """One method on one case: who, what, the scores by strength, the strength that the product's rule
-chooses, what it took, and the method's own facts."""
+chooses, what it took, and the method's own facts; "edits" has the forward passes and the seconds of
+each strength."""
 
 _benches: list[Bench] = []  # of a worker process; filled once, since loading takes seconds
 
@@ -113,12 +116,14 @@ class Run:
     @cached_property
     def versions(self) -> dict[str, str]:
         """What tells results of each method apart that must not be mixed: settings and model."""
-        paths = sorted(self.study.suite.model.glob("*/*.safetensors"))
-        weights = b"".join(path.read_bytes() for path in paths)
-        return {
-            name: hashlib.sha256(repr(method).encode() + weights).hexdigest()[:16]
-            for name, method in self.study.methods.items()
-        }
+        methods = self.study.methods.items()
+        hashes = {name: hashlib.sha256(repr(method).encode()) for name, method in methods}
+        for path in sorted(self.study.suite.model.glob("*/*.safetensors")):
+            with path.open("rb") as file:  # in pieces: a model may be larger than memory
+                for piece in iter(partial(file.read, _PIECE), b""):
+                    for found in hashes.values():
+                        found.update(piece)
+        return {name: found.hexdigest()[:16] for name, found in hashes.items()}
 
     @property
     def wanted(self) -> list[tuple[str, Case]]:
@@ -138,13 +143,10 @@ class Run:
 
         Of a slow method too where an earlier run has finished more cases than are wanted now.
         """
-        if not self.log.exists():
-            return []
         cases = [case.name for case in self.cases]
-        lines = map(json.loads, self.log.read_text("utf-8").splitlines())
         found = {
             (line["method"], line["case"]): line
-            for line in lines
+            for line in lines.read(self.log)
             if self.versions.get(line["method"]) == line["version"]
         }
         pairs = ((name, case) for name in self.study.methods for case in cases)
@@ -205,8 +207,7 @@ def _collect(records: Iterable[Record], count: int, log: Path) -> None:
     """Write each record as it comes, and say how far the run is."""
     began = time.monotonic()
     for number, record in enumerate(records, start=1):
-        with log.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(record) + "\n")
+        lines.add(log, record)
         left = (time.monotonic() - began) / number * (count - number)
         line = f"{number}/{count} {record['method']} {record['case']}"
         print(f"{line}, {record['seconds']:.0f} s; {left / 60:.0f} min left", flush=True)
@@ -234,20 +235,24 @@ def measure(bench: Bench, name: str, method: Method, case: Case, folder: Path) -
         case: The case.
         folder: Where pictures go.
     """
+    device = bench.editor.plan.device
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
     began = time.monotonic()
     bench.passes.take()
     prepared = method.prepare(bench, case)
     fit, fitted = bench.passes.take(), time.monotonic()
-    scores, edits = {}, []
+    scores, edits = {}, {}
     for strength in method.strengths:
         asked = time.monotonic()
         picture = method.edit(bench, case, prepared, strength)
-        edits.append((bench.passes.take(), time.monotonic() - asked))
+        edits[f"{strength:g}"] = (bench.passes.take().forward, time.monotonic() - asked)
         path = picture_path(folder, name, case.name, strength)
         path.parent.mkdir(parents=True, exist_ok=True)
         picture.save(path)
         scores[f"{strength:g}"] = bench.suite.score(picture, case)
-    first, seconds = edits[0]  # what the later ones take over from it is not counted
+    peak = peak_bytes(device)
+    first, seconds = next(iter(edits.values()))  # what the later take over from it is not counted
     pull = partial(bench.editor.pull, source=case.source, target=case.target)
     paths = [picture_path(folder, name, case.name, float(key)) for key in scores]
     whole = pull(case.image).left
@@ -258,10 +263,13 @@ def measure(bench: Bench, name: str, method: Method, case: Case, folder: Path) -
         "style": case.style,
         "scores": scores,
         "chosen": [*scores][choose([pull(path).left / whole for path in paths])],
-        "passes_fwd": fit.forward + first.forward,
+        "passes_fwd": fit.forward + first,
         "passes_fwd_bwd": fit.forward_backward,
         "seconds_fit": round(fitted - began, 2),
         "seconds": round(fitted - began + seconds, 2),
+        "passes_fwd_fit": fit.forward,
+        "edits": {key: [forward, round(took, 2)] for key, (forward, took) in edits.items()},
+        "peak_bytes": peak,
         **method.facts(prepared),
     }
 

@@ -107,8 +107,8 @@ RECIPES = {
         onward=True,
         vae=Stage("vae", steps=700, batch=16, rate=1e-3, decay_from=0.3),
         decoder=Stage("decoder", steps=200, batch=16, rate=4e-4, decay_from=0.1),
-        judge=Stage("judge", steps=600, batch=64, rate=1e-3, average=0.99),
-        denoiser=Stage("denoiser", steps=1600, batch=32, rate=8e-4),
+        judge=Stage("judge", steps=2600, batch=64, rate=1e-3, average=0.99),
+        denoiser=Stage("denoiser", steps=800, batch=32, rate=8e-4),
         refine=Stage("refine", steps=1800, batch=32, rate=6e-4),
     ),
 }

@@ -27,7 +27,11 @@ class Fitted(Protocol):
 
     @property
     def token_count(self) -> int:
-        """Token embeddings of a prompt, or the most of them where prompts differ in length."""
+        """Token embeddings of a prompt or a chunk, or the most of them where prompts are ragged."""
+
+    @property
+    def chunks(self) -> int:
+        """Most chunks that a prompt is read in."""
 
     @property
     def ragged(self) -> bool:
@@ -84,13 +88,20 @@ def _facts(adapter: Adapter, model: Fitted) -> list[tuple[str, object, object]]:
     record, (_, count, width) = adapter.record, adapter.conditioning.tokens.shape
     pooled = adapter.conditioning.pooled
     _, channels, rows, columns = adapter.latents.shape
-    factor, most = model.latent_factor, model.token_count
-    fewer = model.ragged or model.differences
+    factor = model.latent_factor
     return [
         ("family", record.family, model.family),
         ("embedding width", width, model.token_width),
-        ("tokens", count, min(count, most) if fewer else most),
+        ("tokens", count, _allowed_tokens(count, model)),
         ("pooled width", None if pooled is None else pooled.shape[-1], model.pooled_width),
         ("latent channels", channels, model.latent_channels),
         ("latents", (columns, rows), (record.width // factor, record.height // factor)),
     ]
+
+
+def _allowed_tokens(count: int, model: Fitted) -> int:
+    """Return the number of tokens nearest to one that a model's prompts may have."""
+    most = model.token_count
+    if model.ragged or model.differences:
+        return min(count, most)
+    return most * min(max(1, round(count / most)), model.chunks)

@@ -16,6 +16,7 @@ from imagic_lora.cli.commands.img2img import img2img
 from imagic_lora.cli.commands.inspect import inspect
 from imagic_lora.cli.commands.models import models
 from imagic_lora.cli.commands.plan import plan
+from imagic_lora.cli.commands.run import run
 from imagic_lora.cli.commands.ui import ui
 from imagic_lora.cli.flags import Command, answer
 from imagic_lora.cli.terminal import Terminal
@@ -37,7 +38,7 @@ class Program(Command, click.Group):
 program = Program(
     "imagic-lora",
     params=[answer("--version", "say which version this is", lambda _: version("imagic-lora"))],
-    commands=[demo, fit, edit, img2img, export, inspect, models, plan, ui],
+    commands=[demo, fit, edit, img2img, run, export, inspect, models, plan, ui],
     help="Text-guided editing of one image: fit a small adapter once, edit it at any strength.",
     subcommand_metavar="COMMAND ...",
     no_args_is_help=False,
@@ -52,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     terminal = Terminal(sys.stdout or io.StringIO(), sys.stderr or io.StringIO())
     try:
-        _run(list(sys.argv[1:] if argv is None else argv), terminal)
+        return _run(list(sys.argv[1:] if argv is None else argv), terminal)
     except click.UsageError as error:
         terminal.say(f"imagic-lora: error: {sentence(error)}")
         return REFUSED
@@ -64,14 +65,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 128 + (end.args[0] if end.args else signal.SIGINT)  # as shells have it
     finally:
         terminal.finish_line()
-    return 0
 
 
-def _run(words: list[str], terminal: Terminal) -> None:
-    """Run one command; help and version are over with what they say."""
+def _run(words: list[str], terminal: Terminal) -> int:
+    """Run one command and return its exit code; help and version are over with what they say."""
     try:
         context = program.make_context("imagic-lora", words, obj=terminal)
         with context, terminal.showing_warnings():
             program.invoke(context)
-    except click.exceptions.Exit:
-        return
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    return 0

@@ -1,6 +1,6 @@
 """The base model of a command: its flags, and loading it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,6 +38,12 @@ class BaseModel:
     attention: Attention
     prediction: PredictionName = "auto"
     clip_skip: int = 0
+
+    def loading(self) -> dict[str, Any]:
+        """Return what was asked for besides the model, for what loads it elsewhere."""
+        asked = {each.name: getattr(self, each.name) for each in fields(self)}
+        del asked["model"]
+        return {name: value for name, value in asked.items() if value not in (None, "auto", 0)}
 
     def load(self, terminal: Terminal) -> "ImagicEditor":
         """Return an editor over it."""

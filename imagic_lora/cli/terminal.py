@@ -37,7 +37,7 @@ class Terminal:
         self._out = out
         self._err = err
         self._rewrites = err.isatty()
-        self._unfinished = 0
+        self._unfinished, self._passes = 0, False
         self._said = time.monotonic()
 
     def tell(self, text: str) -> None:
@@ -73,10 +73,16 @@ class Terminal:
         return sys.stdin.readline().strip().lower() in ("y", "yes")
 
     def finish_line(self) -> None:
-        """Move on to a fresh line where the progress has not."""
+        """Move on to a fresh line where the progress has not; what was to pass is wiped."""
         if self._unfinished:
-            self._note("\n")
-            self._unfinished = 0
+            self._note("\r".ljust(self._unfinished + 1) + "\r" if self._passes else "\n")
+        self._unfinished, self._passes = 0, False
+
+    def passing(self, text: str) -> None:
+        """Show a text until something else is said, where it can be written over."""
+        if self._rewrites:
+            self._rewrite(text)
+            self._passes = True
 
     def _note(self, text: str) -> None:
         """Write what no work is stopped for, even where nobody can read it any more."""

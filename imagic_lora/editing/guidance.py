@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import torch
 
-from imagic_lora.conditioning import Conditioning, concatenate, interpolate
+from imagic_lora.conditioning import Conditioning, concatenate, evened, interpolate
 from imagic_lora.models.base import LatentModel
 
 Predictor = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -94,6 +94,8 @@ def interpolated(
 
     Source: Kawar et al. 2022, arXiv 2210.09276, equation 3.
     """
+    if model.traits.chunks > 1:
+        own, target = evened(own, target)
     return classifier_free(model, away, interpolate(own, target, alpha), guidance)
 
 

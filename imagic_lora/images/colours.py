@@ -5,10 +5,11 @@ result. Knows no files.
 """
 
 import io
+import struct
 from collections.abc import Callable
 
 import numpy as np
-from PIL import Image, ImageCms
+from PIL import ExifTags, Image, ImageCms
 
 from imagic_lora.errors import ImageError, warn
 
@@ -18,6 +19,24 @@ LARGE = 40_000_000
 _BAND = 1_000_000
 _SPACES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
 _GREY = {"1", "L", "LA", "La"}
+
+_UNUSABLE = (
+    ImageCms.PyCMSError,
+    ArithmeticError,
+    LookupError,
+    OSError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    struct.error,
+)
+"""What Pillow raises on profiles and metadata that are damaged."""
+
+_ADOBE_GAMMA = 563 / 256
+_ADOBE_TO_SRGB = np.array(
+    [[1.39836, -0.39836, 0], [0, 1, 0], [0, -0.04293, 1.04293]], dtype=np.float32
+)
+"""From the light of Adobe RGB's primaries to that of sRGB's: green alone differs."""
 
 Colours = Callable[[Image.Image], Image.Image]
 
@@ -51,14 +70,16 @@ def flat(image: Image.Image, name: str, background: str) -> Image.Image:
 def _to_srgb(image: Image.Image, name: str) -> Colours:
     """Return what converts a picture's colours to sRGB by the profile that it carries, if any."""
     data = image.info.get("icc_profile")
-    if not data or image.mode == "LAB":  # whose values are colours by themselves
+    if image.mode == "LAB":  # whose values are colours by themselves
         return _plain
+    if not data:
+        return _from_adobe if image.mode in ("RGB", "RGBA") and _is_adobe(image) else _plain
     try:
         profile = ImageCms.ImageCmsProfile(io.BytesIO(data))
         mode = _profiled_mode(profile, image.mode)
         convert = _conversion(profile, mode)
         return _plain if _changes_nothing(convert, mode) else convert
-    except (ImageCms.PyCMSError, ArithmeticError, LookupError, OSError, TypeError, ValueError):
+    except _UNUSABLE:
         warn(f"the colour profile of {name} cannot be used; its colours are taken for sRGB.")
         return _plain
 
@@ -66,6 +87,31 @@ def _to_srgb(image: Image.Image, name: str) -> Colours:
 def _plain(image: Image.Image) -> Image.Image:
     """Return a picture in RGB, its colours taken for sRGB."""
     return image.convert("RGB")
+
+
+def _is_adobe(image: Image.Image) -> bool:
+    """Return whether a camera says in EXIF alone that the colours are those of Adobe RGB.
+
+    Source: Exif 2.32 and DCF 2.0, tags ColorSpace (uncalibrated) and InteroperabilityIndex (R03).
+    """
+    try:
+        exif = image.getexif()
+        space = exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.ColorSpace)
+        index = exif.get_ifd(ExifTags.IFD.Interop).get(ExifTags.Interop.InteropIndex, "")
+    except _UNUSABLE:
+        return False
+    return space == 0xFFFF and str(index).startswith("R03")
+
+
+def _from_adobe(image: Image.Image) -> Image.Image:
+    """Return a picture of Adobe RGB in sRGB; what sRGB cannot show is cut off.
+
+    Source: Adobe RGB (1998) Color Image Encoding, section 4.3; IEC 61966-2-1, section 4.4.
+    """
+    light = (np.arange(256, dtype=np.float32) / 255) ** _ADOBE_GAMMA
+    linear = np.clip(light[np.asarray(image.convert("RGB"))] @ _ADOBE_TO_SRGB.T, 0, 1)
+    encoded = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+    return Image.fromarray(np.rint(255 * encoded).astype(np.uint8))
 
 
 def _profiled_mode(profile: ImageCms.ImageCmsProfile, picture: str) -> str:

@@ -1,6 +1,6 @@
 """Where each part of a model lives while it works: every switch that trades memory is in here."""
 
-from imagic_lora.memory.device import peak_bytes
+from imagic_lora.memory.device import device_name, peak_bytes
 from imagic_lora.memory.footprint import Footprint, footprints, predict
 from imagic_lora.memory.plan import MemoryPlan
 from imagic_lora.memory.relief import denoising, is_shortage, relieved, unrelieved
@@ -9,6 +9,7 @@ __all__ = [
     "Footprint",
     "MemoryPlan",
     "denoising",
+    "device_name",
     "footprints",
     "is_shortage",
     "peak_bytes",

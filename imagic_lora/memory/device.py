@@ -30,3 +30,8 @@ def total_bytes(device: torch.device) -> int:
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[1]
     return int(psutil.virtual_memory().total)
+
+
+def device_name(device: torch.device) -> str:
+    """Return what a device is called: a GPU by its maker's name, another by its kind."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type

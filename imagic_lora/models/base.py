@@ -29,7 +29,8 @@ class Traits:
         multiple: Canvas sides are multiples of this, in pixels.
         latent_channels: Channels of the latents.
         latent_factor: Pixels per latent, along each side.
-        token_count: Most tokens of a prompt.
+        token_count: Most tokens of a prompt, or of each chunk where long ones are read in chunks.
+        chunks: Most chunks of a prompt.
         ragged: Whether a prompt has as many tokens as it needs; else all have the most.
         token_width: Width of a token embedding.
         pooled_width: Width of the pooled embedding, or None where the family has none.
@@ -54,6 +55,7 @@ class Traits:
     lora_targets: tuple[str, ...]
     rate: float
     ragged: bool = False
+    chunks: int = 1
     differences: bool = False
     base: str = ""
 
@@ -151,7 +153,8 @@ class LatentModel(Protocol):
     def encode_prompt(self, *prompts: str) -> Conditioning:
         """Return the conditioning of prompts, a row for each, float32, on the plan's device.
 
-        A prompt that is too long is cut, with an ImagicWarning that quotes what was lost.
+        A prompt that is too long, also for several chunks where the family has them, is cut, with
+        an ImagicWarning that quotes what was lost.
         """
 
     def encode_image(self, pixels: torch.Tensor) -> torch.Tensor:

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from imagic_lora.conditioning import Conditioning
+from imagic_lora.conditioning import Conditioning, concatenate, evened
 from imagic_lora.memory import MemoryPlan, relieved
 from imagic_lora.models.base import Networks, Sampler, Traits
 from imagic_lora.models.families import find_family
@@ -13,7 +13,7 @@ from imagic_lora.models.parts.autoencoder import Autoencoder
 from imagic_lora.models.parts.fingerprint import fingerprints
 from imagic_lora.models.parts.lock import Lock
 from imagic_lora.models.parts.samplers import diffusion_sampler, read_objective
-from imagic_lora.models.parts.text import TextEncoder
+from imagic_lora.models.parts.text import CHUNKS, TextEncoder
 from imagic_lora.models.parts.unet import LORA_TARGETS, check_channels, learning_rate
 from imagic_lora.settings import SchedulerName
 
@@ -35,7 +35,7 @@ class StableDiffusion:
         self._own_scheduler = pipeline.scheduler
         self._autoencoder = Autoencoder(pipeline.vae, plan)
         check_channels(pipeline.unet.config.in_channels, self._autoencoder.channels, name)
-        self._text = TextEncoder(pipeline.tokenizer, pipeline.text_encoder)
+        self._text = TextEncoder(pipeline.tokenizer, pipeline.text_encoder, chunks=CHUNKS)
         self.networks = Networks(
             denoiser=pipeline.unet,
             autoencoder=pipeline.vae,
@@ -51,6 +51,7 @@ class StableDiffusion:
             latent_channels=self._autoencoder.channels,
             latent_factor=self._autoencoder.factor,
             token_count=self._text.length,
+            chunks=CHUNKS,
             token_width=self._text.width,
             pooled_width=None,
             lora_targets=LORA_TARGETS,
@@ -73,8 +74,12 @@ class StableDiffusion:
 
     def _encode(self, prompts: Sequence[str]) -> Conditioning:
         with self.plan.resident(*self.networks.encoders):
-            outputs = [self._text.encode(prompt, self.plan.device) for prompt in prompts]
-        return Conditioning(torch.cat([output.last_hidden_state.float() for output in outputs]))
+            return concatenate([self._encode_one(prompt) for prompt in prompts])
+
+    def _encode_one(self, prompt: str) -> Conditioning:
+        """Return the conditioning of one prompt, with the encoder on the device."""
+        chunks = self._text.encode(prompt, self.plan.device)
+        return Conditioning(torch.cat([chunk.last_hidden_state.float() for chunk in chunks], dim=1))
 
     def encode_image(self, pixels: torch.Tensor) -> torch.Tensor:
         """Return the mean latents, shape (B, C, H / factor, W / factor)."""
@@ -89,6 +94,7 @@ class StableDiffusion:
     ) -> torch.Tensor:
         """Return the UNet's output, shape (B, C, h, w)."""
         dtype = self.denoiser.dtype
+        (conditioning,) = evened(conditioning)
         tokens = conditioning.tokens.to(dtype)
         output: torch.Tensor = self.denoiser(
             x_t.to(dtype), t, encoder_hidden_states=tokens, return_dict=False

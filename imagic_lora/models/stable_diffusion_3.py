@@ -119,9 +119,9 @@ class StableDiffusion3:
         """Return what an encoder says of prompts; only T5, which reads most, says what it cut."""
         with self.plan.resident(text.module):
             if text is self._long:
-                return [text.encode(prompt, self.plan.device) for prompt in prompts]
+                return [text.encode(prompt, self.plan.device)[0] for prompt in prompts]
             with heard_by(lambda _: None):
-                return [text.encode(prompt, self.plan.device) for prompt in prompts]
+                return [text.encode(prompt, self.plan.device)[0] for prompt in prompts]
 
     def _own(self, prompt: str) -> torch.Tensor:
         """Return which tokens are a prompt's own, shape (1, tokens)."""

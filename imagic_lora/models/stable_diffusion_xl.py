@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from imagic_lora.conditioning import Conditioning, concatenate
+from imagic_lora.conditioning import Conditioning, concatenate, evened
 from imagic_lora.errors import AdapterMismatchError
 from imagic_lora.memory import MemoryPlan, relieved
 from imagic_lora.models.base import Networks, Sampler, Traits
@@ -14,7 +14,7 @@ from imagic_lora.models.parts.autoencoder import Autoencoder
 from imagic_lora.models.parts.fingerprint import fingerprints
 from imagic_lora.models.parts.lock import Lock
 from imagic_lora.models.parts.samplers import diffusion_sampler, read_objective
-from imagic_lora.models.parts.text import TextEncoder
+from imagic_lora.models.parts.text import CHUNKS, TextEncoder
 from imagic_lora.models.parts.unet import LORA_TARGETS, check_channels, learning_rate
 from imagic_lora.settings import SchedulerName
 
@@ -36,8 +36,10 @@ class StableDiffusionXL:
         self._own_scheduler = pipeline.scheduler
         self._autoencoder = Autoencoder(pipeline.vae, plan)
         check_channels(pipeline.unet.config.in_channels, self._autoencoder.channels, name)
-        first = TextEncoder(pipeline.tokenizer, pipeline.text_encoder)
-        second = TextEncoder(pipeline.tokenizer_2, pipeline.text_encoder_2, noted=first.noted)
+        first = TextEncoder(pipeline.tokenizer, pipeline.text_encoder, chunks=CHUNKS)
+        second = TextEncoder(
+            pipeline.tokenizer_2, pipeline.text_encoder_2, chunks=CHUNKS, noted=first.noted
+        )
         self._texts = (first, second)
         self._zeros_for_empty = bool(pipeline.config.get("force_zeros_for_empty_prompt", True))
         self.networks = Networks(
@@ -55,6 +57,7 @@ class StableDiffusionXL:
             latent_channels=self._autoencoder.channels,
             latent_factor=self._autoencoder.factor,
             token_count=self._texts[0].length,
+            chunks=CHUNKS,
             token_width=sum(text.width for text in self._texts),
             pooled_width=int(pipeline.text_encoder_2.config.projection_dim),
             lora_targets=LORA_TARGETS,
@@ -75,7 +78,8 @@ class StableDiffusionXL:
         """Return tokens of shape (B, tokens, width) and the pooled embeddings.
 
         The tokens are the last but one hidden states of both encoders, side by side; the pooled
-        embedding is the second encoder's. Where the model was trained so, the empty prompt is zero.
+        embedding is the second encoder's, of the first chunk of a long prompt. Where the model was
+        trained so, the empty prompt is zero.
         """
         return relieved(self, "text encode", lambda: self._encode(prompts))
 
@@ -85,9 +89,14 @@ class StableDiffusionXL:
 
     def _encode_one(self, prompt: str) -> Conditioning:
         """Return the conditioning of one prompt, with the encoders on the device."""
-        outputs = [text.encode(prompt, self.plan.device) for text in self._texts]
-        tokens = torch.cat([output.hidden_states[-2] for output in outputs], dim=-1)
-        conditioning = Conditioning(tokens.float(), outputs[1].text_embeds.float())
+        chunks = [text.encode(prompt, self.plan.device) for text in self._texts]
+        # Words that one tokenizer alone has learned may leave it with fewer chunks.
+        most = max(map(len, chunks))
+        full = ([*some, *some[-1:] * (most - len(some))] for some in chunks)
+        outputs = list(zip(*full, strict=True))
+        rows = [torch.cat([one.hidden_states[-2] for one in pair], dim=-1) for pair in outputs]
+        pooled = outputs[0][1].text_embeds.float()
+        conditioning = Conditioning(torch.cat(rows, dim=1).float(), pooled)
         if prompt == "" and self._zeros_for_empty:
             return conditioning.map(torch.zeros_like)
         return conditioning
@@ -105,6 +114,7 @@ class StableDiffusionXL:
     ) -> torch.Tensor:
         """Return the UNet's output, shape (B, C, h, w)."""
         dtype = self.denoiser.dtype
+        (conditioning,) = evened(conditioning)
         if conditioning.pooled is None:
             raise AdapterMismatchError(
                 "The conditioning has no pooled embedding, which Stable Diffusion XL needs; it was "

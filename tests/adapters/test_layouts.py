@@ -58,6 +58,12 @@ def by_peft(kind: Kind) -> torch.Tensor:
     return predict(unet)
 
 
+@cache
+def without(kind: Kind) -> torch.Tensor:
+    """Return what the denoiser predicts by itself."""
+    return predict(pipeline(kind).unet)
+
+
 @dataclass(frozen=True)
 class Layout:
     """How a tool writes a LoRA file.
@@ -68,7 +74,7 @@ class Layout:
         alpha: Alpha of each layer, or None where it is elsewhere.
         dtype: Precision.
         convolved: Whether linear layers are written as convolutions of 1 x 1.
-        header: Texts of the header.
+        header: Settings in the header, as diffusers writes them.
         beside: Settings in PEFT's own file.
         kinds: The models that it is for.
     """
@@ -113,7 +119,6 @@ def row(prefix: str) -> Callable[[str, Kind], str]:
 
 
 TWICE = torch.tensor(2.0 * RANK)
-BY_HEADER = {"unet.r": RANK, "unet.lora_alpha": 2 * RANK}
 ROOT_2 = 2**0.5
 
 LAYOUTS: dict[str, Layout] = {
@@ -126,30 +131,20 @@ LAYOUTS: dict[str, Layout] = {
     "kohya, row, 1 x 1": Layout(row("lora_unet_"), DOWN_UP, TWICE, convolved=True),
     "LyCORIS": Layout(flat("lycoris_"), DOWN_UP, TWICE),
     "LyCORIS, row": Layout(row("lycoris_"), DOWN_UP, TWICE),
-    "diffusers": Layout(
-        after("unet."), A_B, header={"lora_adapter_metadata": json.dumps(BY_HEADER)}
-    ),
+    "diffusers": Layout(after("unet."), A_B, header={"unet.r": RANK, "unet.lora_alpha": 2 * RANK}),
     "diffusers, rank-stabilised": Layout(
         after("unet."),
         A_B,
-        header={
-            "lora_adapter_metadata": json.dumps(
-                {"unet.r": RANK, "unet.lora_alpha": 2 * ROOT_2, "unet.use_rslora": True}
-            )
-        },
+        header={"unet.r": RANK, "unet.lora_alpha": 2 * ROOT_2, "unet.use_rslora": True},
     ),
     "diffusers, patterns": Layout(
         after("unet."),
         A_B,
         header={
-            "lora_adapter_metadata": json.dumps(
-                {
-                    "unet.r": 64,
-                    "unet.lora_alpha": 9,
-                    "unet.rank_pattern": {".*": RANK},
-                    "unet.alpha_pattern": {".*": 2 * RANK},
-                }
-            )
+            "unet.r": 64,
+            "unet.lora_alpha": 9,
+            "unet.rank_pattern": {".*": RANK},
+            "unet.alpha_pattern": {".*": 2 * RANK},
         },
     ),
     "diffusers, alphas as tensors": Layout(after("unet."), A_B, TWICE),
@@ -178,6 +173,21 @@ LAYOUTS: dict[str, Layout] = {
     "ComfyUI, whole prefix": Layout(after("model.diffusion_model."), A_B, TWICE),
     "bfloat16": Layout(after("unet."), A_B, TWICE, torch.bfloat16),
 }
+ONCE = [
+    *((name, layout.kinds[0]) for name, layout in LAYOUTS.items()),
+    *(("kohya, row, 1 x 1", kind) for kind in ("sd2", "sdxl")),
+]
+READ_BY_DIFFUSERS = (
+    "kohya",
+    "kohya, float16",
+    "kohya, alpha in a list",
+    "kohya, alpha a whole number",
+    "diffusers",
+    "diffusers, rank-stabilised",
+    "diffusers, patterns",
+)
+"""Of the others it refuses some, and reads some as if they held nothing."""
+
 EVERY = [(name, kind) for name, layout in LAYOUTS.items() for kind in layout.kinds]
 
 
@@ -185,9 +195,9 @@ def loaded(layout: Layout, kind: Kind, folder: Path, **others: torch.Tensor) -> 
     """Return what is read of a file of a layout."""
     tensors = {**layout.tensors(kind), **others}
     name = "adapter_model.safetensors" if layout.beside else "x.safetensors"
-    (folder / name).write_bytes(
-        write_tensors(tensors, {key: str(value) for key, value in layout.header.items()})
-    )
+    stated = {**layout.header, "unet.target_modules": [*factors(kind)]}
+    header = {"lora_adapter_metadata": json.dumps(stated)} if layout.header else {}
+    (folder / name).write_bytes(write_tensors(tensors, header))
     if layout.beside:
         (folder / "adapter_config.json").write_text(json.dumps(layout.beside))
     return load_lora(folder / name, pipeline(kind).unet)
@@ -206,15 +216,33 @@ def test_every_layout_gives_the_same_weights(name: str, kind: Kind, tmp_path: Pa
         torch.testing.assert_close(2 * up, pair.up.float(), rtol=near, atol=1e-4)
 
 
-@pytest.mark.parametrize("kind", ["sd1", "sd2", "sdxl"])
-def test_the_pictures_are_those_of_peft(kind: Kind, tmp_path: Path) -> None:
-    """With these weights the denoiser predicts what it does with peft's own layers."""
+@pytest.mark.parametrize(("name", "kind"), ONCE)
+def test_the_pictures_are_those_of_peft(name: str, kind: Kind, tmp_path: Path) -> None:
+    """With the weights of a file the denoiser predicts what it does with peft's own layers."""
     unet = pipeline(kind).unet
 
-    ours = predict(unet, loaded(LAYOUTS["kohya, row, 1 x 1"], kind, tmp_path))
+    ours = predict(unet, loaded(LAYOUTS[name], kind, tmp_path))
 
-    torch.testing.assert_close(by_peft(kind), ours, rtol=2e-3, atol=2e-3)
-    assert not torch.allclose(predict(unet), ours, rtol=2e-3, atol=2e-2)
+    near = 0.02 if LAYOUTS[name].dtype == torch.bfloat16 else 2e-3
+    torch.testing.assert_close(by_peft(kind), ours, rtol=near, atol=near)
+    assert not torch.allclose(without(kind), ours, rtol=near, atol=2e-2)
+
+
+@pytest.mark.parametrize("name", READ_BY_DIFFUSERS)
+def test_the_pictures_are_those_of_diffusers(name: str, tmp_path: Path) -> None:
+    """A file that plain diffusers reads, too, does there what it does here."""
+    whole, layout = pipeline("sd1"), LAYOUTS[name]
+    ours = predict(whole.unet, loaded(layout, "sd1", tmp_path))
+    file = next(tmp_path.glob("*.safetensors")).name
+
+    whole.load_lora_weights(tmp_path, weight_name=file, adapter_name="theirs")
+    try:
+        theirs = predict(whole.unet)
+    finally:
+        whole.unload_lora_weights()
+
+    near = 0.02 if layout.dtype == torch.bfloat16 else 2e-3
+    torch.testing.assert_close(theirs, ours, rtol=near, atol=near)
 
 
 @pytest.mark.parametrize("name", ["adapter_model", "pytorch_lora_weights"])

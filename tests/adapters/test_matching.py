@@ -19,6 +19,7 @@ class Facts:
     token_width: int = 32
     token_count: int = 24
     ragged: bool = False
+    chunks: int = 4
     differences: bool = False
     pooled_width: int | None = 40
     latent_channels: int = 4
@@ -36,6 +37,7 @@ def test_an_adapter_of_the_model_is_let_through() -> None:
     """Nothing is said where all agrees, also by a fingerprint that former adapters carry."""
     check_fits(adapter(), Facts())
     check_fits(adapter(), Facts(token_count=77, ragged=True))
+    check_fits(adapter(), Facts(token_count=12, chunks=2))
 
 
 @pytest.mark.parametrize(
@@ -44,6 +46,8 @@ def test_an_adapter_of_the_model_is_let_through() -> None:
         (Facts(family="sd"), r"family sdxl.* but this model is 'someone/model' \(family sd,"),
         (Facts(token_width=16), "embedding width 32, and the model 16;"),
         (Facts(token_count=77), "tokens 24, and the model 77;"),
+        (Facts(token_count=10), "tokens 24, and the model 20;"),
+        (Facts(token_count=6, chunks=3), "tokens 24, and the model 18;"),
         (Facts(token_count=16, ragged=True), "tokens 24, and the model 16;"),
         (Facts(pooled_width=None), "pooled width 40, and the model None;"),
         (Facts(pooled_width=1280), "pooled width 40, and the model 1280;"),

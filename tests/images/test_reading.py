@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageCms
+from PIL import ExifTags, Image, ImageCms
 
 from imagic_lora.errors import ImageError, ImagicWarning
 from imagic_lora.images import colours
@@ -219,6 +219,39 @@ def test_a_wide_profile_is_obeyed(tmp_path: Path) -> None:
     assert np.abs(np.asarray(rgb, int) - np.asarray(seen)).max() <= 1
 
 
+def adobe(index: str | bytes, space: int = 0xFFFF) -> Image.Exif:
+    """Return what a camera that was set to Adobe RGB writes."""
+    exif = Image.Exif()
+    exif[ExifTags.IFD.Exif] = {
+        ExifTags.Base.ColorSpace: space,
+        ExifTags.IFD.Interop: {ExifTags.Interop.InteropIndex: index},
+    }
+    return exif
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.webp"])
+def test_adobe_rgb_that_exif_alone_tells_of_is_obeyed(name: str, tmp_path: Path) -> None:
+    """Photos of cameras look as they would with the profile that is left out."""
+    options: dict[str, Any] = {} if name == "a.png" else {"quality": 95, "lossless": True}
+    plain = saved(noise(), tmp_path / f"plain-{name}", **options)
+    known = open_image(
+        saved(noise(), tmp_path / f"known-{name}", icc_profile=colour_profile(b"RGB "), **options)
+    )
+
+    told = open_image(saved(noise(), tmp_path / name, exif=adobe("R03"), **options))
+
+    assert np.abs(np.asarray(known, int) - np.asarray(told)).max() <= 2
+    assert np.abs(np.asarray(open_image(plain), int) - np.asarray(told)).max() > 15
+
+
+@pytest.mark.parametrize("exif", [adobe("R98", 1), adobe("R98"), adobe(b"\xff\xfe")])
+def test_exif_that_tells_of_no_adobe_rgb_changes_no_value(exif: Image.Exif, tmp_path: Path) -> None:
+    """Only what is said for sure is obeyed."""
+    path = saved(noise(), tmp_path / "a.png", exif=exif)
+
+    assert noise().tobytes() == open_image(path).tobytes()
+
+
 def test_transparency_and_a_profile_go_together() -> None:
     """Colours are converted before they are laid on white."""
     image = Image.new("RGBA", (20, 20), (90, 160, 70, 255))
@@ -383,7 +416,12 @@ def test_a_large_jpeg_is_halved_while_it_is_decoded(
     whole = open_image(path)
     monkeypatch.setattr(colours, "LARGE", 255 * 255)
     sizes: list[tuple[int, int]] = []
-    monkeypatch.setattr(colours, "flat", lambda image, *_: sizes.append(image.size) or image.copy())
+
+    def flat(image: Image.Image, *_: str) -> Image.Image:
+        sizes.append(image.size)
+        return image.copy()
+
+    monkeypatch.setattr(colours, "flat", flat)
 
     halved = open_image(path)
 

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 import torch
-from diffusers import UNet2DConditionModel
+from diffusers import StableDiffusionPipeline, UNet2DConditionModel
 from safetensors.torch import load_file, save_file
 
 from benchmarks.checkpoint import save_checkpoint
 from imagic_lora import ModelError, SettingsError
+from imagic_lora.conditioning import Conditioning
 from imagic_lora.errors import heard_by
 from imagic_lora.memory import MemoryPlan
 from imagic_lora.models.base import LatentModel
@@ -43,6 +44,24 @@ def lending(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def by_diffusers(pipeline: Any, tokens: torch.Tensor | None = None) -> dict[str, torch.Tensor]:
+    """Return what each network of a plain pipeline makes of the inputs of `results`."""
+    x_t = randn((1, 4, 16, 16), generator(0, "x_t"))
+    with torch.no_grad():
+        encoded = pipeline.encode_prompt("a cat", "cpu", 1, do_classifier_free_guidance=False)[0]
+        given = encoded if tokens is None else tokens
+        predicted = pipeline.unet(x_t, torch.tensor([500]), given).sample
+        decoded = pipeline.vae.decode(x_t / pipeline.vae.config.scaling_factor).sample
+    return {"unet": predicted, "vae": decoded, "text_encoder": encoded}
+
+
+def read_by_diffusers(path: Path, config: Path) -> Any:
+    """Return the pipeline that plain diffusers makes of a checkpoint file."""
+    return StableDiffusionPipeline.from_single_file(
+        str(path), config=str(config), local_files_only=True
+    )
+
+
 def results(model: LatentModel, tokens: Any = None) -> dict[str, torch.Tensor]:
     """Return what each network of a model makes of the same inputs."""
     x_t = randn((1, 4, 16, 16), generator(0, "x_t"))
@@ -54,7 +73,7 @@ def results(model: LatentModel, tokens: Any = None) -> dict[str, torch.Tensor]:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.what)
 def test_a_file_loads_right_or_is_named(
-    case: Case, whole: dict[str, torch.Tensor], folder: Folder, lending: Path, tmp_path: Path
+    case: Case, whole: dict[str, torch.Tensor], lending: Path, tmp_path: Path
 ) -> None:
     """Parts that a file has are its own, those that it lacks the folder's; else one sentence."""
     path, said = tmp_path / "x.safetensors", list[str]()
@@ -68,14 +87,17 @@ def test_a_file_loads_right_or_is_named(
     with heard_by(said.append):
         model = load_model(path, PLAN, config=lending)
 
-    own, lent = load_model(folder("sd1"), PLAN), load_model(lending, PLAN)
-    given = own.encode_prompt("a cat")
     near = 0.3 if "fp8" in case.what else 2e-3
-    found, expected = results(model, given), results(own, given)
-    for part, value in results(lent, given).items():
-        right = value if part in case.taken else expected[part]
-        torch.testing.assert_close(right, found[part], atol=near, rtol=0.0)
+    own, lent = by_diffusers(build("sd1")), by_diffusers(build("sd1", seed=1))
+    found = results(model, Conditioning(own["text_encoder"]))
+    for part, value in found.items():
+        right = lent if part in case.taken else own
+        torch.testing.assert_close(right[part], value, atol=near, rtol=0.0)
     assert bool(case.taken) == bool(said)
+    if case.plain:
+        theirs = by_diffusers(read_by_diffusers(path, lending), own["text_encoder"])
+        for part, value in found.items():
+            torch.testing.assert_close(theirs[part], value, atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize("kind", ["sd2", "sdxl"])
@@ -193,9 +215,9 @@ def test_weights_are_found_in_any_form(
     path = Path(shutil.copytree(folder("sd1"), tmp_path / "model"))
     change(path)
 
-    found, expected = (results(load_model(each, PLAN)) for each in (path, folder("sd1")))
+    found = results(load_model(path, PLAN))
 
-    for part, value in expected.items():
+    for part, value in by_diffusers(build("sd1")).items():
         torch.testing.assert_close(value, found[part])
 
 
@@ -206,7 +228,10 @@ def test_weights_are_found_in_any_form(
         (_tensors_lost, "part 'unet'.* damaged, not whole, or do not fit"),
         (_indexed(vae=["diffusers", "AutoencoderTiny"]), "'vae' of the class.*AutoencoderTiny"),
         (_indexed(text_encoder=[None, None]), "made without text_encoder, as the refiner"),
-        (_indexed(vae=[None, None]), "made without vae; use one that has all of unet, vae, text_encoder"),
+        (
+            _indexed(vae=[None, None]),
+            "made without vae; use one that has all of unet, vae, text_encoder",
+        ),
         (_indexed(_class_name="StableDiffusionInpaintPipeline"), "a model for inpainting"),
         (_indexed(_class_name="StableDiffusionUpscalePipeline"), "an upscaler"),
     ],

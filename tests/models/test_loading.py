@@ -262,8 +262,8 @@ def test_a_single_file_without_configuration_says_what_it_needs(tmp_path: Path) 
 
 def test_an_overlong_prompt_says_what_is_lost(editor: Callable[[Kind], ImagicEditor]) -> None:
     """The warning gives the lengths and quotes the part that the model does not see."""
-    with pytest.warns(ImagicWarning, match=r"has 30 tokens.*reads 22.*'xyxyxyxy'"):
-        editor("sd1").model.encode_prompt("ab" * 11 + "xy" * 4)
+    with pytest.warns(ImagicWarning, match=r"has 96 tokens.*reads 88.*'xyxyxyxy'"):
+        editor("sd1").model.encode_prompt("ab" * 44 + "xy" * 4)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Whatever a scheduler file says or leaves out, every sampler ends at clean latents."""
 
 import importlib.util
+import inspect
 from collections.abc import Callable
 from typing import Any, get_args
 
@@ -219,6 +220,35 @@ def test_every_sampler_of_every_scheduler_obeys_its_schedule(scheduler: str, sch
         assert float((x - latents).abs().max()) < 0.02, name
     left = float(objective.alphas_cumprod[-1])
     assert (schedule == "zero SNR") == (left < 1e-6)
+
+
+@pytest.mark.parametrize("schedule", ["epsilon", "v"])
+@pytest.mark.parametrize("scheduler", CLASSES)
+def test_a_models_own_sampler_is_diffusers_own(scheduler: str, schedule: str) -> None:
+    """Its steps are those of plain diffusers, up to the last, after which that may leave noise."""
+    changes = {
+        "beta_schedule": "scaled_linear",
+        "clip_sample": False,
+        "timestep_spacing": "trailing",
+        **SCHEDULES[schedule],
+    }
+    theirs = getattr(diffusers, scheduler).from_config(changes)
+    sampler = diffusion_sampler("model", theirs, read_objective(theirs), 5, torch.device("cpu"))
+    theirs.set_timesteps(5)
+    draws = "generator" in inspect.signature(theirs.step).parameters
+    extra = {"generator": generator(2, "step")} if draws else {}
+    ours = generator(2, "step")
+    expected = found = randn((1, 4, 2, 2), generator(0, "x")) * theirs.init_noise_sigma
+
+    for number, t in enumerate(theirs.timesteps[:-1]):
+        predicted = randn((1, 4, 2, 2), generator(number, "prediction"))
+        for each in (theirs.scale_model_input, sampler.scaled):
+            each(found, t)  # some note the step in it
+        expected = theirs.step(predicted, t, expected, **extra).prev_sample
+        found = sampler.step(predicted, t, found, [ours])
+
+    assert theirs.timesteps.tolist() == sampler.times.tolist()
+    torch.testing.assert_close(expected, found, rtol=1e-4, atol=1e-4)
 
 
 def level(alphas_cumprod: torch.Tensor, t: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -23,6 +23,7 @@ ROWS: tuple[frozenset[str], ...] = (
     frozenset({"editing"}),
     frozenset({"planning"}),
     frozenset({"editor"}),
+    frozenset({"runs"}),
     frozenset({"ui"}),
     frozenset({"cli"}),
     frozenset({"__main__"}),
@@ -39,6 +40,7 @@ OWNERS = {
     "fastapi": {"ui"},
     "uvicorn": {"ui"},
     "click": {"cli"},
+    "ray": {"runs/cluster"},
 }
 """Who may import a package that others must not depend on: a part, or one module of it."""
 

@@ -20,12 +20,14 @@ class Case:
         change: Makes its tensors of those of a whole checkpoint.
         taken: Which parts are taken from the configuration's folder, where it loads.
         said: What the error says, where it does not; "" where it loads.
+        plain: Whether plain diffusers reads it, too.
     """
 
     what: str
     change: Callable[[Tensors], Tensors]
     taken: tuple[str, ...] = ()
     said: str = ""
+    plain: bool = False
 
     @property
     def outcome(self) -> str:
@@ -87,12 +89,16 @@ def _averaged(whole: Tensors) -> Tensors:
 _POSITIONS = f"{CLIP}text_model.embeddings.position_ids"
 
 CASES = (
-    Case("a whole checkpoint", dict),
-    Case("its denoiser in 16 bits", cast(torch.float16)),
-    Case("its denoiser in 8-bit floats (fp8)", cast(torch.float8_e4m3fn)),
-    Case("averaged weights (EMA) beside the ordinary ones", _averaged),
+    Case("a whole checkpoint", dict, plain=True),
+    Case("its denoiser in 16 bits", cast(torch.float16), plain=True),
+    Case("its denoiser in 8-bit floats (fp8)", cast(torch.float8_e4m3fn), plain=True),
+    Case("averaged weights (EMA) beside the ordinary ones", _averaged, plain=True),
     Case("text encoder under its older names", named(f"{CLIP}text_model.", CLIP)),
-    Case("position ids in half precision", beside(_POSITIONS, value=torch.arange(24).half()[None])),
+    Case(
+        "position ids in half precision",
+        beside(_POSITIONS, value=torch.arange(24).half()[None]),
+        plain=True,
+    ),
     Case("no autoencoder", only(UNET, CLIP), ("vae",)),
     Case("no text encoder", only(UNET, VAE), ("text_encoder",)),
     Case("the UNet alone", only(UNET), ("vae", "text_encoder")),

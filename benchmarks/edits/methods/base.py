@@ -48,7 +48,7 @@ class Bench:
     @cached_property
     def pipeline(self) -> Any:
         """The same model as a diffusers pipeline, frozen and watched too."""
-        pipeline = load_pipeline(self.suite.model)
+        pipeline = load_pipeline(self.suite.model, str(self.editor.plan.device))
         for part in (pipeline.unet, pipeline.vae, pipeline.text_encoder):
             part.requires_grad_(requires_grad=False).eval()
         self.passes.watch(pipeline.unet)

@@ -1,6 +1,7 @@
 """A tokenizer and a CLIP or T5 text encoder: from a prompt to hidden states."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +18,9 @@ _SYNTAX = {
     "a choice": re.compile(r"\{[^{}]*\|[^{}]*\}"),
 }
 """What parts of prompts mean to other tools, by how they are written."""
+
+CHUNKS = 4
+"""Chunks in which long prompts are read at most; each makes adapters larger."""
 
 _MOST_BYTES = 2_000_000
 """Most bytes of an embedding in an adapter, where it may be larger than the LoRA beside it."""
@@ -58,12 +62,15 @@ class TextEncoder:
         tokenizer: A transformers CLIPTokenizer or T5Tokenizer.
         module: A transformers CLIPTextModel, with or without a projection, or a T5EncoderModel.
         most: Most tokens that it is asked to read; None is as many as it has places for.
+        chunks: Most chunks in which a longer prompt is read, each with a start and an end of its
+            own; 1 cuts it.
         noted: What was said already of other tools' syntax, which is said once.
     """
 
     tokenizer: Any
     module: Any
     most: int | None = None
+    chunks: int = 1
     noted: set[str] = field(default_factory=set)
 
     @property
@@ -73,15 +80,19 @@ class TextEncoder:
 
     @property
     def length(self) -> int:
-        """Tokens of the longest prompt; a tokenizer that states none has a huge number."""
+        """Tokens of the longest prompt, or of a chunk; a tokenizer that states none has a huge number."""
         most = self.module.config.max_position_embeddings if self.most is None else self.most
         return min(int(self.tokenizer.model_max_length), int(most))
 
-    def encode(self, prompt: str, device: torch.device) -> Any:
-        """Return the encoder's output for a prompt, with all hidden states, batch 1."""
+    def encode(self, prompt: str, device: torch.device) -> list[Any]:
+        """Return the encoder's output for each chunk of a prompt, with all hidden states, batch 1.
+
+        One after another, since together they would take memory that no plan has counted.
+        """
         note_syntax(prompt, self.noted)
-        ids = self._token_ids(prompt).to(device)
-        return self.module(ids, output_hidden_states=True)
+        # Made here: the tokenizer would take memory that runs out for a mistake of ours.
+        chunks = (torch.tensor([ids], device=device) for ids in self._token_ids(prompt))
+        return [self.module(ids, output_hidden_states=True) for ids in chunks]
 
     def own(self, prompt: str) -> torch.Tensor:
         """Return which of a prompt's tokens are its own and fill nothing up, shape (1, tokens)."""
@@ -89,21 +100,33 @@ class TextEncoder:
         found = self.tokenizer(prompt, truncation=True, max_length=length, verbose=False)
         return torch.arange(length)[None] < torch.as_tensor(found.input_ids).numel()
 
-    def _token_ids(self, prompt: str) -> torch.Tensor:
-        """Return padded token ids, shape (1, tokens); warn about what does not fit."""
+    def _token_ids(self, prompt: str) -> Iterator[list[int]]:
+        """Yield padded token ids, chunk by chunk; warn about what does not fit."""
         length = self.length
         whole = self.tokenizer(prompt, truncation=False, verbose=False).input_ids
         if len(whole) > length:
-            # Some places are taken by tokens that mark the start and the end; the end is one.
-            marks = self.tokenizer.num_special_tokens_to_add()
-            lost = self.tokenizer.decode(whole[length - 1 : -1]).strip()
+            self._note_the_lost(whole)
+        if len(whole) <= length or self.chunks == 1:
+            yield self.tokenizer(
+                prompt, padding="max_length", max_length=length, truncation=True
+            ).input_ids
+            return
+        (start, *words, end), room = whole, length - 2
+        for first in range(0, min(len(words), self.chunks * room), room):
+            ids = [start, *words[first : first + room], end]
+            yield ids + [self.tokenizer.pad_token_id] * (length - len(ids))
+
+    def _note_the_lost(self, whole: list[int]) -> None:
+        """Say which end of a prompt is beyond what is read, if any."""
+        # Some places are taken by tokens that mark the start and the end; the end is one.
+        marks = self.tokenizer.num_special_tokens_to_add()
+        count, most = len(whole) - marks, self.chunks * (self.length - marks)
+        if count > most:
+            lost = self.tokenizer.decode(whole[most + marks - 1 : -1]).strip()
             warn(
-                f"The prompt has {len(whole) - marks} tokens and the model reads {length - marks}; "
-                f"it does not see the end: {quoted(lost)}."
+                f"The prompt has {count} tokens and the model reads {most}; it does not see the end: "
+                f"{quoted(lost)}."
             )
-        padded = self.tokenizer(prompt, padding="max_length", max_length=length, truncation=True)
-        # Made here: the tokenizer would take memory that runs out for a mistake of ours.
-        return torch.tensor([padded.input_ids])
 
 
 def leave_out(module: Any, count: int) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from benchmarks import lines
 from benchmarks.edits import __main__ as command
 from benchmarks.edits import study as studies
 from benchmarks.edits.methods import METHODS, Bench
@@ -92,6 +93,18 @@ def test_a_stopped_run_goes_on(tmp_path: Path) -> None:
     changed = replace(STUDY, methods={**STUDY.methods, "quick": Img2Img(guidance=9)})
     assert [("long", "report-0")] == found(replace(run, study=changed))
     assert ["quick", "long"] == list(run.by_method())
+
+
+def test_a_record_that_a_stop_has_cut_off_is_no_record(tmp_path: Path) -> None:
+    """The case is done again, and the record after it is whole."""
+    run = Run(STUDY, PHOTOS.cases("report", 2), tmp_path)
+    records(run, ("quick", "report-0"), ("long", "report-0"))
+    run.log.write_text(run.log.read_text()[:-9])
+    assert [("quick", "report-0")] == found(run)
+
+    lines.add(run.log, {"method": "long", "case": "report-1", "version": run.versions["long"]})
+
+    assert [("quick", "report-0"), ("long", "report-1")] == found(run)
 
 
 def test_slow_methods_come_last_and_may_have_fewer_cases(tmp_path: Path) -> None:
