@@ -189,7 +189,9 @@ def write_report(asked: Evaluation) -> None:
         )
     records = [] if asked.model is None else asked.run.records
     counts = (len(asked.items), len(asked.loaded.items))
-    kinds, title = asked.benchmark.kinds, asked.benchmark.title
+    edited = {item.kind for item in asked.items}
+    kinds = [kind for kind in asked.benchmark.kinds if kind in edited]
+    title = asked.benchmark.title
     text = report.page(title, asked.benchmark.name, counts, found, records, kinds)
     (asked.out / "report.md").write_text(text, "utf-8")
     result = {

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from PIL import Image
 
 from benchmarks.field.columns import COLUMNS
-from benchmarks.field.metrics.base import Scores
+from benchmarks.field.metrics.base import Pair, Scores
 from benchmarks.field.pictures import Made
 from imagic_lora.images.reading import open_image
 from imagic_lora.images.sheet import Cell, sheet
@@ -43,10 +43,15 @@ def draw(names: Sequence[str], made: Sequence[tuple[Made, Scores]], score: str) 
     for name in names:
         of_item = [(one, scores) for one, scores in made if one.item.name == name]
         item = of_item[0][0].item
-        cells = [Cell(open_image(one.path), _label(one, scores, score)) for one, scores in of_item]
+        cells = [Cell(_scored(one), _label(one, scores, score)) for one, scores in of_item]
         rows.append([Cell(open_image(item.picture), "input"), *cells])
         titles.append(f"{item.target}  ({name})")
     return sheet(rows, titles=titles)
+
+
+def _scored(made: Made) -> Image.Image:
+    """Return a picture as it is scored: at the size of the input."""
+    return Pair.of(made.item, open_image(made.path)).after
 
 
 def _label(made: Made, scores: Scores, name: str) -> str:

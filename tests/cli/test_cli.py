@@ -600,7 +600,7 @@ def test_a_failed_fit_leaves_the_previous_file(
 @pytest.mark.usefixtures("tiny")
 def test_what_is_cut_is_said_once(run: Command, place: Path) -> None:
     """Of a prompt that is too long the lost end is quoted, once for all pictures."""
-    target = "a girl with a flower " * 3 + "on a hill"
+    target = "a girl with a flower " * 12 + "on a hill"
 
     done = run(
         "edit", place / "good.safetensors", "--target", target, "--alpha", "0.5,1", "--seeds",

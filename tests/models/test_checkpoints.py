@@ -51,7 +51,7 @@ def by_diffusers(pipeline: Any, tokens: torch.Tensor | None = None) -> dict[str,
         encoded = pipeline.encode_prompt("a cat", "cpu", 1, do_classifier_free_guidance=False)[0]
         given = encoded if tokens is None else tokens
         predicted = pipeline.unet(x_t, torch.tensor([500]), given).sample
-        decoded = pipeline.vae.decode(x_t / pipeline.vae.config.scaling_factor).sample
+        decoded = pipeline.vae.decode(x_t / pipeline.vae.config.scaling_factor).sample.clamp(-1, 1)
     return {"unet": predicted, "vae": decoded, "text_encoder": encoded}
 
 

@@ -149,7 +149,7 @@ def test_exports_are_of_the_size_of_the_inputs_with_what_a_judge_is_given(
     [
         (
             ["--score", "theirs"],
-            "of the 2 pictures that 'theirs' should have, 1 are missing: annot",
+            "should have, 1 are missing: annotation_images/2_add_object_80/2.jpg",
         ),
         ([], "there is nothing to score"),
         (["--model", "nowhere"], "the model was 'nowhere', expected is a pipeline folder"),
@@ -232,7 +232,8 @@ def test_one_fit_serves_the_fixed_and_the_automatic_strength(
 
     def search(edits: Edits, alphas: Sequence[float]) -> SimpleNamespace:
         assert () == alphas
-        return SimpleNamespace(best=edits.at([2.0, 3.0])[1])
+        edits.at([2.0])
+        return SimpleNamespace(best=edits.at([3.0])[0])
 
     monkeypatch.setattr(methods, "search", search)
     suite = FieldSuite("uniedit", ITEMS[:1], MODEL, side=64)
