@@ -16,8 +16,8 @@ Result = TypeVar("Result")
 SLOW = 30.0
 """Seconds of the processor above which a try is too slow; others may use the machine, too."""
 
-HUNG = 600.0
-"""Seconds after which a try hangs, and is ended."""
+HUNG = 3600.0
+"""Seconds after which a try hangs, however little of the processor others leave it, and is ended."""
 
 _SHOWN = 12
 """Kinds of faults that are written down, each with one example."""
