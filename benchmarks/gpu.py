@@ -1,18 +1,21 @@
-"""What a GPU really takes: memory and time of every rung of the ladder, against what was predicted.
+"""What a GPU really takes: memory and time of every rung of the ladder, and work under a cap.
 
-    python -m benchmarks.gpu [--models NAME ...] [--steps N] [--side PIXELS]
+    python -m benchmarks.gpu [--models NAME ...] [--steps N] [--caps GB ...]
 
-The models have true sizes and random weights. With a GPU, the result is benchmarks/results/gpu.json.
-Without one, the same code runs on whatever `--models` names, e.g. the folder of a tiny pipeline, and
-only prints: memory on a CPU is that of the whole process.
+The models have true sizes and random weights. With a GPU, the result is benchmarks/results/gpu.json,
+written anew after every model, so that a run that was stopped loses none. Without one, the same code
+runs on whatever `--models` names, e.g. the folder of a tiny pipeline, and only prints: memory on a
+CPU is that of the whole process.
 """
 
 import argparse
 import copy
 import gc
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
@@ -23,22 +26,25 @@ from benchmarks.environment import describe, write_result
 from benchmarks.slowdown import conditioning, fit_step, latents_of, random_model, seconds
 from imagic_lora.editing import guidance, sampling
 from imagic_lora.editing.slots import Slots
+from imagic_lora.errors import ImagicError
 from imagic_lora.fitting import fit as fitting
 from imagic_lora.memory import MemoryPlan, footprints
-from imagic_lora.memory.device import peak_bytes
-from imagic_lora.memory.ladder import LADDER
+from imagic_lora.memory.device import peak_bytes, total_bytes
+from imagic_lora.memory.ladder import LADDER, PHASES
 from imagic_lora.models.base import LatentModel
 from imagic_lora.models.blueprint import Blueprint, find_blueprint
+from imagic_lora.planning.counted import WORK
 from imagic_lora.progress import ignore
 from imagic_lora.settings import EditSettings, FitSettings
 
 GUIDANCE = EditSettings().guidance
+Figures = dict[str, Any]
 
 
-def ceiling(plan: MemoryPlan, side: int = 4096) -> float:
+def ceiling(plan: MemoryPlan, side: int = 8192) -> float:
     """Return how many TFLOP/s one large product of matrices reaches on a device."""
     side = side if plan.device.type == "cuda" else 256
-    a = torch.ones(side, side, device=plan.device, dtype=plan.dtype)
+    a = torch.randn(side, side, device=plan.device, dtype=plan.dtype)
     return round(2 * side**3 / seconds(plan.device, lambda: a @ a, 10) / 1e12, 6)
 
 
@@ -60,24 +66,38 @@ def memory(device: torch.device) -> dict[str, int]:
     }
 
 
-def measure_fit(model: LatentModel, side: int, steps: int) -> dict[str, Any]:
-    """Return memory, time and arithmetic of the steps of a fit."""
-    device = model.plan.device
-    forget(device)
-    with fit_step(model, side) as step:
+def tried(work: Callable[[], Figures]) -> Figures:
+    """Return some figures, or what stood in the way of them."""
+    try:
+        return work()
+    except (ImagicError, RuntimeError, ImportError, OSError) as error:
+        return {"failed": f"{type(error).__name__}: {error}".splitlines()[0]}
+
+
+def measure_phases(model: LatentModel) -> Figures:
+    """Return the memory of each phase, by the work that plans count."""
+    device, found = model.plan.device, {}
+    for phase in PHASES:
+        forget(device)
+        WORK[phase](model)
+        found[phase] = memory(device)
+    return found
+
+
+def measure_fit(model: LatentModel, steps: int) -> Figures:
+    """Return time and arithmetic of the steps of a fit."""
+    with fit_step(model, model.traits.native_size) as step:
         with FlopCounterMode(display=False) as flops:
             step()
-        forget(device)
-        taken = seconds(device, step, steps)
-        peaks = memory(device)
+        taken = seconds(model.plan.device, step, steps)
     tera = flops.get_total_flops() / taken / 1e12
-    return {**peaks, "seconds_per_step": round(taken, 4), "tflops_per_second": round(tera, 6)}
+    return {"seconds_per_step": round(taken, 4), "tflops_per_second": round(tera, 6)}
 
 
-def measure_job(model: LatentModel, side: int, steps: int) -> dict[str, Any]:
+def measure_job(model: LatentModel, steps: int) -> Figures:
     """Return memory and time of the whole of a fit, an edit and a switch of adapters."""
     device = model.plan.device
-    anchor, latents = conditioning(model), latents_of(model, side)
+    anchor, latents = conditioning(model), latents_of(model, model.traits.native_size)
     settings = FitSettings(steps=steps, stop_at=0)
     fitted: list[fitting.Fitted] = []
     slots = Slots(model.denoiser)
@@ -107,20 +127,18 @@ def measure_job(model: LatentModel, side: int, steps: int) -> dict[str, Any]:
     return {"steps": steps, **times, **memory(device)}
 
 
-def measure_full_unet(model: LatentModel, side: int, steps: int) -> dict[str, Any]:
-    """Return what a step takes that trains the whole UNet, as the community pipeline does.
+def measure_full(model: LatentModel, steps: int) -> Figures:
+    """Return what a step takes that trains the whole denoiser, as the community pipeline does.
 
     Float32 weights and Adam's state for all of them, computed in half precision, the embedding
     fixed. Source: the Imagic pipeline among diffusers' community examples.
     """
     plan = model.plan
-    unet = model.denoiser.to(plan.device, torch.float32).requires_grad_(requires_grad=True)
-    optimiser = torch.optim.Adam(unet.parameters())
-    x_t = torch.zeros(1, 4, side // 8, side // 8, device=plan.device)
-    t, own = (
-        torch.full((1,), 500, device=plan.device),
-        conditioning(model).to(plan.device, torch.float32),
-    )
+    denoiser = model.denoiser.to(plan.device, torch.float32).requires_grad_(requires_grad=True)
+    optimiser = torch.optim.Adam(denoiser.parameters())
+    x_t = latents_of(model, model.traits.native_size).to(plan.device)
+    t = torch.full((1,), 500, device=plan.device)
+    own = conditioning(model).to(plan.device, torch.float32)
 
     def step() -> None:
         with torch.autocast(plan.device.type, plan.dtype, enabled=plan.dtype != torch.float32):
@@ -135,31 +153,28 @@ def measure_full_unet(model: LatentModel, side: int, steps: int) -> dict[str, An
     return {"seconds_per_step": round(taken, 4), **memory(plan.device)}
 
 
-def measure(blueprint: Blueprint, base: MemoryPlan, side: int | None, steps: int) -> dict[str, Any]:
-    """Return everything about one model.
+@contextmanager
+def capped(device: torch.device, gigabytes: float) -> Iterator[None]:
+    """Give a GPU no more memory than a smaller one has, for the length of a block."""
+    if device.type != "cuda":
+        yield
+        return
+    forget(device)
+    torch.cuda.set_per_process_memory_fraction(gigabytes * 1e9 / total_bytes(device), device)
+    try:
+        yield
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0, device)
 
-    Args:
-        blueprint: The model.
-        base: Device and precision, no lever pulled.
-        side: Side of the canvas, in pixels; None is the model's own.
-        steps: Steps that each figure is taken from.
-    """
-    known = footprints().get(blueprint.name)
-    plain = random_model(blueprint, base)
-    rows = {}
-    for rung, name in enumerate(["no lever", *(lever.name for lever in LADDER)]):
-        plan = base.climb(LADDER[:rung])
-        # A copy, since what is rounded or streamed stays so.
-        model = copy.deepcopy(plain)
-        model.replan(plan)
-        canvas = side or model.traits.native_size
-        predicted = None if known is None else known.predicted_bytes("fit", rung)
-        rows[name] = {"bytes_predicted": predicted, **measure_fit(model, canvas, steps)}
-        rows[name]["job"] = measure_job(model, canvas, steps)
-        print(f"{blueprint.name}, {name}: {json.dumps(rows[name])}", flush=True)
-    kernels = {name: attention_time(plain, base, name, canvas) for name in attentions(base)}
-    full = measure_full_unet(plain, canvas, steps)
-    return {"side": canvas, "ladder": rows, "full_unet": full, "attention": kernels}
+
+def measure_capped(model: LatentModel, gigabytes: float, steps: int) -> Figures:
+    """Return what it took to do the whole job where memory really ends, no lever pulled before."""
+    device = model.plan.device
+    with capped(device, gigabytes):
+        phases = measure_phases(model)
+        job = measure_job(model, steps)
+    levers = [lever.name for lever in model.plan.levers]
+    return {"levers": levers, "phases": phases, "job": job}
 
 
 def attentions(plan: MemoryPlan) -> Sequence[Any]:
@@ -169,12 +184,61 @@ def attentions(plan: MemoryPlan) -> Sequence[Any]:
     return ("auto", "sdpa")
 
 
-def attention_time(model: LatentModel, base: MemoryPlan, name: Any, side: int) -> float:
-    """Return the seconds of a fit's step with an attention kernel."""
-    model.replan(replace(base, micro_batch=1, attention=name))
-    with fit_step(model, side) as step:
-        step()
-        return round(seconds(base.device, step, 3), 4)
+def measure_attention(model: LatentModel, name: Any) -> Figures:
+    """Return the time of a fit's step with an attention kernel."""
+    before = model.plan
+    model.replan(replace(before, micro_batch=1, attention=name))
+    try:
+        with fit_step(model, model.traits.native_size) as step:
+            step()
+            return {"seconds_per_step": round(seconds(before.device, step, 3), 4)}
+    finally:
+        model.replan(before)
+
+
+def measure_ladder(model: LatentModel, steps: int) -> Figures:
+    """Return the figures of every rung; the model ends with every lever pulled."""
+    known, rows = footprints().get(model.traits.name), {}
+    base = model.plan
+    for rung, name in enumerate(["no lever", *(lever.name for lever in LADDER)]):
+        model.replan(base.climb(LADDER[:rung]))
+        rows[name] = {
+            "phases": tried(partial(measure_phases, model)),
+            "fit": tried(partial(measure_fit, model, steps)),
+            "job": tried(partial(measure_job, model, steps)),
+        }
+        if known is not None:
+            rows[name]["bytes_predicted"] = {p: known.predicted_bytes(p, rung) for p in PHASES}
+        print(f"{model.traits.name}, {name}: {json.dumps(rows[name])}", flush=True)
+    return rows
+
+
+def measure(blueprint: Blueprint, base: MemoryPlan, steps: int, caps: Sequence[float]) -> Figures:
+    """Return everything about one model.
+
+    Args:
+        blueprint: The model.
+        base: Device and precision, no lever pulled.
+        steps: Steps that each figure is taken from.
+        caps: Gigabytes that the whole job is done in, the largest first.
+    """
+    model = random_model(blueprint, base)
+    kernels = {name: tried(partial(measure_attention, model, name)) for name in attentions(base)}
+    print(f"{blueprint.name}, attention: {json.dumps(kernels)}", flush=True)
+    full = tried(partial(measure_full, copy.deepcopy(model), steps))
+    print(f"{blueprint.name}, whole denoiser: {json.dumps(full)}", flush=True)
+    under = {}
+    for cap in caps:
+        # Levers that round nothing: the same weights serve what is measured after them.
+        under[f"{cap:g} GB"] = tried(partial(measure_capped, model, cap, steps))
+        print(f"{blueprint.name}, {cap:g} GB: {json.dumps(under[f'{cap:g} GB'])}", flush=True)
+    del model
+    return {
+        "attention": kernels,
+        "whole_denoiser": full,
+        "capped": under,
+        "ladder": measure_ladder(random_model(blueprint, base), steps),
+    }
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -182,18 +246,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--models", nargs="+", default=["sd15", "sdxl"], metavar="NAME")
     parser.add_argument("--steps", type=int, default=5, help="steps that each figure is taken from")
-    parser.add_argument("--side", type=int, help="side of the canvas; default: the model's own")
+    parser.add_argument("--caps", type=float, nargs="*", default=[8.0], metavar="GB")
     options = parser.parse_args(arguments)
     plan = MemoryPlan.automatic()
-    blueprints = [find_blueprint(name) for name in options.models]
-    result = {
+    result: Figures = {
         "environment": describe(plan.device.type),
         "ceiling_tflops_per_second": ceiling(plan),
-        "models": {one.name: measure(one, plan, options.side, options.steps) for one in blueprints},
+        "models": {},
     }
-    if plan.device.type == "cuda":
-        print(f"wrote {write_result('gpu', result)}")
-    else:
+    for blueprint in map(find_blueprint, options.models):
+        result["models"][blueprint.name] = measure(blueprint, plan, options.steps, options.caps)
+        if plan.device.type == "cuda":
+            print(f"wrote {write_result('gpu', result)}", flush=True)
+    if plan.device.type != "cuda":
         print(json.dumps(result, indent=2))
 
 

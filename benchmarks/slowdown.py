@@ -35,15 +35,17 @@ Work = Callable[[LatentModel, int], AbstractContextManager[Callable[[], object]]
 def random_model(blueprint: Blueprint, plan: MemoryPlan) -> LatentModel:
     """Return a model of true size, its weights drawn as if it were about to be trained."""
     model = blueprint.build(plan)
-    draws = torch.Generator().manual_seed(0)
+    draws = torch.Generator(plan.device).manual_seed(0)
     for part in model.networks.all():
-        part.to_empty(device="cpu")
+        # Where the work will be: drawing billions of weights takes a CPU minutes.
+        part.to_empty(device=plan.device)
         for tensor in (*part.parameters(), *part.buffers()):
             if tensor.is_floating_point():
-                bound = max(1, tensor[0].numel()) ** -0.5
+                bound = max(1, tensor[0].numel()) ** -0.5 if tensor.dim() else 1.0
                 tensor.data.uniform_(-bound, bound, generator=draws)
             else:
                 tensor.data.zero_()
+        part.to("cpu")
     return model
 
 
@@ -58,7 +60,8 @@ def latents_of(model: LatentModel, side: int) -> torch.Tensor:
     """Return latents of a square canvas."""
     traits = model.traits
     rows = side // traits.latent_factor
-    return torch.zeros(1, traits.latent_channels, rows, rows)
+    shape = (1, traits.latent_channels, rows, rows)
+    return torch.randn(shape, generator=torch.Generator().manual_seed(0))
 
 
 @contextmanager

@@ -93,7 +93,7 @@ def count(
         model.replan(plan)
         found: dict[Phase, int] = {}
         for phase in phases:
-            found[phase] = _count_phase(model, _WORK[phase], phase)
+            found[phase] = _count_phase(model, WORK[phase], phase)
             counted()
         return found
 
@@ -163,13 +163,14 @@ def _decode(model: LatentModel) -> None:
     model.decode(_latents(model))
 
 
-_WORK: dict[Phase, Callable[[LatentModel], None]] = {
+WORK: dict[Phase, Callable[[LatentModel], None]] = {
     "text encode": _encode_text,
     "image encode": _encode_image,
     "fit": _fit,
     "sample": _sample,
     "decode": _decode,
 }
+"""What stands for each phase: the real code, at a model's own size."""
 
 
 def _latents(model: LatentModel) -> torch.Tensor:

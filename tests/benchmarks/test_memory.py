@@ -7,30 +7,32 @@ import torch
 
 from benchmarks import gpu, slowdown
 from imagic_lora.memory import MemoryPlan
-from imagic_lora.memory.ladder import LADDER
+from imagic_lora.memory.ladder import LADDER, PHASES
 from imagic_lora.models.blueprint import find_blueprint
 from tests.support.tiny import Kind
 
 
 # An untrained model makes anything of latents.
 @pytest.mark.filterwarnings("ignore:The latents came out:imagic_lora.ImagicWarning")
+@pytest.mark.parametrize("kind", ["sd1", "flux2"])
 def test_the_benchmark_for_a_gpu_runs_without_one(
-    folder: Callable[[Kind], Path], capsys: pytest.CaptureFixture[str]
+    folder: Callable[[Kind], Path], kind: Kind, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Every rung of the ladder, the whole UNet and every kernel are measured, at a tiny size."""
-    gpu.main(["--models", str(folder("sd1")), "--steps", "1", "--side", "32"])
+    """Every rung of the ladder, the whole denoiser and every kernel are measured, at a tiny size."""
+    gpu.main(["--models", str(folder(kind)), "--steps", "1"])
 
     text = capsys.readouterr().out
     found = json.loads(text[text.index("{\n") :])
     (model,) = found["models"].values()
     assert ["no lever", *(lever.name for lever in LADDER)] == list(model["ladder"])
-    for row in model["ladder"].values():
-        assert row["bytes_allocated"] > 0
-        assert row["seconds_per_step"] > 0
-        assert row["tflops_per_second"] > 0
+    for row in (*model["ladder"].values(), model["capped"]["8 GB"]):
+        assert {*PHASES} == row["phases"].keys()
+        assert row["phases"]["fit"]["bytes_allocated"] > 0
         assert {"seconds_fit", "seconds_edit", "milliseconds_switch"} <= row["job"].keys()
-    assert model["full_unet"]["seconds_per_step"] > 0
+    assert all(row["fit"]["tflops_per_second"] > 0 for row in model["ladder"].values())
+    assert model["whole_denoiser"]["seconds_per_step"] > 0
     assert {"auto", "sdpa"} == model["attention"].keys()
+    assert all(row["seconds_per_step"] > 0 for row in model["attention"].values())
     assert found["ceiling_tflops_per_second"] > 0
 
 
