@@ -76,7 +76,8 @@ def tried(work: Callable[[], Figures]) -> Figures:
 
 def measure_phases(model: LatentModel) -> Figures:
     """Return the memory of each phase, by the work that plans count."""
-    device, found = model.plan.device, {}
+    device = model.plan.device
+    found: Figures = {}
     for phase in PHASES:
         forget(device)
         WORK[phase](model)
