@@ -161,11 +161,11 @@ def capped(device: torch.device, gigabytes: float) -> Iterator[None]:
         yield
         return
     forget(device)
-    torch.cuda.set_per_process_memory_fraction(gigabytes * 1e9 / total_bytes(device), device)
+    torch.cuda.set_per_process_memory_fraction(gigabytes * 1e9 / total_bytes(device))
     try:
         yield
     finally:
-        torch.cuda.set_per_process_memory_fraction(1.0, device)
+        torch.cuda.set_per_process_memory_fraction(1.0)
 
 
 def measure_capped(model: LatentModel, gigabytes: float, steps: int) -> Figures:
