@@ -1,9 +1,9 @@
 """What a GPU really takes: memory and time of every rung of the ladder, and work under a cap.
 
-    python -m benchmarks.gpu [--models NAME ...] [--steps N] [--caps GB ...]
+    python -m benchmarks.gpu [--only memory|time] [--models NAME ...] [--steps N] [--caps GB ...]
 
-The models have true sizes and random weights. With a GPU, the result is benchmarks/results/gpu.json,
-written anew after every model, so that a run that was stopped loses none. Without one, the same code
+The models have true sizes and random weights. With a GPU, the results are gpu-memory.json and
+gpu-time.json, written anew after every model, so that a run that was stopped loses none. Without one, the same code
 runs on whatever `--models` names, e.g. the folder of a tiny pipeline, and only prints: memory on a
 CPU is that of the whole process.
 """
@@ -28,7 +28,7 @@ from imagic_lora.editing import guidance, sampling
 from imagic_lora.editing.slots import Slots
 from imagic_lora.errors import ImagicError
 from imagic_lora.fitting import fit as fitting
-from imagic_lora.memory import MemoryPlan, footprints
+from imagic_lora.memory import MemoryPlan
 from imagic_lora.memory.device import peak_bytes, total_bytes
 from imagic_lora.memory.ladder import LADDER, PHASES
 from imagic_lora.models.base import LatentModel
@@ -57,11 +57,12 @@ def forget(device: torch.device) -> None:
 
 
 def memory(device: torch.device) -> dict[str, int]:
-    """Return the peaks since `forget`: of tensors, and of what the allocator reserved for them."""
+    """Return the peaks since `forget`: of tensors, and of what the allocator reserved for them, and what is left."""
     if device.type != "cuda":
         return {"bytes_allocated": peak_bytes(device)}
     return {
         "bytes_allocated": torch.cuda.max_memory_allocated(device),
+        "bytes_left": torch.cuda.memory_allocated(device),
         "bytes_reserved": torch.cuda.max_memory_reserved(device),
     }
 
@@ -197,70 +198,77 @@ def measure_attention(model: LatentModel, name: Any) -> Figures:
         model.replan(before)
 
 
-def measure_ladder(model: LatentModel, steps: int) -> Figures:
+def climbed(model: LatentModel, work: Callable[[LatentModel], Figures]) -> Figures:
     """Return the figures of every rung; the model ends with every lever pulled."""
-    known, rows = footprints().get(model.traits.name), {}
-    base = model.plan
+    base, rows = model.plan, {}
     for rung, name in enumerate(["no lever", *(lever.name for lever in LADDER)]):
         model.replan(base.climb(LADDER[:rung]))
-        rows[name] = {
-            "phases": tried(partial(measure_phases, model)),
-            "fit": tried(partial(measure_fit, model, steps)),
-            "job": tried(partial(measure_job, model, steps)),
-        }
-        if known is not None:
-            rows[name]["bytes_predicted"] = {p: known.predicted_bytes(p, rung) for p in PHASES}
+        rows[name] = tried(partial(work, model))
         print(f"{model.traits.name}, {name}: {json.dumps(rows[name])}", flush=True)
     return rows
 
 
-def measure(blueprint: Blueprint, base: MemoryPlan, steps: int, caps: Sequence[float]) -> Figures:
-    """Return everything about one model.
+def measure_memory(blueprint: Blueprint, base: MemoryPlan, options: argparse.Namespace) -> Figures:
+    """Return what one model needs: rung by rung, and where memory really ends.
 
     Args:
         blueprint: The model.
         base: Device and precision, no lever pulled.
-        steps: Steps that each figure is taken from.
-        caps: Gigabytes that the whole job is done in, the largest first.
+        options: The command line's.
     """
-    model = random_model(blueprint, base)
-    kernels = {name: tried(partial(measure_attention, model, name)) for name in attentions(base)}
-    print(f"{blueprint.name}, attention: {json.dumps(kernels)}", flush=True)
-    full = tried(partial(measure_full, copy.deepcopy(model), steps))
-    print(f"{blueprint.name}, whole denoiser: {json.dumps(full)}", flush=True)
-    under = {}
-    for cap in caps:
+    model, under = random_model(blueprint, base), {}
+    for cap in options.caps:
         # Levers that round nothing: the same weights serve what is measured after them.
-        under[f"{cap:g} GB"] = tried(partial(measure_capped, model, cap, steps))
+        under[f"{cap:g} GB"] = tried(partial(measure_capped, model, cap, options.steps))
         print(f"{blueprint.name}, {cap:g} GB: {json.dumps(under[f'{cap:g} GB'])}", flush=True)
-    del model
+    return {"capped": under, "phases": climbed(random_model(blueprint, base), measure_phases)}
+
+
+def measure_time(blueprint: Blueprint, base: MemoryPlan, options: argparse.Namespace) -> Figures:
+    """Return how long one model takes: by kernels, rung by rung, and beside a whole fine-tuning.
+
+    Args:
+        blueprint: The model.
+        base: Device and precision, no lever pulled.
+        options: The command line's.
+    """
+    model, steps = random_model(blueprint, base), options.steps
     return {
-        "attention": kernels,
-        "whole_denoiser": full,
-        "capped": under,
-        "ladder": measure_ladder(random_model(blueprint, base), steps),
+        "attention": {
+            name: tried(partial(measure_attention, model, name)) for name in attentions(base)
+        },
+        "whole_denoiser": tried(partial(measure_full, copy.deepcopy(model), steps)),
+        "ladder": climbed(
+            model, lambda one: {**measure_fit(one, steps), "job": measure_job(one, steps)}
+        ),
     }
+
+
+KINDS = {"memory": measure_memory, "time": measure_time}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", choices=KINDS, help="one of the two")
     parser.add_argument("--models", nargs="+", default=["sd15", "sdxl"], metavar="NAME")
     parser.add_argument("--steps", type=int, default=5, help="steps that each figure is taken from")
     parser.add_argument("--caps", type=float, nargs="*", default=[8.0], metavar="GB")
     options = parser.parse_args(arguments)
     plan = MemoryPlan.automatic()
-    result: Figures = {
-        "environment": describe(plan.device.type),
-        "ceiling_tflops_per_second": ceiling(plan),
-        "models": {},
-    }
-    for blueprint in map(find_blueprint, options.models):
-        result["models"][blueprint.name] = measure(blueprint, plan, options.steps, options.caps)
-        if plan.device.type == "cuda":
-            print(f"wrote {write_result('gpu', result)}", flush=True)
-    if plan.device.type != "cuda":
-        print(json.dumps(result, indent=2))
+    for kind in [options.only] if options.only else KINDS:
+        result: Figures = {
+            "environment": describe(plan.device.type),
+            "ceiling_tflops_per_second": ceiling(plan),
+            "steps": options.steps,
+            "models": {},
+        }
+        for blueprint in map(find_blueprint, options.models):
+            result["models"][blueprint.name] = KINDS[kind](blueprint, plan, options)
+            if plan.device.type == "cuda":
+                print(f"wrote {write_result(f'gpu-{kind}', result)}", flush=True)
+        if plan.device.type != "cuda":
+            print(json.dumps({kind: result}, indent=2))
 
 
 if __name__ == "__main__":

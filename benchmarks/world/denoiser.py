@@ -1,6 +1,7 @@
 """Training of the noise predictor together with its text encoder."""
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -10,10 +11,13 @@ from torch.nn import functional
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from benchmarks.world.captions import misremembered, random_caption
-from benchmarks.world.loop import Trainer, in_half
+from benchmarks.world.loop import Trainer, in_half, noise_like
 from benchmarks.world.portrait import ATTRIBUTES, Portrait
 
 WEIGHT_CAP = 8.0
+
+CAPTIONS = 8
+"""How many captions every picture has."""
 
 READER_WEIGHT = 0.1
 """Weight of the text encoder's own task beside the prediction of noise."""
@@ -55,12 +59,7 @@ class Denoiser(nn.Module):
         super().__init__()
         self.unet = unet
         self.text_encoder = text_encoder
-        self.reader = nn.ModuleDict(
-            {
-                name: nn.Linear(text_encoder.config.hidden_size, len(values) + 1)
-                for name, values in ATTRIBUTES.items()
-            }
-        )
+        self.reader = make_reader(text_encoder.config.hidden_size)
 
     def forward(
         self, noisy: Tensor, timesteps: Tensor, tokens: Tensor
@@ -100,10 +99,13 @@ def loss_weights(scheduler: DDIMScheduler, timesteps: Tensor) -> Tensor:
 class Batches:
     """Latents with captions, drawn from cached latents.
 
+    Every picture has a few captions, written and read into tokens once: written anew at every step,
+    they would take longer than the step itself.
+
     Args:
         latents: Means and deviations of every picture's latents.
         portraits: What the pictures show.
-        tokenizer: Of the captions.
+        read: From captions to token ids (count, length).
         device: Where training is.
         wrong: Share of the attributes that captions may tell wrongly.
     """
@@ -112,14 +114,15 @@ class Batches:
         self,
         latents: tuple[Tensor, Tensor],
         portraits: list[Portrait],
-        tokenizer: CLIPTokenizer,
+        read: Callable[[list[str]], Tensor],
         device: torch.device,
         wrong: float = 0.0,
     ) -> None:
         self._wrong = wrong
-        self._means, self._deviations = latents
-        self._portraits, self._tokenizer = portraits, tokenizer
+        self._means, self._deviations = (part.to(device) for part in latents)
+        self._portraits, self._read = portraits, read
         self._device = device
+        self._captions: dict[Focus, tuple[Tensor, Tensor]] = {}
 
     def draw(
         self, generator: torch.Generator, size: int, focus: Focus
@@ -130,20 +133,30 @@ class Batches:
             Clean latents (size, 4, 16, 16), already scaled; token ids (size, length); and what the
             captions name (size, attributes): a value's index, or the number of values for none.
         """
+        tokens, named = self._written(focus)
         chosen = torch.randint(len(self._portraits), (size,), generator=generator)
-        means, deviations = self._means[chosen], self._deviations[chosen]
-        clean = means + deviations * torch.randn(means.shape, generator=generator)
-        words = np.random.default_rng(int(torch.randint(2**31, (1,), generator=generator)))
-        told = [misremembered(self._portraits[i], words, self._wrong) for i in chosen.tolist()]
+        written = torch.randint(CAPTIONS, (size,), generator=generator)
+        means = self._means[chosen]
+        clean = means + self._deviations[chosen] * noise_like(means, generator)
+        return clean, tokens[written, chosen], named[written, chosen]
+
+    def _written(self, focus: Focus) -> tuple[Tensor, Tensor]:
+        """Token ids (captions, pictures, length), and what they name, by a focus."""
+        if focus not in self._captions:
+            pairs = [self._write(focus, number) for number in range(CAPTIONS)]
+            tokens, named = (
+                torch.stack(parts).to(self._device) for parts in zip(*pairs, strict=True)
+            )
+            self._captions[focus] = tokens, named
+        return self._captions[focus]
+
+    def _write(self, focus: Focus, number: int) -> tuple[Tensor, Tensor]:
+        """One caption for every picture."""
+        words = np.random.default_rng([number, *map(ord, repr(focus))])
+        told = [misremembered(portrait, words, self._wrong) for portrait in self._portraits]
         captions = [random_caption(portrait, words, focus.mentions) for portrait in told]
-        tokens = tokenize(self._tokenizer, [text for text, _ in captions])
-        named = torch.tensor(
-            [
-                _named_values(portrait, names)
-                for portrait, (_, names) in zip(told, captions, strict=True)
-            ]
-        )
-        return clean.to(self._device), tokens.to(self._device), named.to(self._device)
+        named = [_named_values(p, names) for p, (_, names) in zip(told, captions, strict=True)]
+        return self._read([text for text, _ in captions]), torch.tensor(named)
 
 
 def _named_values(portrait: Portrait, names: frozenset[str]) -> list[int]:
@@ -152,6 +165,22 @@ def _named_values(portrait: Portrait, names: frozenset[str]) -> list[int]:
         label if name in names else len(ATTRIBUTES[name])
         for name, label in zip(ATTRIBUTES, portrait.labels(), strict=True)
     ]
+
+
+def misread(read: list[Tensor], named: Tensor) -> Tensor:
+    """Return how badly a reader says what captions name: its mean cross entropy."""
+    losses = [
+        functional.cross_entropy(logits.float(), named[:, column])
+        for column, logits in enumerate(read)
+    ]
+    return torch.stack(losses).mean()
+
+
+def make_reader(width: int) -> nn.ModuleDict:
+    """Return what says of every attribute which value a caption names, from states of a width."""
+    return nn.ModuleDict(
+        {name: nn.Linear(width, len(values) + 1) for name, values in ATTRIBUTES.items()}
+    )
 
 
 def tokenize(tokenizer: CLIPTokenizer, captions: list[str]) -> Tensor:
@@ -177,7 +206,7 @@ def train_denoiser(
     def step_loss(generator: torch.Generator, size: int) -> Tensor:
         clean, tokens, named = batches.draw(generator, size, focus)
         timesteps = sample_timesteps(len(clean), generator, focus)
-        noise = torch.randn(clean.shape, generator=generator).to(clean)
+        noise = noise_like(clean, generator)
         noisy = scheduler.add_noise(clean, noise, timesteps.to(clean.device))
         if scheduler.config["prediction_type"] == "v_prediction":
             aim = scheduler.get_velocity(clean, noise, timesteps.to(clean.device))
@@ -188,11 +217,7 @@ def train_denoiser(
             predicted, read = denoiser(noisy, timesteps.to(clean.device), tokens)
         error = (predicted.float() - aim).square().mean(dim=(1, 2, 3))
         loss: Tensor = (weights.to(error) * error).mean()
-        misread = [
-            functional.cross_entropy(logits.float(), named[:, column])
-            for column, logits in enumerate(read)
-        ]
-        return loss + READER_WEIGHT * torch.stack(misread).mean()
+        return loss + READER_WEIGHT * misread(read, named)
 
     trainer.run(step_loss)
     denoiser.eval()

@@ -46,11 +46,13 @@ class Stage:
     rate: float
     decay_from: float = 0.4
     average: float = 0.999
+    seconds: float = math.inf
+    """Most time of one run: the schedule is hurried so that it ends by then."""
 
 
-def learning_rate(stage: Stage, step: int, warmup: int = 100) -> float:
+def learning_rate(stage: Stage, step: int, elapsed: float = 0.0, warmup: int = 100) -> float:
     """Linear warm-up, a plateau, then a cosine to zero."""
-    done = step / stage.steps
+    done = min(1.0, max(step / stage.steps, elapsed / stage.seconds))
     if done > stage.decay_from:
         through = (done - stage.decay_from) / (1 - stage.decay_from)
         return stage.rate * 0.5 * (1 + math.cos(math.pi * through))
@@ -63,11 +65,25 @@ def step_generator(stage: Stage, seed: int, step: int, shard: int) -> torch.Gene
     return torch.Generator().manual_seed(key)
 
 
+def noise_like(tensor: Tensor, generator: torch.Generator) -> Tensor:
+    """Standard normal noise of a tensor's shape, made where the tensor is."""
+    if tensor.device.type == "cpu":
+        return torch.randn(tensor.shape, generator=generator)
+    key = int(torch.randint(2**31, (1,), generator=generator))
+    there = torch.Generator(tensor.device).manual_seed(key)
+    return torch.randn(tensor.shape, generator=there, device=tensor.device)
+
+
+def trained(module: nn.Module) -> list[nn.Parameter]:
+    """The parameters of a module that are not frozen."""
+    return [parameter for parameter in module.parameters() if parameter.requires_grad]
+
+
 class Average:
     """Exponential moving average of a module's parameters, with a warm start."""
 
     def __init__(self, module: nn.Module, decay: float) -> None:
-        self._live = list(module.parameters())
+        self._live = trained(module)
         self.shadow = [parameter.detach().clone() for parameter in self._live]
         self._decay = decay
 
@@ -80,7 +96,7 @@ class Average:
     @torch.no_grad()
     def copy_to(self, module: nn.Module) -> None:
         """Overwrite a module's parameters with the average."""
-        for parameter, shadow in zip(module.parameters(), self.shadow, strict=True):
+        for parameter, shadow in zip(trained(module), self.shadow, strict=True):
             parameter.copy_(shadow)
 
 
@@ -105,7 +121,7 @@ class Trainer:
     ) -> None:
         self._stage, self._module, self._seed, self._report = stage, module, seed, report
         self._path = folder / f"{stage.name}.pt"
-        self._parameters = list(module.parameters())
+        self._parameters = trained(module)
         on_cpu = self._parameters[0].device.type == "cpu"
         self._range = range(CPU_SHARDS if on_cpu else 1)
         self._pool = ThreadPoolExecutor(
@@ -122,12 +138,13 @@ class Trainer:
         self.resume()
         last = self._stage.steps if until is None else until
         started, first, saved = time.monotonic(), self.step, time.monotonic()
-        recent = 0.0
-        while self.step < last:
-            recent += (self._advance(step_loss) - recent) * max(0.01, 1 / (self.step - first))
+        recent = torch.zeros(())
+        while self.step < last and (elapsed := time.monotonic() - started) < self._stage.seconds:
+            loss = self._advance(step_loss, elapsed)
+            recent = torch.lerp(recent.to(loss), loss, max(0.01, 1 / (self.step - first)))
             if self.step % REPORT_STEPS == 0:
                 pace = (time.monotonic() - started) / (self.step - first)
-                self._report(self._line(recent, pace))
+                self._report(self._line(float(recent), pace))
             if time.monotonic() - saved > CHECKPOINT_SECONDS:
                 self.save()
                 saved = time.monotonic()
@@ -162,24 +179,22 @@ class Trainer:
         """Leave the moving average in the module, as `run` does at its end."""
         self._average.copy_to(self._module)
 
-    def _advance(self, step_loss: StepLoss) -> float:
+    def _advance(self, step_loss: StepLoss, elapsed: float) -> Tensor:
         for group in self._optimizer.param_groups:
-            group["lr"] = learning_rate(self._stage, self.step)
+            group["lr"] = learning_rate(self._stage, self.step, elapsed)
         parts = list(self._pool.map(lambda shard: self._gradients(step_loss, shard), self._range))
         for position, parameter in enumerate(self._parameters):
-            gradients = torch.stack([part[1][position] for part in parts])
-            # In the parameter's own layout: the fused optimiser pairs the two by memory order.
-            parameter.grad = torch.mean(gradients, dim=0, out=torch.empty_like(parameter))
+            parameter.grad = _mean([part[1][position] for part in parts], parameter)
         nn.utils.clip_grad_norm_(self._parameters, 1.0)
         self._optimizer.step()
         self._average.update(self.step)
         self.step += 1
-        return sum(loss for loss, _ in parts) / len(parts)
+        return torch.stack([loss for loss, _ in parts]).mean()
 
-    def _gradients(self, step_loss: StepLoss, shard: int) -> tuple[float, tuple[Tensor, ...]]:
+    def _gradients(self, step_loss: StepLoss, shard: int) -> tuple[Tensor, tuple[Tensor, ...]]:
         generator = step_generator(self._stage, self._seed, self.step, shard)
         loss = step_loss(generator, self._stage.batch // len(self._range))
-        return loss.item(), torch.autograd.grad(loss, self._parameters)
+        return loss.detach(), torch.autograd.grad(loss, self._parameters)
 
     def _line(self, loss: float, pace: float) -> str:
         left = pace * (self._stage.steps - self.step)
@@ -187,6 +202,13 @@ class Trainer:
             f"{self._stage.name}: step {self.step}/{self._stage.steps}  loss {loss:.4f}  "
             f"{pace:.2f} s/step  {left / 60:.0f} min left"
         )
+
+
+def _mean(gradients: list[Tensor], parameter: Tensor) -> Tensor:
+    """Return the mean in a parameter's own layout: the fused optimiser pairs the two by memory order."""
+    if len(gradients) == 1 and gradients[0].stride() == parameter.stride():
+        return gradients[0]
+    return torch.mean(torch.stack(gradients), dim=0, out=torch.empty_like(parameter))
 
 
 TrainerOf = Callable[[nn.Module], Trainer]

@@ -6,9 +6,10 @@ is given again. The same recipe runs on a GPU, with larger batches.
 
 import argparse
 import dataclasses
+import math
 import os
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -24,7 +25,15 @@ from transformers import CLIPTokenizer
 from benchmarks.world import architecture
 from benchmarks.world.autoencoder import encode_all, set_scaling, train_decoder, train_vae
 from benchmarks.world.data import Pixels, cached_pictures, training_portraits
-from benchmarks.world.denoiser import DETAIL, LAYOUT, Batches, Denoiser, train_denoiser
+from benchmarks.world.denoiser import (
+    DETAIL,
+    LAYOUT,
+    Batches,
+    Denoiser,
+    Focus,
+    tokenize,
+    train_denoiser,
+)
 from benchmarks.world.drawing import draw
 from benchmarks.world.judge import Judge, load_judge, save_judge, train_judge
 from benchmarks.world.loop import Stage, Trainer, TrainerOf
@@ -44,6 +53,8 @@ DECODER = Stage("decoder", steps=1000, batch=16, rate=4e-4, decay_from=0.3)
 JUDGE = Stage("judge", steps=9000, batch=64, rate=3e-3, average=0.99)
 REFINE = Stage("refine", steps=6400, batch=32, rate=8e-4)
 DENOISER = Stage("denoiser", steps=6000, batch=32, rate=8e-4)
+POLISH = Stage("polish", steps=8000, batch=32, rate=5e-4, decay_from=0.2)
+"""The finished model trained on, with what time there is."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,6 +74,7 @@ class Recipe:
         judge: How the judge is trained.
         denoiser: How the noise predictor is trained.
         refine: How it is trained on.
+        polish: How the finished one is trained on.
     """
 
     world: World = DRAWN
@@ -77,13 +89,21 @@ class Recipe:
     judge: Stage = JUDGE
     denoiser: Stage = DENOISER
     refine: Stage = REFINE
+    polish: Stage = POLISH
 
-    def scaled(self, *, length: float, batch: int) -> "Recipe":
-        """The same recipe with fewer or more steps and pictures, and larger batches."""
+    def scaled(self, *, length: float, batch: int, seconds: float = math.inf) -> "Recipe":
+        """The same recipe with fewer or more steps and pictures, and larger batches.
+
+        Args:
+            length: Factor on all numbers of steps.
+            batch: Factor on the pictures of a step.
+            seconds: Most time of a stage.
+        """
 
         def scale(stage: Stage) -> Stage:
             steps = max(1, round(stage.steps * length))
-            return dataclasses.replace(stage, steps=steps, batch=stage.batch * batch)
+            size = stage.batch * batch
+            return dataclasses.replace(stage, steps=steps, batch=size, seconds=seconds)
 
         return dataclasses.replace(
             self,
@@ -93,6 +113,7 @@ class Recipe:
             judge=scale(self.judge),
             denoiser=scale(self.denoiser),
             refine=scale(self.refine),
+            polish=scale(self.polish),
         )
 
 
@@ -203,30 +224,50 @@ class Training:
     def train_denoiser(self) -> None:
         """Train the denoiser on the cached latents: the layout first, then the details."""
         denoiser, tokenizer = self.denoiser()
+        stages = ((self.recipe.denoiser, LAYOUT), (self.recipe.refine, DETAIL))
+        self._train(denoiser, tokenizer, self.vae(), stages)
+
+    def polish(self) -> None:
+        """Train the world's finished model on, and write it anew."""
+        denoiser, tokenizer = self.denoiser()
+        pipeline = load_pipeline(self.recipe.world.model)
+        denoiser.unet.load_state_dict(pipeline.unet.state_dict())
+        denoiser.text_encoder.load_state_dict(pipeline.text_encoder.state_dict())
+        vae = pipeline.vae.to(self.device)
+        self._train(denoiser, tokenizer, vae, ((self.recipe.polish, DETAIL),))
+        self._write(vae, denoiser, tokenizer)
+
+    def _train(
+        self,
+        denoiser: Denoiser,
+        tokenizer: CLIPTokenizer,
+        vae: AutoencoderKL,
+        stages: tuple[tuple[Stage, Focus], ...],
+    ) -> None:
         batches = Batches(
-            self.latents(self.vae()), self.portraits(), tokenizer, self.device, self.recipe.wrong
+            self.latents(vae),
+            self.portraits(),
+            partial(tokenize, tokenizer),
+            self.device,
+            self.recipe.wrong,
         )
         scheduler = architecture.make_scheduler(velocity=self.recipe.velocity)
-        for stage, focus in ((self.recipe.denoiser, LAYOUT), (self.recipe.refine, DETAIL)):
-            trainer = self._trainer(stage)(denoiser)
-            train_denoiser(denoiser, batches, scheduler, focus, trainer)
+        for stage, focus in stages:
+            train_denoiser(denoiser, batches, scheduler, focus, self._trainer(stage)(denoiser))
 
     def export(self) -> None:
         """Write the pipeline as the checkpoints have it, finished or not, and the demo's example."""
-        folder = self.recipe.world.model
         denoiser, tokenizer = self.denoiser()
         for stage in (self.recipe.denoiser, self.recipe.refine):
             trainer = self._trainer(stage)(denoiser)
             trainer.resume()
             trainer.copy_average()
-        export_pipeline(
-            self.vae(),
-            denoiser.text_encoder,
-            tokenizer,
-            denoiser.unet,
-            folder,
-            velocity=self.recipe.velocity,
-        )
+        self._write(self.vae(), denoiser, tokenizer)
+
+    def _write(self, vae: AutoencoderKL, denoiser: Denoiser, tokenizer: CLIPTokenizer) -> None:
+        folder, velocity = self.recipe.world.model, self.recipe.velocity
+        text_encoder, unet = denoiser.text_encoder, denoiser.unet
+        export_pipeline(vae, text_encoder, tokenizer, unet, folder, velocity=velocity)
         if folder == MODEL:
             draw(held_out_portrait(EXAMPLE)).save(folder.with_name("girl.png"), optimize=True)
         _say(f"wrote {folder}")
@@ -263,15 +304,18 @@ def main(arguments: list[str] | None = None) -> None:
         "--work", type=Path, help="folder for state that can be resumed; by default in build/world"
     )
     parser.add_argument("--length", type=float, default=1.0, help="factor on all numbers of steps")
+    parser.add_argument("--seconds", type=float, default=math.inf, help="most time of a stage")
     parser.add_argument(
         "--only",
-        choices=("vae", "judge", "denoiser", "export"),
-        help="one stage; export writes the model as trained so far",
+        choices=("vae", "judge", "denoiser", "export", "polish"),
+        help="one stage; export writes the model as trained so far, polish trains the finished on",
     )
     options = parser.parse_args(arguments)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     recipe = dataclasses.replace(RECIPES[options.world], seed=options.seed).scaled(
-        length=options.length, batch=GPU_BATCH if device.type == "cuda" else 1
+        length=options.length,
+        batch=GPU_BATCH if device.type == "cuda" else 1,
+        seconds=options.seconds,
     )
     training = Training(recipe, options.work or WORK / options.world, device)
     stages: dict[str, Callable[[], object]] = {
@@ -280,6 +324,8 @@ def main(arguments: list[str] | None = None) -> None:
         "denoiser": training.train_denoiser,
         "export": training.export,
     }
+    if options.only == "polish":
+        training.polish()
     for name, stage in stages.items():
         if options.only in (None, name):
             stage()

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from benchmarks.world.judge import WEIGHTS
 from benchmarks.world.pipeline import MODEL, REPOSITORY
 
+_FLOWING = REPOSITORY / "benchmarks" / "world" / "flowing"
 _PHOTOS = REPOSITORY / "benchmarks" / "world" / "photos"
 
 
@@ -34,5 +35,10 @@ DRAWN = World("portraits", MODEL, WEIGHTS)
 PHOTOGRAPHED = World("photos", _PHOTOS / "model", _PHOTOS / "judge.safetensors", photographed=True)
 """What differs where the drawn world is kind: textures and light."""
 
-WORLDS: Mapping[str, World] = MappingProxyType({each.name: each for each in (DRAWN, PHOTOGRAPHED)})
+FLOWING = World("flow", _FLOWING / "model", WEIGHTS)
+"""The drawn portraits by a transformer that follows a flow."""
+
+WORLDS: Mapping[str, World] = MappingProxyType(
+    {each.name: each for each in (DRAWN, PHOTOGRAPHED, FLOWING)}
+)
 """All of them by name; the first is the default."""

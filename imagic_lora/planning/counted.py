@@ -138,7 +138,8 @@ def _fit(model: LatentModel) -> None:
 
 
 def _sample(model: LatentModel) -> None:
-    own, target = _conditioning(model), _conditioning(model)
+    given = _conditioning(model).to(model.plan.device, torch.float32)
+    own, target = given, given.map(torch.clone)
     predictor = guidance.classifier_free(model, own, target, _GUIDANCE)
     start = sampling.Start(_latents(model), 1.0, (0,))
     # The adapter comes from a file.
