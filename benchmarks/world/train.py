@@ -233,9 +233,11 @@ class Training:
         pipeline = load_pipeline(self.recipe.world.model)
         denoiser.unet.load_state_dict(pipeline.unet.state_dict())
         denoiser.text_encoder.load_state_dict(pipeline.text_encoder.state_dict())
-        vae = pipeline.vae.to(self.device)
+        vae = architecture.make_vae().to(self.device).eval()
+        vae.load_state_dict(pipeline.vae.state_dict())
+        set_scaling(vae, pipeline.vae.config["scaling_factor"])
         self._train(denoiser, tokenizer, vae, ((self.recipe.polish, DETAIL),))
-        self._write(vae, denoiser, tokenizer)
+        self._write(vae, denoiser)
 
     def _train(
         self,
@@ -257,17 +259,17 @@ class Training:
 
     def export(self) -> None:
         """Write the pipeline as the checkpoints have it, finished or not, and the demo's example."""
-        denoiser, tokenizer = self.denoiser()
+        denoiser, _ = self.denoiser()
         for stage in (self.recipe.denoiser, self.recipe.refine):
             trainer = self._trainer(stage)(denoiser)
             trainer.resume()
             trainer.copy_average()
-        self._write(self.vae(), denoiser, tokenizer)
+        self._write(self.vae(), denoiser)
 
-    def _write(self, vae: AutoencoderKL, denoiser: Denoiser, tokenizer: CLIPTokenizer) -> None:
+    def _write(self, vae: AutoencoderKL, denoiser: Denoiser) -> None:
         folder, velocity = self.recipe.world.model, self.recipe.velocity
         text_encoder, unet = denoiser.text_encoder, denoiser.unet
-        export_pipeline(vae, text_encoder, tokenizer, unet, folder, velocity=velocity)
+        export_pipeline(vae, text_encoder, make_tokenizer(), unet, folder, velocity=velocity)
         if folder == MODEL:
             draw(held_out_portrait(EXAMPLE)).save(folder.with_name("girl.png"), optimize=True)
         _say(f"wrote {folder}")

@@ -44,7 +44,7 @@ class FlowTraining(Training):
         read = flow.read_chats(tokenizer)
         batches = Batches(latents, self.portraits(), read, self.device)
         flow.train_flow(denoiser, batches, self._trainer(self.recipe.denoiser)(denoiser))
-        flow.export_flow(vae, denoiser, tokenizer, self.recipe.world.model)
+        flow.export_flow(vae, denoiser, make_chat_tokenizer(), self.recipe.world.model)
 
     def _coded(self) -> tuple[AutoencoderKLFlux2, tuple[Tensor, Tensor]]:
         """The autoencoder, and what it makes of every training picture."""
