@@ -5,16 +5,27 @@ from typing import Any
 
 import numpy as np
 import torch
-from diffusers import StableDiffusionPipeline
 from torch import Tensor
 
+from benchmarks.world.architecture import TEXT_LENGTH
 from benchmarks.world.autoencoder import reconstruct, signal_to_noise
 from benchmarks.world.captions import caption_naming, random_caption
 from benchmarks.world.data import Pixels
+from benchmarks.world.flow import STATES
 from benchmarks.world.judge import Judge, read_attributes, true_attributes
 from benchmarks.world.portrait import ATTRIBUTES, Portrait
 
 BATCH = 16
+
+AS_TRAINED: dict[str, dict[str, Any]] = {
+    "Flux2KleinPipeline": {
+        "width": 64,
+        "height": 64,
+        "max_sequence_length": TEXT_LENGTH,
+        "text_encoder_out_layers": STATES,
+    }
+}
+"""What pipelines must be told of models of this size, by their class."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,7 +49,7 @@ def judged(judge: Judge, pictures: Tensor, portraits: list[Portrait]) -> dict[st
 
 
 def reconstruction_figures(
-    pipeline: StableDiffusionPipeline, judge: Judge, pictures: Pixels, portraits: list[Portrait]
+    pipeline: Any, judge: Judge, pictures: Pixels, portraits: list[Portrait]
 ) -> dict[str, Any]:
     """What the autoencoder keeps of held-out drawings."""
     outputs = reconstruct(pipeline.vae, pictures)
@@ -72,22 +83,29 @@ def terse_requests(portraits: list[Portrait]) -> list[Request]:
     return requests
 
 
-def generate(
-    pipeline: StableDiffusionPipeline, prompts: list[str], guidance: float, steps: int, seed: int
-) -> Tensor:
-    """Pictures for prompts, in [-1, 1]; picture i starts from noise number seed + i."""
-    outputs = []
+def generate(pipeline: Any, prompts: list[str], guidance: float, steps: int, seed: int) -> Tensor:
+    """Pictures for prompts, in [-1, 1]; picture i starts from noise number seed + i.
+
+    Args:
+        pipeline: A world's model through plain diffusers.
+        prompts: What to draw.
+        guidance: Of classifier-free guidance.
+        steps: Of denoising.
+        seed: Of the noise.
+    """
+    outputs, needs = [], AS_TRAINED.get(type(pipeline).__name__, {})
     for start in range(0, len(prompts), BATCH):
         chunk = prompts[start : start + BATCH]
         generators = [
             torch.Generator().manual_seed(seed + start + offset) for offset in range(len(chunk))
         ]
         images = pipeline(
-            chunk,
+            prompt=chunk,
             guidance_scale=guidance,
             num_inference_steps=steps,
             generator=generators,
             output_type="pt",
+            **needs,
         ).images
         outputs.append(images.cpu() * 2 - 1)
     return torch.cat(outputs)

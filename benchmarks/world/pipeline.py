@@ -2,8 +2,14 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
-from diffusers import AutoencoderKL, StableDiffusionPipeline, UNet2DConditionModel
+from diffusers import (
+    AutoencoderKL,
+    DiffusionPipeline,
+    StableDiffusionPipeline,
+    UNet2DConditionModel,
+)
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from benchmarks.world.architecture import make_scheduler
@@ -43,9 +49,9 @@ def export_pipeline(
     partial.rename(folder)
 
 
-def load_pipeline(folder: Path = MODEL, device: str = "cpu") -> StableDiffusionPipeline:
-    """The demo model through plain diffusers, in float32."""
-    pipeline = StableDiffusionPipeline.from_pretrained(folder, local_files_only=True)
+def load_pipeline(folder: Path = MODEL, device: str = "cpu") -> Any:
+    """A world's model through plain diffusers, in float32."""
+    pipeline: Any = DiffusionPipeline.from_pretrained(folder, local_files_only=True)
     pipeline.set_progress_bar_config(disable=True)
     pipeline.text_encoder.float()  # the other parts are loaded in float32 anyway
     return pipeline.to(device)

@@ -1,6 +1,6 @@
 """Scores a world's model and judge: `python -m benchmarks.world.score [WORLD]`.
 
-Writes `world.json` or `world-photos.json` to `benchmarks/results`, and contact sheets beside it.
+Writes `world.json`, `world-photos.json` or `world-flow.json` to `benchmarks/results`, and contact sheets beside it.
 """
 
 import argparse
@@ -13,8 +13,8 @@ from typing import Any
 os.environ.setdefault("OMP_NUM_THREADS", str(os.cpu_count() or 1))
 
 import torch
-from diffusers import StableDiffusionPipeline
 from PIL import Image
+from torch import nn
 
 from benchmarks.environment import RESULTS, describe
 from benchmarks.world import sheets
@@ -41,7 +41,7 @@ TUNING, REPORTING = 0, 100_000
 
 
 def text_figures(
-    pipeline: StableDiffusionPipeline, judge: Judge, tuning: int, count: int
+    pipeline: Any, judge: Judge, tuning: int, count: int
 ) -> tuple[dict[str, Any], Image.Image]:
     """Choose the guidance on some prompts, then measure it on others; also a contact sheet.
 
@@ -67,7 +67,7 @@ def text_figures(
     return {**settings, "guidances": lowest, "found_when_named": figures}, page
 
 
-def seconds_per_picture(pipeline: StableDiffusionPipeline, threads: int) -> float:
+def seconds_per_picture(pipeline: Any, threads: int) -> float:
     """Time of one picture with guidance, alone in its batch: the best of three."""
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
@@ -105,8 +105,9 @@ def main(arguments: list[str] | None = None) -> None:
         "model": {
             "bytes": folder_bytes(folder),
             "parameters": {
-                name: sum(p.numel() for p in getattr(pipeline, name).parameters())
-                for name in ("unet", "vae", "text_encoder")
+                name: sum(p.numel() for p in part.parameters())
+                for name, part in pipeline.components.items()
+                if isinstance(part, nn.Module)
             },
             "seconds_per_picture_one_thread": seconds_per_picture(pipeline, threads=1),
         },
@@ -127,9 +128,7 @@ def _suffix(world: World) -> str:
     return "" if world == DRAWN else f"-{world.name}"
 
 
-def _write_sheets(
-    pipeline: StableDiffusionPipeline, text_page: Image.Image, world: World, folder: Path
-) -> None:
+def _write_sheets(pipeline: Any, text_page: Image.Image, world: World, folder: Path) -> None:
     photographed = world.photographed
     portraits = held_out_portraits(16, REPORTING, photographed=photographed)
     outputs = reconstruct(pipeline.vae, draw_all(portraits))
