@@ -1,9 +1,11 @@
 """The figures of the smaller benchmarks' results as tables, for the docs."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from benchmarks.tables import by_name, number, percent, share, table, versions
+from imagic_lora.memory.footprint import Footprint, footprints
+from imagic_lora.memory.ladder import LADDER, PHASES
 
 NAMES = {"sd15": "Stable Diffusion 1.5", "sdxl": "Stable Diffusion XL"}
 _SHARES = {"edited": share("edited"), "others kept": share("kept"), "perfect": share("perfect")}
@@ -51,6 +53,74 @@ def full_size(result: Mapping[str, Any]) -> str:
         f"{fit} fitting steps of one sample, {edit} denoising steps, "
         f"{_environment(result['environment'])}."
     )
+
+
+def gpu(result: Mapping[str, Any]) -> str:
+    """Return what a GPU really took, beside what was predicted, in Markdown."""
+    header = ("model", "lever", *(f"{phase}, GB" for phase in PHASES), "highest, of predicted")
+    rows = [
+        _taken(
+            footprints()[model], ("no lever", *(lever.name for lever in LADDER)).index(name), row
+        )
+        for model, found in result["models"].items()
+        for name, row in found["phases"].items()
+    ]
+    capped = [
+        f"Capped at {cap}, {model} did the whole job with {_listed(row['levers'])} pulled, which it "
+        "did by itself as memory ran out."
+        for model, found in result["models"].items()
+        for cap, row in found["capped"].items()
+        if row["levers"]
+    ]
+    return "\n\n".join(
+        (
+            table(header, sorted(rows)),
+            *capped,
+            " ".join(result["remarks"]),
+            f"{_environment(result['environment'])}.",
+        )
+    )
+
+
+def _taken(known: Footprint, rung: int, row: Mapping[str, Mapping[str, int]]) -> tuple[str, ...]:
+    """Return the row of one rung: what its tensors took at most, and the highest of all phases."""
+    name = ("no lever", *(lever.name for lever in LADDER))[rung]
+    peak = max(row[phase]["bytes_allocated"] for phase in PHASES)
+    return (
+        known.model,
+        f"{rung}. {name}",
+        *(f"{row[phase]['bytes_allocated'] / 1e9:.2f}" for phase in PHASES),
+        f"{peak / 1e9:.2f} of {known.peak(rung) / 1e9:.2f}",
+    )
+
+
+def gpu_time(result: Mapping[str, Any]) -> str:
+    """Return how long a GPU took rung by rung, in Markdown."""
+    header = ("model", "lever", "a step of a fit, s", "times that with no lever")
+    rows = []
+    for model, found in result["models"].items():
+        ladder = found["ladder"]
+        for name in ("no lever", *(lever.name for lever in LADDER)):
+            if name in ladder:
+                taken = ladder[name]["seconds_per_step"]
+                times = taken / ladder["no lever"]["seconds_per_step"]
+                rows.append((model, name, f"{taken:.2f}", f"{times:.1f}"))
+    return f"{table(header, rows)}\n\n{' '.join(result['remarks'])}"
+
+
+def promises(result: Mapping[str, Any]) -> str:
+    """Return what made a difference on a GPU and what did not, in Markdown."""
+    header = ("the same picture", "largest difference, of 255", "dB")
+    rows = [
+        (name, f"{found['grey_levels']:.0f}", "equal" if found["db"] is None else f"{found['db']}")
+        for name, found in result["found"].items()
+        if "failed" not in found
+    ]
+    return f"{table(header, rows)}\n\n{' '.join(result['remarks'])}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:-1]) + f" and {names[-1]}" if len(names) > 1 else names[0]
 
 
 def loading(result: Mapping[str, Any]) -> str:

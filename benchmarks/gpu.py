@@ -221,6 +221,7 @@ def measure_memory(blueprint: Blueprint, base: MemoryPlan, options: argparse.Nam
         # Levers that round nothing: the same weights serve what is measured after them.
         under[f"{cap:g} GB"] = tried(partial(measure_capped, model, cap, options.steps))
         print(f"{blueprint.name}, {cap:g} GB: {json.dumps(under[f'{cap:g} GB'])}", flush=True)
+    del model  # or its denoiser would lie on the device beside the next
     return {"capped": under, "phases": climbed(random_model(blueprint, base), measure_phases)}
 
 

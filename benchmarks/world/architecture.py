@@ -102,7 +102,7 @@ def narrow(module: nn.Module, wider: nn.Module) -> None:
         found = given[name]
         for axis, (here, there) in enumerate(zip(weight.shape, found.shape, strict=True)):
             if here != there:
-                taken = torch.arange(there)
+                taken = torch.arange(there, device=found.device)
                 found = found.index_select(axis, taken[taken % 3 < 2])
                 # As much comes in as before.
                 found = found * (there / here if axis == 1 else 1)

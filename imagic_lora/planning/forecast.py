@@ -92,7 +92,13 @@ def forecast(
     if exact and known:
         counted = count(blueprint, plan, PHASES, counting(on_progress, len(PHASES)))
         rows = [
-            {**row, "counted_bytes": found, "predicted_bytes": predict(found)}
+            {
+                **row,
+                "counted_bytes": found,
+                "predicted_bytes": row["predicted_bytes"]
+                + predict(found)
+                - predict(row["counted_bytes"]),
+            }
             for row, found in zip(rows, counted.values(), strict=True)
         ]
     return Forecast(blueprint.name, budget, plan, rows)

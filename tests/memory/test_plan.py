@@ -22,7 +22,7 @@ from imagic_lora import (
 from imagic_lora.fitting import fit as fitting
 from imagic_lora.memory import Footprint, MemoryPlan, relieved
 from imagic_lora.memory.ladder import LADDER, PHASES
-from imagic_lora.memory.levers.attention import check_attention
+from imagic_lora.memory.levers.attention import attending, check_attention
 from imagic_lora.memory.levers.frozen import Stream, freeze, quantise
 from imagic_lora.memory.levers.gating import gating
 from imagic_lora.memory.levers.host import activations_on_host
@@ -338,6 +338,25 @@ def test_a_kernel_that_is_not_there_is_refused_before_anything_is_loaded(
         ImagicEditor.from_pretrained("demo", memory=plan)
     with pytest.raises(MissingExtraError):
         ImagicEditor.from_pretrained("demo", device="cpu", attention="xformers")
+
+
+def test_xformers_without_kernels_is_said_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Built for another PyTorch it is there, and fails at its first call, on a GPU."""
+
+    class Denoiser:
+        def enable_xformers_memory_efficient_attention(self) -> None:
+            raise NotImplementedError("No operator found for `memory_efficient_attention_forward`")
+
+        def disable_xformers_memory_efficient_attention(self) -> None:
+            pass
+
+    monkeypatch.setattr("imagic_lora.memory.levers.attention.find_spec", lambda _name: True)
+
+    with (
+        pytest.raises(DeviceError, match=r"'xformers' .* has no such kernel .* attention='auto'"),
+        attending(Denoiser(), "xformers", torch.device("cuda")),
+    ):
+        pass
 
 
 def test_xformers_is_never_replaced_in_silence(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,9 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from imagic_lora.errors import DeviceError, MissingExtraError
 
 _FUSED = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION]
+_NO_KERNEL = ("No available kernel", "No viable backend", "No operator found")
+"""What PyTorch and xformers say where they have none."""
+
 _TURN = RLock()
 """The choice of kernels is the whole process's: of two threads, one would leave it switched."""
 
@@ -57,25 +60,27 @@ def attending(denoiser: Any, attention: str, device: torch.device) -> Iterator[N
     if attention == "auto":
         yield
     elif attention == "sdpa":
-        with _TURN, sdpa_kernel(_FUSED), _no_kernel_is_an_error(device):
+        with _TURN, sdpa_kernel(_FUSED), _no_kernel_is_an_error(attention, device):
             yield
     else:
-        denoiser.enable_xformers_memory_efficient_attention()
         try:
-            yield
+            # Kernels that were built for another PyTorch are missed here, or at the first call.
+            with _no_kernel_is_an_error(attention, device):
+                denoiser.enable_xformers_memory_efficient_attention()
+                yield
         finally:
             denoiser.disable_xformers_memory_efficient_attention()
 
 
 @contextmanager
-def _no_kernel_is_an_error(device: torch.device) -> Iterator[None]:
-    """Say in our own words that no fused kernel takes the shapes or the precision at hand."""
+def _no_kernel_is_an_error(attention: str, device: torch.device) -> Iterator[None]:
+    """Say in our own words that no kernel takes the shapes or the precision at hand."""
     try:
         yield
     except RuntimeError as error:
-        if "No available kernel" not in str(error) and "No viable backend" not in str(error):
+        if not any(sign in str(error) for sign in _NO_KERNEL):
             raise
         raise DeviceError(
-            f"attention='sdpa' was asked for, and the device {str(device)!r} has no fused kernel "
-            "for this model and precision; use attention='auto'."
+            f"attention={attention!r} was asked for, and what is installed has no such kernel for "
+            f"the device {str(device)!r}, this model and this precision; use attention='auto'."
         ) from error
