@@ -35,9 +35,9 @@ from imagic_lora.models.base import LatentModel
 from imagic_lora.models.blueprint import Blueprint, find_blueprint
 from imagic_lora.planning.counted import WORK
 from imagic_lora.progress import ignore
-from imagic_lora.settings import EditSettings, FitSettings
+from imagic_lora.settings import FitSettings
 
-GUIDANCE = EditSettings().guidance
+GUIDANCE = guidance.PUSH
 Figures = dict[str, Any]
 
 

@@ -155,7 +155,7 @@ class FitSettings(_Checked):
         "fit embedding and LoRA in one loop, or in the paper's order: the embedding first",
         choices=("joint", "two-stage"),
     )
-    steps: int = option(36, "largest number of optimiser steps", low=1, high=100_000, unit="steps")
+    steps: int = option(12, "largest number of optimiser steps", low=1, high=100_000, unit="steps")
     batch: int = option(4, "noise levels per step", low=1, high=64, unit="samples")
     embedding_lr: float = option(
         1e-3, "learning rate of the embedding; 0 holds it still", low=0, high=1
@@ -218,9 +218,11 @@ class SamplingSettings(_Checked):
 class EditSettings(SamplingSettings):
     """How an adapter is turned into an edited picture."""
 
-    guidance: float = option(
-        1.5,
-        "how strongly the prompt pulls at alpha 1; 1 is the bare prediction",
+    guidance: float | None = option(  # type: ignore[assignment]  # there is nothing to find for img2img
+        None,
+        "how strongly the prompt pulls at alpha 1, 1 being the bare prediction; default: found, so "
+        "that it pulls as far as on any model",
+        kind=float,
         low=0,
         high=50,
         usual=(0, 6),

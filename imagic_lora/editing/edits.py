@@ -132,14 +132,16 @@ class Edits:
         levers: dict[str, tuple[str, ...]],
     ) -> list[Edit]:
         """Return the pictures with what made them."""
-        # Where every alpha is 0, nothing was shared: the prompts played no part.
-        shared = self.prompts.shared if any(alphas) else (None,) * len(alphas)
-        rows = zip(images, self.requests, self.seeds, alphas, shared, strict=True)
+        # Where every alpha is 0, nothing was shared or found: the prompts played no part.
+        count = len(alphas)
+        shared = self.prompts.shared if any(alphas) else (None,) * count
+        found = self._guidance if any(alphas) else (self.settings.guidance,) * count
+        rows = zip(images, self.requests, self.seeds, alphas, shared, found, strict=True)
         return [
             Edit(
                 image=image,
                 target=request.target,
-                settings=replace(self.settings, seed=seed),
+                settings=replace(self.settings, seed=seed, guidance=pull),
                 base_model=self.model.traits.name,
                 alpha=alpha,
                 adapter_sha256=request.adapter.sha256,
@@ -149,7 +151,7 @@ class Edits:
                 shared=shared,
                 **levers,
             )
-            for image, request, seed, alpha, shared in rows
+            for image, request, seed, alpha, shared, pull in rows
         ]
 
     @cached_property
@@ -196,15 +198,31 @@ class Edits:
             return guidance.guided(self.model, own, own, own, 0)
         away, target = self.prompts.away, self.prompts.target
         if settings.direction == "interpolate":
-            return guidance.interpolated(self.model, away, own, target, weight, settings.guidance)
+            pull = guidance.PUSH if settings.guidance is None else settings.guidance
+            return guidance.interpolated(self.model, away, own, target, weight, pull)
+        if settings.guidance is None and not settings.negative:
+            _ = self.prompts.empty  # encoded while the denoiser is at rest
 
         def release() -> torch.Tensor:
             return self._asked_share * weight.clamp(0, 1).to(self._asked_share).view(-1, 1, 1, 1)
 
-        strength = weight * settings.guidance
+        def strength() -> torch.Tensor:
+            return weight * torch.tensor(self._guidance, dtype=torch.float64)
+
         return guidance.guided(
             self.model, own, away, target, strength, None if settings.negative else release
         )
+
+    @cached_property
+    def _guidance(self) -> tuple[float, ...]:
+        """How strongly each prompt pulls at alpha 1; the adapters are in the model if it is found."""
+        given, prompts = self.settings.guidance, self.prompts
+        if given is not None or prompts.away is not prompts.origin:
+            return (guidance.PUSH if given is None else given,) * len(self.requests)
+        latents = self._way.latents
+        reach = focus.reach(self.model, latents, prompts.empty, prompts.origin, prompts.target)
+        # Rounded, so that a row comes to the same alone and in a batch.
+        return tuple(round(guidance.PUSH * each, 3) for each in reach.tolist())
 
     @cached_property
     def _way(self) -> trajectory.Trajectory:

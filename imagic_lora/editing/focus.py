@@ -18,6 +18,12 @@ _LEVELS = (0.3499, 0.8494)
 """Noise levels between which they are noised: below, predictions follow the input alone;
 above, they follow the prompt everywhere."""
 
+_GLANCES = 6
+"""Noised copies from which it is told how far prompts are apart."""
+
+_FARTHEST = 8.0
+"""Most that a difference is weighted with for being small: beyond, it is rounding and chance."""
+
 _AROUND = 0.035
 """How far neighbours lie that count too, as a share of the shorter side; one place at least."""
 
@@ -59,6 +65,50 @@ def differences(
         at_source, at_target = predicted.chunk(2)
         found.append((at_target - at_source).abs().mean(dim=1, keepdim=True))
     return torch.stack(found)
+
+
+@torch.no_grad()
+def reach(
+    model: LatentModel,
+    latents: torch.Tensor,
+    empty: Conditioning,
+    source: Conditioning,
+    target: Conditioning,
+) -> torch.Tensor:
+    """Return how many times farther a target is from the empty prompt than from what it starts at.
+
+    Models differ by far more in how far apart two prompts are to them than in how far each is from
+    none: where captions are often wrong, or tell much that does not show, a few words more change
+    little. Weighted with this, the difference of two prompts is as large as what classifier-free
+    guidance adds, on any model.
+
+    Args:
+        model: The model, with the adapters in it.
+        latents: Latents of the inputs, shape (B, C, h, w).
+        empty: The empty prompt, batch B.
+        source: Where the edits' differences start, batch B.
+        target: Where they end, batch B.
+
+    Returns:
+        At least 1, at most 8, shape (B,).
+    """
+    objective, noises = model.objective, generator(0, "reach noise")
+    wide, narrow = torch.zeros(2, len(latents), device=latents.device)
+    for level in objective.time(torch.linspace(*_LEVELS, _GLANCES)).to(latents.device):
+        noise = randn((1, *latents.shape[1:]), noises).to(latents.device)
+        t = level.expand(len(latents))
+        x_t = objective.add_noise(latents, noise.expand_as(latents), t)
+
+        def noise_at(prompt: Conditioning, x_t: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+            return objective.split(x_t, model.predict(x_t, t, prompt), t)[1]
+
+        at_empty, at_source, at_target = (
+            noise_at(prompt, x_t, t) for prompt in (empty, source, target)
+        )
+        wide += (at_target - at_empty).square().sum(dim=(1, 2, 3))
+        narrow += (at_target - at_source).square().sum(dim=(1, 2, 3))
+    found: torch.Tensor = (wide / _divisor(narrow)).sqrt().clamp(1, _FARTHEST)
+    return found
 
 
 def change_map(asked: torch.Tensor) -> torch.Tensor:

@@ -12,6 +12,9 @@ import torch
 from imagic_lora.conditioning import Conditioning, concatenate, evened, interpolate
 from imagic_lora.models.base import LatentModel
 
+PUSH = 1.5
+"""How far an edit is pushed at alpha 1, in differences that the whole of its prompt makes."""
+
 Predictor = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 """From x_t (B, C, h, w) and t (B,) to a prediction of the same shape as x_t."""
 
@@ -21,7 +24,7 @@ def guided(
     own: Conditioning,
     away: Conditioning,
     target: Conditioning,
-    strength: float | torch.Tensor,
+    strength: float | torch.Tensor | Callable[[], torch.Tensor],
     release: Callable[[], torch.Tensor] | None = None,
 ) -> Predictor:
     """Predict the reconstruction plus `strength` times the difference that the target makes.
@@ -36,24 +39,30 @@ def guided(
         own: Conditioning that reconstructs the input, batch 1 or one for each row.
         away: Conditioning that the difference starts at, batch 1 or one for each row.
         target: Conditioning that the difference ends at, batch 1 or one for each row.
-        strength: Any real number, or one for each row, shape (B,).
+        strength: Any real number, or one for each row, shape (B,), or what returns such when a
+            prediction is made.
         release: Returns the share of what only `own` says that is let go of, from 0 to 1, shape
             (B, 1, h, w); called when a prediction is made. What `own` says may stand in the way: a
             target "in the snow" does not say that a caption's "at sunset" has to go.
     """
-    weight = torch.as_tensor(strength, dtype=torch.float32, device=own.tokens.device)
-    weight = weight.view(-1, 1, 1, 1)
-    if not weight.any():
+
+    def weight() -> torch.Tensor:
+        found = strength() if callable(strength) else strength
+        return torch.as_tensor(found, dtype=torch.float32, device=own.tokens.device).view(
+            -1, 1, 1, 1
+        )
+
+    if not callable(strength) and not weight().any():
         return lambda x_t, t: model.predict(x_t, t, own.repeat(len(x_t)))
     if away is own:
-        return lambda x_t, t: _blend(_predict_all(model, x_t, t, own, target), weight)
+        return lambda x_t, t: _blend(_predict_all(model, x_t, t, own, target), weight())
 
     def predict(x_t: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
         # Not all three in one batch: two are as many as a memory plan has counted.
         at_own = model.predict(x_t, t, own.repeat(len(x_t)))
         at_away, at_target = _predict_all(model, x_t, t, away, target)
         kept = torch.lerp(at_own, at_away, release()) if release else at_own
-        return kept + weight * (at_target - at_away)
+        return kept + weight() * (at_target - at_away)
 
     return predict
 

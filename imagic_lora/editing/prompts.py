@@ -88,6 +88,11 @@ class Prompts:
         return self.origin
 
     @cached_property
+    def empty(self) -> Conditioning:
+        """The empty prompt, for each row."""
+        return self.model.encode_prompt("").select([0] * len(self.requests))
+
+    @cached_property
     def target(self) -> Conditioning:
         """The targets' conditionings; the same prompt is encoded once."""
         targets = [request.target for request in self.requests]

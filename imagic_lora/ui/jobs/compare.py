@@ -34,7 +34,8 @@ class Comparison:
     def plain(self) -> SamplingSettings:
         """Return the settings of img2img: those that both ways share."""
         names = dict(options(SamplingSettings))
-        return SamplingSettings(**{name: getattr(self.settings, name) for name in names})
+        given = {name: getattr(self.settings, name) for name in names}
+        return SamplingSettings(**{name: each for name, each in given.items() if each is not None})
 
 
 @dataclass(frozen=True)
