@@ -29,7 +29,7 @@ _DONE = 0.2
 _OVERDONE = -0.1
 """Remaining pull below which an edit has gone past its prompt."""
 
-_FAINTEST, _STRONGEST = 0.25, 8.0
+_FAINTEST, _STRONGEST = 0.25, 4.0
 """Strengths beyond which nothing is tried."""
 
 _CLOSE = 1.6
@@ -59,13 +59,24 @@ class AlphaSearch:
 
     @property
     def best(self) -> Edit:
-        """The weakest edit that is done, or else the weakest that is nearly as far as any."""
-        return self.edits[choose(self.pulls)]
+        """The weakest edit that is done, or else the weakest that is nearly as far as any.
+
+        Where the target seems true of the input already, nothing can be told from what is left of
+        it, and the edit nearest to alpha 1 is taken.
+        """
+        return self.edits[self._chosen]
+
+    @property
+    def _chosen(self) -> int:
+        """Place of the best edit."""
+        if self.place > _TRUE:
+            return min(range(len(self.edits)), key=lambda i: abs(self.edits[i].alpha - 1))
+        return choose(self.pulls)
 
     @property
     def useful(self) -> tuple[float, float]:
         """The smallest and the largest alpha around the best that serve too."""
-        low = high = choose(self.pulls)
+        low = high = self._chosen
         while high < len(self.edits) - 1 and _OVERDONE <= self.pulls[high + 1] <= _DONE:
             high += 1
         return self.edits[low].alpha, self.edits[high].alpha
