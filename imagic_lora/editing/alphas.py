@@ -29,7 +29,7 @@ _DONE = 0.2
 _OVERDONE = -0.1
 """Remaining pull below which an edit has gone past its prompt."""
 
-_FAINTEST, _STRONGEST = 0.25, 4.0
+_FAINTEST, _STRONGEST = 0.25, 8.0
 """Strengths beyond which nothing is tried."""
 
 _CLOSE = 1.6

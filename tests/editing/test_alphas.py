@@ -61,6 +61,11 @@ def test_where_none_is_done_the_first_that_comes_as_near_is_the_best() -> None:
     assert found((1.2, 1.1, 1.3)).best.alpha == 2
 
 
+def test_where_nothing_can_be_told_alpha_1_is_the_best() -> None:
+    """If the target seems true of the input, what is left of it says nothing."""
+    assert found((-0.5, -2.0, -0.1), place=0.9).best.alpha == 1
+
+
 @pytest.mark.parametrize("needed", [0.2, 0.3, 0.45, 0.6, 0.9, 1.0, 1.3, 1.9, 3.5, 6.0, 7.9])
 def test_wherever_the_edit_is_done_it_is_found(needed: float) -> None:
     """The range widens until it is done and narrows after: it is done, and a weaker one was not."""
@@ -72,8 +77,8 @@ def test_wherever_the_edit_is_done_it_is_found(needed: float) -> None:
 
 
 def test_a_range_that_does_not_help_ends() -> None:
-    """Doubling ends at 4, halving at a quarter."""
-    assert sought(lambda _: 0.6) == [1, 2, 4]
+    """Doubling ends at 8, halving at a quarter."""
+    assert sought(lambda _: 0.6) == [1, 2, 4, 8]
     assert sought(lambda _: 0.0) == [1, 0.5, 0.25]
 
 

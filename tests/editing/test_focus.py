@@ -6,7 +6,7 @@ import torch
 from imagic_lora import Adapter, EditRequest, EditSettings, ImagicEditor
 from imagic_lora.conditioning import Conditioning, concatenate
 from imagic_lora.editing import sampling
-from imagic_lora.editing.focus import asked_share, change_map, differences, focus_mask
+from imagic_lora.editing.focus import asked_share, change_map, differences, focus_mask, reach
 from imagic_lora.progress import ignore
 from imagic_lora.seeding import generator, randn
 from tests.support.tiny import Kind
@@ -91,6 +91,21 @@ def test_without_a_change_nothing_is_asked_for(editor: Editor) -> None:
 
     assert not change_map(none).any()
     assert (asked_share(none, none) == 1).all()
+
+
+@pytest.mark.parametrize(("apart", "expected"), [(1.0, 1.0), (0.25, 4.0), (2.0, 1.0), (0.01, 8.0)])
+def test_reach_is_how_much_farther_the_target_is_from_no_prompt(
+    editor: Editor, apart: float, expected: float
+) -> None:
+    """It is a ratio, so a model that follows prompts more strongly changes nothing; 1 to 8."""
+    model = LeftHalf(editor("sd1").model)
+    empty, source, target = (
+        Conditioning(torch.full((2, 4, 8), value)) for value in (0.0, 1 - apart, 1.0)
+    )
+
+    found = reach(model, torch.cat([latents(0), latents(1)]), empty, source, target)  # type: ignore[arg-type]
+
+    torch.testing.assert_close(found, torch.full((2,), expected), rtol=1e-3, atol=1e-3)
 
 
 def test_what_was_said_gives_way_where_more_is_asked_for() -> None:
