@@ -1,12 +1,14 @@
 """Commands that are killed or interrupted, and disks that fill up: no file is lost or half-written."""
 
+import json
 import multiprocessing
 import os
+import shutil
 import signal
 import sys
 import time
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from random import Random
@@ -28,6 +30,9 @@ _LONGEST = 300.0
 """Seconds after which a command counts as hanging."""
 
 _UNKNOWN = 99
+_ROWS = 2
+"""Rows of the file that is run."""
+
 _SAVE, _SAVES = "save", 40
 """What stands for a program that saves an adapter, and how many times it does."""
 
@@ -38,26 +43,48 @@ _CALLS = ("fsync", "link", "replace", "open", "mkdir")
 
 def kills(stage: Stage, seed: int, count: int) -> Tally:
     """Kill, interrupt and end programs at random moments, and look at what is left."""
-    random, tally = Random(seed), Tally()
-    commands = _commands(stage)
-    seconds = {name: _duration(words) for name, words in commands.items()}
-    for number in range(count):
-        name, sent = random.choice(list(commands)), random.choice(_SIGNALS)
-        with TemporaryDirectory(dir=stage.folder) as folder:
+    random, tally, commands = Random(seed), Tally(), _commands(stage)
+    with TemporaryDirectory(dir=stage.folder) as folder:
+        made = {name: Path(folder) / name / _output(words) for name, words in commands.items()}
+        seconds = _durations(commands, made)
+        for number in range(count):
+            name, sent = random.choice(list(commands)), random.choice(_SIGNALS)
             former = random.random() < 0.5
             label = f"{sent.name} {seed}/{number} of {name}, {'former' if former else 'new'} file"
-            out = Path(folder) / _output(commands[name])
-            if former:
-                out.write_bytes(stage.adapter.to_bytes() if name != "edit" else _png(stage))
-            words = [*commands[name], "-o", out.name, *(["--force"] if former else [])]
-            code = _killed(out.parent, words, sent, random.uniform(0, 1.1 * seconds[name]))
-            known = code in _CODES.get(sent, {129, -1}) | {0}
-            right = known and _sound(out.parent, out, former=former)
-            tally.judge(f"{label}: exit code {code}", right=right)
-            stage.adapter.save(out.with_name("next.safetensors"))
-            if list(out.parent.glob(".*.part")):
-                tally.fault(f"{label}: an unfinished file stays")
+            moment = random.uniform(0, 1.1 * seconds[name])
+            with TemporaryDirectory(dir=stage.folder) as place:
+                out = Path(place) / made[name].name
+                words = [*commands[name], "-o", out.name]
+                if former:
+                    _copy(made[name], out)
+                    words += ["--force"] if name != "run" else []
+                code = _killed(out.parent, words, sent, moment)
+                known = code in _CODES.get(sent, {129, -1}) | {0}
+                right = known and _sound(out.parent, out, former=former)
+                tally.judge(f"{label}: exit code {code}", right=right)
+                _look_after(stage, label, words, out, tally)
     return tally
+
+
+def _copy(made: Path, out: Path) -> None:
+    """Lay down what a command made before; of a run, all but its last picture."""
+    if made.is_dir():
+        shutil.copytree(made, out)
+        (out / "pictures" / "00002.png").unlink()
+    else:
+        shutil.copyfile(made, out)
+
+
+def _look_after(stage: Stage, label: str, words: list[str], out: Path, tally: Tally) -> None:
+    """Note a fault unless what comes after clears up, and a run that is given again gets done."""
+    if words[0] == "run":
+        code = _ended(_started(words, out.parent))
+        pictures = list((out / "pictures").glob("*.png"))
+        if code != 0 or len(pictures) != _ROWS or not all(map(_whole, _kept_in(out))):
+            tally.fault(f"{label}: given again, it ends with {code}")
+    stage.adapter.save(out.with_name("next.safetensors"))
+    if list(out.parent.rglob(".*.part")):
+        tally.fault(f"{label}: an unfinished file stays")
 
 
 def _commands(stage: Stage) -> dict[str, list[str]]:
@@ -65,26 +92,35 @@ def _commands(stage: Stage) -> dict[str, list[str]]:
     adapter, picture = stage.folder / "sound.safetensors", stage.folder / "picture.png"
     stage.adapter.save(adapter, force=True)
     stage.picture.save(picture)
+    quick = {"image": picture.name, "fit.steps": 1, "fit.rank": 1, "fit.batch": 1}
+    quick |= {"edit.steps": 2, "edit.focus": 0}
+    rows = [{**quick, "source": "a dog", "target": f"a {n}", "alpha": 1} for n in range(_ROWS)]
+    jobs = stage.folder / "jobs.jsonl"
+    jobs.write_text("\n".join(map(json.dumps, rows)))
     model = ["--model", str(stage.model), "--device", "cpu"]
     short = ["--steps", "4", "--batch", "1", "--rank", "1", "--stop-at", "0"]
     return {
         "fit": ["fit", str(picture), "--source", "a dog", *short, *model],
         "edit": ["edit", str(adapter), "--alpha", "1", "--steps", "2", "--focus", "0", *model],
+        "run": ["run", str(jobs), *model],
         "export": ["export", str(adapter), "--to", "kohya"],
         "save": [_SAVE, str(adapter)],
     }
 
 
-def _duration(words: list[str]) -> float:
-    """Return how long a command takes."""
-    with TemporaryDirectory() as folder:
+def _durations(commands: Mapping[str, list[str]], made: Mapping[str, Path]) -> dict[str, float]:
+    """Return how many seconds commands take that write each to a file or folder of its own."""
+    found = {}
+    for name in ("save", *commands):  # the first one waits for the server of processes
+        made[name].parent.mkdir(exist_ok=True)
         began = time.monotonic()
-        _ended(_started([*words, "-o", _output(words)], Path(folder)))
-        return time.monotonic() - began
+        _ended(_started([*commands[name], "-o", made[name].name], made[name].parent))
+        found[name] = time.monotonic() - began
+    return found
 
 
 def _output(words: Sequence[str]) -> str:
-    return "out.png" if words[0] == "edit" else "out.safetensors"
+    return {"edit": "out.png", "run": "out"}.get(words[0], "out.safetensors")
 
 
 def _killed(folder: Path, words: list[str], sent: signal.Signals, moment: float) -> int | None:
@@ -98,9 +134,15 @@ def _killed(folder: Path, words: list[str], sent: signal.Signals, moment: float)
 
 def _sound(folder: Path, out: Path, *, former: bool) -> bool:
     """Return whether nothing is half-written, nothing lost, and no error unexplained."""
-    left = [path for path in folder.iterdir() if path.suffix in (".safetensors", ".png")]
     log = (folder / "log").read_text(errors="replace") if (folder / "log").exists() else ""
-    return "Traceback" not in log and all(map(_whole, left)) and (out in left or not former)
+    stands = not former or (out / "pictures" / "00001.png" if out.suffix == "" else out).exists()
+    return "Traceback" not in log and all(map(_whole, _kept_in(folder))) and stands
+
+
+def _kept_in(folder: Path) -> list[Path]:
+    """Return the adapters and pictures under a folder; hidden files are unfinished ones."""
+    found = [path for path in folder.rglob("[!.]*") if path.suffix in (".safetensors", ".png")]
+    return sorted(found)
 
 
 def _started(words: list[str], folder: Path) -> Any:
@@ -169,10 +211,6 @@ def _whole(path: Path) -> bool:
         return b'"imagic_lora"' not in data[:100_000] or Adapter.from_bytes(data) is not None
     except Exception:  # noqa: BLE001  then it is not
         return False
-
-
-def _png(stage: Stage) -> bytes:
-    return (stage.folder / "picture.png").read_bytes()
 
 
 def disks(stage: Stage, seed: int, count: int) -> Tally:

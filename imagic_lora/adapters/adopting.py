@@ -13,7 +13,7 @@ import torch
 
 from imagic_lora.adapters.file import read_limited, read_tensors
 from imagic_lora.adapters.fused import separated
-from imagic_lora.adapters.header import read_metadata, read_object
+from imagic_lora.adapters.header import find_text, read_object
 from imagic_lora.adapters.names import (
     ENDINGS,
     PEFT,
@@ -123,23 +123,21 @@ def read_lora(data: bytes, paths: Iterable[str], beside: bytes = b"") -> Weights
         AdapterFileError: When the file is damaged, or no plain LoRA.
         AdapterMismatchError: When it changes a layer that the denoiser does not have.
     """
-    scales = _scales(read_metadata(data), beside)
+    scales = _scales(find_text(data, _IN_HEADER), beside)
     layers = list(paths)
     tensors = separated(read_tensors(data), layers)
-    found = _by_path(tensors, {name: path for path in layers for name in spellings(path)})
     if scales is None and _lacks_settings(tensors):
         raise AdapterFileError(
             f"its alphas are in PEFT's {_BESIDE!r}, which does not lie beside it; put both files "
             f"into one folder, this one as {_PEFT_FILE!r}."
         )
-    pairs = {path: _pair(path, parts) for path, parts in sorted(found.items())}
-    weights = Weights.of({path: pair for path, pair in pairs.items() if pair is not None})
-    return Weights.of(
-        {
-            path: _scaled(path, pair, _scale(path, found[path], pair.rank, scales or Scales()))
-            for path, pair in weights.pairs.items()
-        }
-    )
+    found = _by_path(tensors, {name: path for path in layers for name in spellings(path)})
+    del tensors  # so that each layer's are gone once they are in half precision
+    pairs = {}
+    for path in sorted(found):
+        if (pair := _pair(path, found.pop(path), scales or Scales())) is not None:
+            pairs[path] = pair
+    return Weights.of(pairs)
 
 
 def _by_path(tensors: Mapping[str, torch.Tensor], names: Mapping[str, str]) -> dict[str, Parts]:
@@ -199,10 +197,10 @@ def _check_method(name: str) -> None:
             )
 
 
-def _scales(metadata: Mapping[str, str], beside: bytes) -> Scales | None:
+def _scales(stated: str | None, beside: bytes) -> Scales | None:
     """Return the scales in the header or in the file beside; None where neither says any."""
-    if _IN_HEADER in metadata:
-        settings = read_object(f"header's {_IN_HEADER}", metadata[_IN_HEADER])
+    if stated is not None:
+        settings = read_object(f"header's {_IN_HEADER}", stated)
         own = {
             without_denoiser(name): value
             for name, value in settings.items()
@@ -219,19 +217,20 @@ def _lacks_settings(tensors: Mapping[str, torch.Tensor]) -> bool:
     )
 
 
-def _pair(path: str, parts: Parts) -> Pair | None:
-    """Return the matrices of a layer, which may not match yet; None where there is but an alpha."""
-    matrices = parts.keys() - {"alpha"}
-    if len(matrices) == 1:
+def _pair(path: str, parts: Parts, scales: Scales) -> Pair | None:
+    """Return the matrices of a layer, at scale 1; None where there is but an alpha."""
+    alpha = parts.pop("alpha", None)
+    if len(parts) == 1:
         raise AdapterFileError(f"its layer {path!r} has no partner.")
-    return Pair(parts["down"], parts["up"]) if matrices else None
+    if not parts:
+        return None
+    pair = Weights.of({path: Pair(parts["down"], parts["up"])}).pairs[path]  # which match
+    scale = scales.of(path, pair.rank) if alpha is None else _of_alpha(path, alpha, pair.rank)
+    return Pair(_half(path, pair.down, 1), _half(path, pair.up, scale))
 
 
-def _scale(path: str, parts: Parts, rank: int, scales: Scales) -> float:
-    """Return what the tool that wrote a layer multiplies its LoRA by."""
-    alpha = parts.get("alpha")
-    if alpha is None:
-        return scales.of(path, rank)
+def _of_alpha(path: str, alpha: torch.Tensor, rank: int) -> float:
+    """Return what the tool that wrote an alpha multiplies its layer's LoRA by."""
     if alpha.numel() != 1:
         raise AdapterFileError(f"its alpha of the layer {path!r} is no single number.")
     try:
@@ -240,17 +239,15 @@ def _scale(path: str, parts: Parts, rank: int, scales: Scales) -> float:
         raise AdapterFileError(f"its layer {path!r} cannot be used: {error}.") from error
 
 
-def _scaled(path: str, pair: Pair, scale: float) -> Pair:
-    """Return matrices in half precision, the second one multiplied by a scale."""
-    return Pair(_half(path, pair.down, 1), _half(path, pair.up, scale))
-
-
 def _half(path: str, tensor: torch.Tensor, scale: float) -> torch.Tensor:
-    """Return a tensor times a scale in half precision."""
+    """Return a tensor times a scale in half precision, in its own place where it has the room."""
     if not tensor.is_floating_point():
         raise AdapterFileError(f"its layer {path!r} is {tensor.dtype}, allowed are floats.")
-    whole = tensor.float()
-    half = (whole * scale).half()
-    if not torch.isfinite(half).all() or (whole.any() and not half.any()):
+    whole = tensor.to(torch.float32, copy=True)
+    empty = not whole.any()
+    own = tensor.element_size() == torch.float16.itemsize
+    half = tensor.view(torch.float16) if own else torch.empty_like(tensor, dtype=torch.float16)
+    half.copy_(whole.mul_(scale))
+    if not torch.isfinite(half).all() or not (empty or half.any()):
         raise AdapterFileError(f"its layer {path!r} has values that half precision cannot hold.")
     return half

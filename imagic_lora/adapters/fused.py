@@ -130,7 +130,8 @@ def separated(tensors: Mapping[str, torch.Tensor], paths: Iterable[str]) -> dict
         ending = next((ending for ending in ENDINGS if name.endswith(ending)), "")
         inner = named.get(name.removesuffix(ending), ()) if ending else ()
         cut = ENDINGS.get(ending) == "up" and len(inner) > 1
-        parts = tensor.chunk(len(inner)) if cut else [tensor] * len(inner)
+        copies = (tensor.clone() for _ in inner[1:])  # each layer's may be changed in its place
+        parts = tensor.chunk(len(inner)) if cut else (tensor, *copies)
         found |= {path + ending: part for path, part in zip(inner, parts, strict=False)}
         if not inner:
             found[name] = tensor

@@ -23,10 +23,12 @@ def read_index(folder: Path, name: str) -> Family:
         name: What to call the model.
 
     Raises:
-        ModelError: When there is none, or it tells of anything unknown.
+        ModelError: When there is none, it tells of anything unknown, or the folder holds what is not
+            to be read.
     """
+    stated = folder / "model_index.json"
     try:
-        index = dict(json.loads((folder / "model_index.json").read_text("utf-8")))
+        index = dict(json.loads(stated.read_text("utf-8") if stated.is_file() else ""))
         class_name = str(index["_class_name"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(
@@ -47,7 +49,18 @@ def read_index(folder: Path, name: str) -> Family:
         if isinstance(found, list) and found != [None, None]:
             _check_class(family, name, part, found)
     _refuse_code(folder, name)
+    _refuse_special(folder, name)
     return family
+
+
+def _refuse_special(folder: Path, name: str) -> None:
+    """Raise for a folder with what may never end when it is read."""
+    for path in folder.rglob("*"):
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise ModelError(
+                f"The model {name!r} holds {quoted(path.name)}, a pipe or a device; take that away, "
+                "or use another model."
+            )
 
 
 def _refuse_code(folder: Path, name: str) -> None:

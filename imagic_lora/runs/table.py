@@ -47,16 +47,23 @@ def read_lines(path: Path, columns: Mapping[str, str]) -> list[Line]:
     Raises:
         InputError: When it cannot be read, or has no row.
     """
-    try:
-        text = path.read_text("utf-8-sig")
-    except OSError as error:
-        raise InputError(f"cannot read {quoted(str(path))}: {error.strerror}.") from error
-    except ValueError as error:
-        raise InputError(f"{quoted(str(path))} is no text in UTF-8; save it as such.") from error
+    text = _text(path)
     lines = list(_csv_lines(text) if path.suffix.lower() == ".csv" else _json_lines(text))
     if not lines:
         raise InputError(f"{quoted(str(path))} has no row; give a row for each edit.")
     return [Line(each.number, named(each.values, columns), each.problem) for each in lines]
+
+
+def _text(path: Path) -> str:
+    """Return what a file says; of what is no file and may never end, such as a pipe, nothing is read."""
+    try:
+        if path.is_file() or not path.exists():
+            return path.read_text("utf-8-sig")
+    except OSError as error:
+        raise InputError(f"cannot read {quoted(str(path))}: {error.strerror}.") from error
+    except ValueError as error:
+        raise InputError(f"{quoted(str(path))} is no text in UTF-8; save it as such.") from error
+    raise InputError(f"cannot read {quoted(str(path))}: it is no file; write the rows into one.")
 
 
 def named(values: Mapping[str, Any], columns: Mapping[str, str]) -> dict[str, Any]:

@@ -7,11 +7,15 @@ from typing import Any
 
 import hypothesis
 import pytest
+import torch
 from hypothesis import strategies as st
 
 from benchmarks.faults.grammar import JSON
 from benchmarks.faults.hostile import RAW, VALUES
+from benchmarks.faults.tally import Tally
 from imagic_lora import Adapter, EditSettings, FitSettings, ImagicError
+from imagic_lora.adapters.adopting import read_lora
+from imagic_lora.adapters.file import write_tensors
 from imagic_lora.errors import PromptError
 from imagic_lora.texts import prompt
 from tests.support.handmade import made
@@ -100,3 +104,29 @@ def test_a_prompt_without_words_is_refused(text: str) -> None:
 def test_a_prompt_of_any_words_is_taken(text: str) -> None:
     """In any script, and in pictures too."""
     assert text == prompt(text)
+
+
+SMALL = {"a.lora_A.weight": torch.ones(1, 2), "a.lora_B.weight": torch.ones(2, 1)}
+LARGE = {
+    f"{layer}.lora_{way}.weight": torch.ones(shape).half()
+    for layer in "abcdefgh"
+    for way, shape in (("A", (4, 800_000)), ("B", (800_000, 4)))
+}
+WORDS = '{"tag": 12}, ' * 2_000_000
+
+
+@pytest.mark.parametrize(
+    ("tensors", "words"),
+    [(LARGE, ""), (SMALL, WORDS), (SMALL, "\U0001f600" + WORDS), (SMALL, "\\" * 20_000_000)],
+    ids=["tensors", "words", "emoji", "slashes"],
+)
+def test_a_lora_takes_twice_its_file(tensors: dict[str, torch.Tensor], words: str) -> None:
+    """A large one of another tool, and one of whose header only the words are large."""
+    data, tally = write_tensors(tensors, {"ss_tag_frequency": words}), Tally()
+
+    found = tally.attempt(
+        "load", partial(read_lora, data, list("abcdefgh")), len(data) + 50_000_000
+    )
+
+    assert {} == dict(tally.faults)
+    assert found is not None

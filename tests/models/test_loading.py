@@ -1,5 +1,6 @@
 import hashlib
 import json
+import os
 import re
 import shutil
 from collections.abc import Callable
@@ -387,6 +388,19 @@ def test_a_folder_with_code_is_refused(broken: Path) -> None:
     (broken / "scheduler" / "evil.py").write_text("raise SystemExit('ran')")
 
     with pytest.raises(ModelError, match=r"brings code of its own \('evil\.py'\)"):
+        load_model(broken, PLAN)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("model_index.json", "no readable model_index"), ("unet/config.json", "a pipe or a device")],
+)
+def test_a_folder_with_a_pipe_is_refused(name: str, said: str, broken: Path) -> None:
+    """Who reads one waits for ever."""
+    (broken / name).unlink()
+    os.mkfifo(broken / name)
+
+    with pytest.raises(ModelError, match=said):
         load_model(broken, PLAN)
 
 

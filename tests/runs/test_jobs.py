@@ -1,6 +1,7 @@
 """What a file of jobs may be, and everything that can be wrong with it."""
 
 import json
+import os
 import pickle
 from pathlib import Path
 
@@ -35,6 +36,15 @@ def _problems(path: Path) -> tuple[str, ...]:
     with pytest.raises(JobsError) as caught:
         read_jobs(path)
     return caught.value.problems
+
+
+def test_only_files_are_read(place: Path) -> None:
+    """Of a pipe or a device, which may never end, nothing is read."""
+    os.mkfifo(place / "pipe")
+
+    for path in (place / "pipe", Path("/dev/zero"), place):
+        with pytest.raises(InputError, match="it is no file"):
+            read_jobs(path)
 
 
 def test_every_form_of_a_file_says_the_same(place: Path) -> None:
