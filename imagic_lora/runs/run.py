@@ -201,7 +201,12 @@ class _Run:
     def _give_up(self, error: OutputError) -> None:
         """Let all rows fail that have not ended: none would fare better than what was not written."""
         for row in self._jobs.rows:
-            told = {"message": str(error), "tries": 0, "adapter": row.adapter, "notes": row.notes}
+            told: dict[str, Any] = {
+                "message": str(error),
+                "tries": 0,
+                "adapter": row.adapter,
+                "notes": row.notes,
+            }
             self._outcomes.setdefault(row.id, Outcome(id=row.id, status="error", **told))
 
     def _known(self) -> dict[str, Outcome]:

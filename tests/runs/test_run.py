@@ -241,7 +241,7 @@ def test_a_disk_that_takes_no_manifest_loses_no_outcome(
         each.partition(",")[0] for each in heard
     ]
     again = run(ROWS, place / "out", quick)
-    assert (True, {"00002", "00003"}) == (again.complete, again.fresh)
+    assert (True, frozenset({"00002", "00003"})) == (again.complete, again.fresh)
 
 
 def _raising(error: Exception) -> Callable[..., None]:
