@@ -1,172 +1,173 @@
-"""What becomes of a run that is killed, loses workers or fills its disk, and what workers save.
+"""What becomes of a run whose workers, driver, disk or machines fail, and what workers save.
 
     python -m benchmarks.runs --fits 100 --faults 20
 
-Every run is a process of its own, on the bundled model, in a folder of its own, and is held against
-one that nothing happened to: every row ends, and every adapter and picture is equal to the byte.
-Those with workers need Ray (the extra `ray`); without it they are left out, which the result says.
+Every run is the command line in a process of its own, and is held against one that nothing happened
+to: every row ends, and every adapter and picture is equal to the byte. Who is at fault when is known
+from the events that a run tells. Those with workers need Ray (the extra `ray`).
 """
 
 import argparse
-import hashlib
 import json
 import os
 import random
-import resource
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Mapping, Sequence
-from importlib.util import find_spec
+import secrets
+import shutil
+from argparse import Namespace
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import psutil
+from PIL import Image
 
 from benchmarks.environment import describe, write_result
+from benchmarks.running import Faults, Running, files, smaller, told
 from imagic_lora.demo import NEXT_TARGET, PICTURE, SOURCE, TARGET
 
-_STEPS = 4
-"""Steps of each fit and each edit: enough to be killed in the middle of."""
+_FEW = 6
+"""Fits of the runs in which one fault is to be seen, not many."""
+
+_WORKERS = ("--workers", "2", "--tries", "10", "--time-limit", "0.5")
 
 
 def main(arguments: list[str] | None = None) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--fits", type=int, default=100, help="fits of two edits each")
-    parser.add_argument("--faults", type=int, default=20, help="how many to make of each kind")
-    parser.add_argument("--workers", type=int, default=2, help="workers of the runs by Ray")
+    parser.add_argument("--faults", type=int, default=20, help="how many befall the longest run")
+    parser.add_argument("--model", default="demo", help="the model")
     options = parser.parse_args(arguments)
-    os.environ.update(OMP_NUM_THREADS="1", HF_HUB_OFFLINE="1")
+    os.environ.update(
+        OMP_NUM_THREADS="1",
+        HF_HUB_OFFLINE="1",
+        RAY_AUTH_MODE="token",
+        RAY_AUTH_TOKEN=secrets.token_hex(32),
+    )
     with TemporaryDirectory() as folder:
         print(write_result("runs", measure(Path(folder), options)))
 
 
-def measure(place: Path, options: argparse.Namespace) -> dict[str, Any]:
+def measure(place: Path, options: Namespace) -> dict[str, Any]:
     """Return what became of every run.
 
     Args:
         place: A folder to work in.
         options: How much to do.
     """
-    _write_jobs(place, options.fits)
-    whole = _timed(place, "whole")
-    wanted = _files(place / "whole")
-    chance = random.Random(0)
-    span = whole["seconds"] / (options.faults + 1)
-    results = {
-        "one process": whole,
-        "killed": _killed(place, "killed", options.faults, span, chance),
-        "full disk": _full(place, options.faults, wanted, chance),
-    }
-    if find_spec("ray") is not None:
-        words = ("--workers", str(options.workers), "--tries", "10")
-        results["workers"] = _timed(place, "workers", *words)
-        results["workers killed"] = _bereft(place, words, options.faults, span, chance)
-    for name, result in results.items():
-        made = _files(place / name.replace(" ", "-")) if name != "one process" else wanted
-        result["equal to one process"] = made == wanted
-    return {**describe(), "fits": options.fits, "rows": 2 * options.fits, "runs": results}
+    rows = [row for seed in range(options.fits) for row in _fit(PICTURE, seed)]
+    start = _Start(place, options.model)
+    results: dict[str, Any] = {"one process": told(start("one", rows))}
+    wanted = files(place / "one")
+
+    def keep(name: str, out: str, found: dict[str, Any]) -> None:
+        made = files(place / out)
+        same = all(wanted[each] == made[each] for each in wanted.keys() & made.keys())
+        results[name] = {**found, "compared": len(wanted.keys() & made.keys()), "equal": same}
+        print(json.dumps({name: results[name]}), flush=True)
+
+    few = rows[: 2 * _FEW]
+    keep("full disk", "full", _full(start, few))
+    keep("two workers", "workers", told(start("workers", few, *_WORKERS)))
+    keep("rows at fault", "rows", _rows_at_fault(start, few))
+    keep("lost node", "node", _lost_node(start, few))
+    keep("workers and drivers at fault", "faults", _faults(start, rows, options.faults))
+    return {**describe(), "model": options.model, "runs": results}
 
 
-def _write_jobs(place: Path, fits: int) -> None:
-    """Write a file of jobs: two edits of each fit, which differ by their seeds."""
-    rows = [
-        {
-            "image": str(PICTURE),
-            "source": SOURCE,
-            "target": target,
-            "alpha": 1,
-            "fit": {"steps": _STEPS, "seed": seed},
-            "edit": {"steps": _STEPS},
-        }
-        for seed in range(fits)
+def _fit(picture: Path, seed: int) -> list[dict[str, Any]]:
+    """Return the rows of one fit: two edits."""
+    few = {"alpha": 1, "fit": {"steps": 2, "seed": seed}, "edit": {"steps": 2}}
+    return [
+        {"image": str(picture), "source": SOURCE, "target": target, **few}
         for target in (TARGET, NEXT_TARGET)
     ]
-    (place / "jobs.jsonl").write_text("\n".join(map(json.dumps, rows)))
 
 
-def _started(place: Path, out: str, *words: str, most_bytes: int = -1) -> "subprocess.Popen[bytes]":
-    """Start a run; with a limit, no file of it may grow beyond that size."""
+class _Start:
+    """Starts runs.
 
-    def limit() -> None:
-        if most_bytes >= 0:
-            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-            resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
+    Args:
+        place: The folder for their job files and all that they make.
+        model: The model.
+    """
 
-    line = ["run", str(place / "jobs.jsonl"), "-o", str(place / out), "--model", "demo", *words]
-    return subprocess.Popen(
-        [sys.executable, "-m", "imagic_lora", *line],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        preexec_fn=limit,  # noqa: PLW1509  no thread is there before it
-    )
+    def __init__(self, place: Path, model: str) -> None:
+        self.place, self._model = place, model
 
-
-def _timed(place: Path, out: str, *words: str) -> dict[str, Any]:
-    """Return what a run comes to that nothing happens to."""
-    began = time.monotonic()
-    code = _started(place, out, *words).wait()
-    return {"code": code, "seconds": round(time.monotonic() - began, 1), **_summary(place / out)}
+    def __call__(
+        self, out: str, rows: Sequence[dict[str, Any]], *words: str, most_bytes: int = -1
+    ) -> Running:
+        """Start a run; with a limit, no file of it may grow beyond that size."""
+        jobs = self.place / f"{out}.jsonl"
+        jobs.write_text("\n".join(map(json.dumps, rows)))
+        line = [str(jobs), "-o", str(self.place / out), "--model", self._model, *words]
+        return Running(line, most_bytes)
 
 
-def _killed(
-    place: Path, out: str, faults: int, span: float, chance: random.Random
-) -> dict[str, Any]:
-    """Return what a run comes to that is killed again and again, and then goes on."""
-    for _ in range(faults):
-        running = _started(place, out)
-        time.sleep(chance.uniform(0, 2 * span))
-        running.kill()
-        running.wait()
-    return {"faults": faults, **_timed(place, out)}
-
-
-def _full(
-    place: Path, faults: int, wanted: Mapping[str, str], chance: random.Random
-) -> dict[str, Any]:
+def _full(start: _Start, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Return what a run comes to whose files cannot be written whole, and then can."""
-    sizes = [(place / "whole" / name).stat().st_size for name in wanted]
-    codes = [
-        _started(place, "full-disk", most_bytes=chance.randrange(max(sizes))).wait()
-        for _ in range(faults)
-    ]
-    return {"faults": faults, "codes": sorted(set(codes)), **_timed(place, "full-disk")}
+    limits = [smaller(start.place / "one", chance) for chance in (0.1, 0.5, 0.9)]
+    failed = [told(start("full", rows, most_bytes=limit)) for limit in limits]
+    return {"faults": len(failed), "failed": failed, **told(start("full", rows))}
 
 
-def _bereft(
-    place: Path, words: Sequence[str], faults: int, span: float, chance: random.Random
-) -> dict[str, Any]:
-    """Return what a run comes to whose workers are killed again and again."""
-    running, killed = _started(place, "workers-killed", *words), 0
-    while running.poll() is None:
-        time.sleep(chance.uniform(0, span))
-        workers = [
-            each
-            for each in psutil.process_iter(["name", "cmdline"])
-            if " ".join(each.info["cmdline"] or ()).startswith("ray::_Actor")
-        ]
-        if workers and killed < faults:
-            chance.choice(workers).kill()
-            killed += 1
-    return {"faults": killed, "code": running.wait(), **_summary(place / "workers-killed")}
+def _rows_at_fault(start: _Start, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return how rows end that raise, that always kill their worker, and at which it always hangs."""
+    bad = {name: start.place / f"{name}.png" for name in ("raises", "kills", "hangs")}
+    for path in bad.values():
+        shutil.copy(PICTURE, path)
+    more = [row for n, path in enumerate(bad.values()) for row in _fit(path, 10**6 + n)]
+    running = start("rows", [*rows, *more], "--workers", "2", "--time-limit", "0.5")
+    for event in running:
+        if event["event"] == "begun":
+            Image.open(PICTURE).rotate(180).save(bad["raises"])
+        elif event["event"] == "step" and "kills.png" in event["what"]:
+            running.kill(event["worker"])
+        elif event["event"] == "step" and "hangs.png" in event["what"]:
+            running.stop(event["worker"])
+    return told(running)
 
 
-def _files(out: Path) -> dict[str, str]:
-    """Return the hash of every adapter and picture of a run, and of whatever else is there."""
-    return {
-        str(path.relative_to(out)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for folder in ("adapters", "pictures")
-        for path in sorted((out / folder).iterdir())
-    }
+def _lost_node(start: _Start, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return what a run comes to of whose two machines one goes, and another one comes."""
+    machines, other = _two_machines()
+    running = start("node", rows, *_WORKERS, "--ray", machines.address)
+    try:
+        for event in running:
+            if event["event"] == "landed" and event["ended"] == 3:
+                machines.remove_node(other, allow_graceful=False)
+                machines.add_node(num_cpus=1, object_store_memory=80 * 2**20)
+        return {"faults": 1, **told(running)}
+    finally:
+        machines.shutdown()
 
 
-def _summary(out: Path) -> dict[str, Any]:
-    """Return how the rows of a run ended."""
-    found = json.loads((out / "summary.json").read_text("utf-8"))
-    return {name: found[name] for name in ("rows", "ok", "error", "died", "timeout", "left")}
+def _two_machines() -> tuple[Any, Any]:
+    """Return a cluster of two machines, all here, and the second of them; a busy CPU needs tries."""
+    from ray.cluster_utils import Cluster  # noqa: PLC0415  an extra
+
+    small = {"num_cpus": 1, "object_store_memory": 80 * 2**20}
+    for left in (2, 1, 0):
+        machines = Cluster()
+        try:
+            machines.add_node(**small, include_dashboard=False)
+            return machines, machines.add_node(**small)
+        except Exception:
+            machines.shutdown()
+            if not left:
+                raise
+    raise AssertionError
+
+
+def _faults(start: _Start, rows: Sequence[dict[str, Any]], count: int) -> dict[str, Any]:
+    """Return what a run comes to whose workers are killed or hang, and whose driver is killed."""
+    kinds = ["worker killed", "worker killed", "worker killed", "worker hangs", "driver killed"]
+    faults = Faults(count, len(rows), kinds, random.Random(0))
+    while not (running := start("faults", rows, *_WORKERS)).befallen(faults):
+        pass
+    return {"faults": len(faults.done), "kinds": Counter(faults.done), **running.ended()}
 
 
 if __name__ == "__main__":

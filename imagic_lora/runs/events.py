@@ -34,12 +34,16 @@ class Ready:
     Attributes:
         worker: Its name.
         device: What it works on.
+        host: Name of its machine.
+        process: Number of its process there.
         base_model: Name of the model.
         fingerprint: Tells checkpoints of a family apart.
     """
 
     worker: str
     device: str
+    host: str
+    process: int
     base_model: str
     fingerprint: str
 
@@ -83,7 +87,7 @@ class Outcome:
         status: "ok"; "error" for what failed, "died" for what killed its worker, "timeout" for what
             was not heard of for too long.
         message: Why it is not "ok".
-        tries: How often it was begun; 0 where it was done before this run.
+        tries: How often it was begun; 0 where it was done before this run, or was never begun.
         adapter: File of its adapter, in the folder of the run.
         adapter_sha256: Hash of the adapter.
         picture: File of its picture, likewise.

@@ -36,7 +36,7 @@ def draw(folder: Folder, rows: Sequence[Row], report: RunReport) -> None:
         shown = lines[start : start + _PER_PAGE]
         drawn = sheet(
             [list(_cells(folder, line, done)) for line in shown],
-            titles=[line[0].source or line[0].image.path.name for line in shown],
+            titles=[line[0].source or line[0].image.name for line in shown],
         )
         record = {"kind": "Pages", "version": version("imagic-lora"), "page": page}
         save_png(drawn, folder.sheet(page), record, force=True)
@@ -49,7 +49,7 @@ def _lines(rows: list[Row]) -> Iterator[list[Row]]:
 
 def _cells(folder: Folder, line: Sequence[Row], done: dict[str, Outcome]) -> Iterator[Cell]:
     """Yield the input and its edits."""
-    yield Cell(open_image(line[0].image.path), "input")
+    yield Cell(line[0].image.open(open_image), "input")
     for row in line:
         alpha = done[row.id].alpha
         strength = "" if alpha is None else f" ({alpha:g})"

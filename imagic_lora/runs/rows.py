@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from imagic_lora.errors import InputError, SettingsError, near_match, quoted
-from imagic_lora.images.png import image_hash
 from imagic_lora.images.reading import open_image, open_mask
+from imagic_lora.runs.places import Input, is_address
 from imagic_lora.runs.table import GROUPS, Line
 from imagic_lora.settings import ALPHA, EditSettings, FitSettings, Option, options
 from imagic_lora.texts import prompt, text
@@ -30,19 +30,6 @@ _NEEDED = ("image", "target")
 _ID = re.compile(r"\w([\w.-]{0,58}\w)?")
 _CLOSE = 0.8
 """How like one of ours a column must be to be taken for a mistyped one, from 0 to 1."""
-
-
-@dataclass(frozen=True)
-class Input:
-    """A picture or a mask that was read.
-
-    Attributes:
-        path: Its file.
-        sha256: Hash of its size and RGB bytes.
-    """
-
-    path: Path
-    sha256: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,16 +90,16 @@ class RowReader:
     def __init__(self, root: Path) -> None:
         self.problems: list[tuple[int, str]] = []
         self._root = root.absolute()  # workers may start elsewhere
-        self._image = cache(lambda path: Input(path, image_hash(open_image(path))))
-        self._mask = cache(lambda path: Input(path, image_hash(open_mask(path))))
+        self._image = cache(lambda place: Input.of(place, open_image))
+        self._mask = cache(lambda place: Input.of(place, open_mask))
         self._strays: set[str] = set()
         self._readers: Mapping[str, Callable[[Any], object]] = {
             "id": _id,
-            "image": lambda value: self._image(self._path(value, "image")),
+            "image": lambda value: self._image(self._place(value, "image")),
             "target": prompt,
             "source": lambda value: prompt(value, "source", required=False),
             "alpha": _alpha,
-            "mask": lambda value: self._mask(self._path(value, "mask")),
+            "mask": lambda value: self._mask(self._place(value, "mask")),
             "fit": lambda value: _settings(FitSettings, "fit", value),
             "edit": lambda value: _settings(EditSettings, "edit", value),
         }
@@ -137,11 +124,11 @@ class RowReader:
         self.problems += ((line.number, problem) for problem in problems)
         return None if problems else Row(line=line.number, notes=given, **found)
 
-    def _path(self, value: Any, name: str) -> Path:
-        """Return the path of a picture."""
+    def _place(self, value: Any, name: str) -> str:
+        """Return the path or the address of a picture."""
         if not (found := text(value, name)):
             raise InputError(f"its {name} is empty; give the path of a file.")
-        return self._root / found
+        return found if is_address(found) else str(self._root / found)
 
     def _stray(self, notes: Mapping[str, Any]) -> Iterator[str]:
         """Yield what is wrong with columns that look like mistakes, each of them once."""

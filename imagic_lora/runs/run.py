@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from imagic_lora.editor import ImagicEditor
-from imagic_lora.errors import InputError, ModelError, quoted
+from imagic_lora.errors import ImagicError, InputError, ModelError, OutputError, quoted, warn
 from imagic_lora.models.repository import REPOSITORIES
 from imagic_lora.runs.asked import Made, standing
 from imagic_lora.runs.cluster import Cluster
@@ -105,7 +105,8 @@ def run(
         JobsError: When rows cannot be done, or pictures were made for something else.
         InputError: When several workers are to share an editor.
         MissingExtraError: When several workers are asked for, and Ray is not installed.
-        OutputError: When a file cannot be written, e.g. because the disk is full.
+        OutputError: When the folder cannot be written to. Where that is so later on, e.g. because the
+            disk is full, the rows that are left end as errors.
         ModelError: When the model cannot be loaded, or is not the one that pictures were made by.
     """
     part = Shard.of(shard)
@@ -191,11 +192,22 @@ class _Run:
             if self._pending:
                 engine(self._pending, self._hear)
         except KeyboardInterrupt:
-            self._close()
+            self._close(sheets=False)
             raise
-        report = self._close()
-        draw(self._folder, self._jobs.rows, report)
-        return report
+        except OutputError as error:
+            self._give_up(error)
+        return self._close()
+
+    def _give_up(self, error: OutputError) -> None:
+        """Let all rows fail that have not ended: none would fare better than what was not written."""
+        for row in self._jobs.rows:
+            told: dict[str, Any] = {
+                "message": str(error),
+                "tries": 0,
+                "adapter": row.adapter,
+                "notes": row.notes,
+            }
+            self._outcomes.setdefault(row.id, Outcome(id=row.id, status="error", **told))
 
     def _known(self) -> dict[str, Outcome]:
         """Return how the rows ended that are done: as the manifest has it, or their pictures."""
@@ -234,20 +246,21 @@ class _Run:
 
     def _land(self, outcome: Outcome) -> None:
         """Keep how a row ended, and tell how far the run is."""
-        self._folder.add(outcome)
         self._outcomes[outcome.id] = outcome
         self._fresh.add(outcome.id)
         self._left[self._key[outcome.id]] -= 1
         failed = sum(each.status != "ok" for each in self._outcomes.values())
-        self._on_event(
-            Landed(
-                outcome=outcome,
-                ended=len(self._outcomes),
-                rows=len(self._made),
-                failed=failed,
-                seconds_left=self._seconds_left(),
-            )
+        landed = Landed(
+            outcome=outcome,
+            ended=len(self._outcomes),
+            rows=len(self._made),
+            failed=failed,
+            seconds_left=self._seconds_left(),
         )
+        try:
+            self._folder.add(outcome)
+        finally:
+            self._on_event(landed)
 
     def _seconds_left(self) -> float | None:
         """Return what the rest takes at the rate of the fits that are done with all their edits."""
@@ -268,8 +281,8 @@ class _Run:
         }
         self._folder.describe(values)
 
-    def _close(self) -> RunReport:
-        """Write the manifest in the order of the rows, and the summary."""
+    def _close(self, *, sheets: bool = True) -> RunReport:
+        """Write the manifest in the order of the rows, the summary and the sheets."""
         report = RunReport(
             outcomes=tuple(self._outcomes[each] for each in self._made if each in self._outcomes),
             rows=len(self._made),
@@ -277,6 +290,11 @@ class _Run:
             workers=tuple(self._workers),
             seconds=time.monotonic() - self._began,
         )
-        self._folder.list(report.outcomes)
-        self._folder.summarise(report.summary())
+        try:
+            self._folder.list(report.outcomes)
+            self._folder.summarise(report.summary())
+            if sheets:
+                draw(self._folder, self._jobs.rows, report)
+        except ImagicError as error:  # of writing, or of reading for the sheets
+            warn(f"{error} What was made is there, and the same command lists it when it can.")
         return report

@@ -5,6 +5,8 @@ all, and work that is done twice writes the same bytes.
 """
 
 import hashlib
+import os
+import platform
 import time
 import traceback
 from collections.abc import Callable
@@ -13,20 +15,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imagic_lora.adapters.adapter import Adapter
-from imagic_lora.errors import AdapterFileError, ImageError, ImagicError, OutputError, heard_by
+from imagic_lora.errors import AdapterFileError, ImagicError, OutputError, heard_by
 from imagic_lora.files import check_writable
-from imagic_lora.images.png import image_hash, save_png
+from imagic_lora.images.png import save_png
 from imagic_lora.images.reading import open_image, open_mask
 from imagic_lora.memory import device_name, peak_bytes
 from imagic_lora.progress import OnProgress, Progress
 from imagic_lora.runs.asked import record
 from imagic_lora.runs.events import Fitted, Outcome, Ready, Step, WorkEvent
 from imagic_lora.runs.jobs import Job
-from imagic_lora.runs.rows import Input, Row
+from imagic_lora.runs.rows import Row
 
 if TYPE_CHECKING:
-    from PIL import Image
-
     from imagic_lora.editor import ImagicEditor
 
 
@@ -54,6 +54,8 @@ class Worker:
         return Ready(
             worker=self.name,
             device=device_name(self.editor.plan.device),
+            host=platform.node(),
+            process=os.getpid(),
             base_model=traits.name,
             fingerprint=traits.fingerprint,
         )
@@ -91,11 +93,11 @@ class Worker:
             return kept, False
         check_writable(path, force=True)
         adapter = self.editor.fit(
-            _unchanged(first.image, open_image),
+            first.image.open(open_image),
             target=job.target,
             source=first.source,
             settings=first.fit,
-            on_progress=self._steps(f"fit of {first.image.path.name}"),
+            on_progress=self._steps(f"fit of {first.image.name}"),
         )
         adapter.save(path, force=True)
         return adapter, True
@@ -146,7 +148,7 @@ class Worker:
             adapter,
             alpha=row.alpha,
             target=row.target,
-            mask=None if row.mask is None else _unchanged(row.mask, open_mask),
+            mask=None if row.mask is None else row.mask.open(open_mask),
             settings=row.edit,
             on_progress=self._steps(f"{row.id}, {row.target!r}"),
         )
@@ -188,11 +190,3 @@ class Worker:
             self.tell(Step(worker=self.name, what=what, progress=plain))
 
         return step
-
-
-def _unchanged(given: Input, read: "Callable[[Path], Image.Image]") -> "Image.Image":
-    """Return a picture, or raise if its file is another one than that which was checked."""
-    picture = read(given.path)
-    if image_hash(picture) != given.sha256:
-        raise ImageError(f"{given.path.name!r} has changed since the run began; start it again.")
-    return picture

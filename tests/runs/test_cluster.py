@@ -20,7 +20,8 @@ from imagic_lora import (
     read_jobs,
     run,
 )
-from imagic_lora.runs.cluster import Cluster, _Actor, _environment, _signals
+from imagic_lora.runs.actors import Actor
+from imagic_lora.runs.cluster import Cluster, _environment, _signals
 from imagic_lora.runs.events import Fitted, Outcome, Step
 from imagic_lora.runs.jobs import Jobs
 from tests.support.tiny import Kind
@@ -44,7 +45,7 @@ def test_a_worker_tells_while_it_works(
 ) -> None:
     """Its events can be sent, and leave the files that one process leaves."""
     name = editor("sd1").model.traits.name
-    actor = _Actor("worker 0", lambda: editor("sd1"), tmp_path / "out", name)
+    actor = Actor("worker 0", lambda: editor("sd1"), tmp_path / "out", name)
     run(jobs, tmp_path / "alone", editor("sd1"))
 
     ready = actor.ready()
@@ -64,7 +65,7 @@ def test_a_worker_that_cannot_write_says_so(
 ) -> None:
     """What ends the run reaches whoever listens."""
     (tmp_path / "out").write_bytes(b"in the way")
-    actor = _Actor("worker 0", lambda: editor("sd1"), tmp_path / "out", "tiny")
+    actor = Actor("worker 0", lambda: editor("sd1"), tmp_path / "out", "tiny")
     actor.ready()
 
     with pytest.raises(OutputError):

@@ -2,7 +2,6 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -13,7 +12,8 @@ from imagic_lora.runs import dispatch
 from imagic_lora.runs.dispatch import Dispatch, Finished, Lost, Message, Raised
 from imagic_lora.runs.events import Fitted, Outcome, Ready, WorkEvent
 from imagic_lora.runs.jobs import Job
-from imagic_lora.runs.rows import Input, Row
+from imagic_lora.runs.places import Input
+from imagic_lora.runs.rows import Row
 from imagic_lora.settings import WorkerSettings
 
 DIES, HANGS, PREEMPTED = Lost(), "hangs", Lost(preempted=True)
@@ -26,7 +26,7 @@ def _job(key: str, *ids: str) -> Job:
         Row(
             line=1,
             id=each,
-            image=Input(Path("cat.png"), key),
+            image=Input("cat.png", key),
             target="a cat",
             alpha=1.0,
             fit=FitSettings(),
@@ -56,7 +56,9 @@ class _Crew:
     def start(self) -> None:
         name = f"w{len(self.started)}"
         self.started.append(name)
-        ready = Ready(worker=name, device="cpu", base_model="tiny", fingerprint="f")
+        ready = Ready(
+            worker=name, device="cpu", host="here", process=1, base_model="tiny", fingerprint="f"
+        )
         self._said.append((name, self._loading.popleft() if self._loading else ready))
 
     def give(self, worker: str, job: Job) -> None:

@@ -81,7 +81,7 @@ def test_columns_have_the_names_that_are_said(place: Path) -> None:
 
     jobs = read_jobs(path, columns={"image": "img_name", "target": "target_text"}, root=place)
 
-    assert [place / "cat.png"] == [row.image.path for row in jobs.rows]
+    assert [str(place / "cat.png")] == [row.image.place for row in jobs.rows]
     assert {} == jobs.rows[0].notes
 
 

@@ -16,8 +16,11 @@ from imagic_lora import (
     OutputError,
     run,
 )
+from imagic_lora.errors import heard_by
 from imagic_lora.images.png import read_record
 from imagic_lora.runs.events import Begun, Event, Fitted, Landed, Ready, Step, values
+from imagic_lora.runs.folder import Folder
+from imagic_lora.runs.jobs import Shard
 from tests.support.handmade import made
 from tests.support.quick import QuickEditor
 from tests.support.tiny import Kind
@@ -205,15 +208,49 @@ def test_a_damaged_adapter_is_fitted_anew(place: Path, quick: QuickEditor) -> No
     assert expected == _files(out)
 
 
-def test_a_full_disk_ends_the_run(place: Path, quick: QuickEditor) -> None:
-    """Where nothing can be written no work is wasted, and nothing is half-written."""
-    quick.failures = {3: OutputError("cannot write x: no space left on device.")}
+def test_a_full_disk_leaves_every_row_with_its_end(place: Path, quick: QuickEditor) -> None:
+    """Where nothing can be written no work is wasted, and the same command goes on later."""
+    quick.failures = {4: OutputError("cannot write x: no space left on device.")}
 
-    with pytest.raises(OutputError, match="no space left"):
-        run(ROWS, place / "out", quick)
+    report = run(ROWS, place / "out", quick)
 
-    assert 3 == quick.count
+    assert 4 == quick.count
+    assert [("ok", 1), ("error", 0), ("ok", 1)] == [(o.status, o.tries) for o in report.outcomes]
+    assert {"cannot write x: no space left on device.": 1} == report.summary()["failures"]
+    listed = Folder(place / "out", Shard()).outcomes()
+    assert ["ok", "error", "ok"] == [each.status for each in listed.values()]
     assert run(ROWS, place / "out", quick).complete
+
+
+def test_a_disk_that_takes_no_manifest_loses_no_outcome(
+    place: Path, quick: QuickEditor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was made is told, the rest fails, and what cannot be listed is warned of."""
+    told: list[Event] = []
+    heard: list[str] = []
+    full = OutputError("cannot write manifest.jsonl: the disk is full.")
+
+    with monkeypatch.context() as broken, heard_by(heard.append):
+        broken.setattr(Folder, "add", _raising(full))
+        broken.setattr(Folder, "summarise", _raising(full))
+        report = run(ROWS, place / "out", quick, on_event=told.append)
+
+    assert ["ok", "error", "error"] == [each.status for each in report.outcomes]
+    assert ["00001"] == [each.outcome.id for each in told if isinstance(each, Landed)]
+    assert ["cannot write manifest.jsonl: the disk is full. What was made is there"] == [
+        each.partition(",")[0] for each in heard
+    ]
+    again = run(ROWS, place / "out", quick)
+    assert (True, frozenset({"00002", "00003"})) == (again.complete, again.fresh)
+
+
+def _raising(error: Exception) -> Callable[..., None]:
+    """Return a function that raises."""
+
+    def fail(*_: object) -> None:
+        raise error
+
+    return fail
 
 
 def test_a_folder_of_something_else_is_left_alone(place: Path, quick: QuickEditor) -> None:

@@ -40,6 +40,7 @@ OWNERS = {
     "fastapi": {"ui"},
     "uvicorn": {"ui"},
     "click": {"cli"},
+    "fsspec": {"runs/places"},
     "ray": {"runs/cluster"},
 }
 """Who may import a package that others must not depend on: a part, or one module of it."""

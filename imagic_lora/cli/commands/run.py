@@ -14,7 +14,7 @@ from imagic_lora.settings import WorkerSettings
 from imagic_lora.units import seconds_text
 
 if TYPE_CHECKING:
-    from imagic_lora.runs.events import Event, Landed, Outcome
+    from imagic_lora.runs.events import Event, Landed, Outcome, Ready
     from imagic_lora.runs.jobs import Jobs
 
 FAILED = 1
@@ -124,7 +124,7 @@ def run(
 
 def _counts(jobs: "Jobs") -> str:
     """Return in words what a file of jobs comes to."""
-    pictures = len({row.image.path for row in jobs.rows})
+    pictures = len({row.image.place for row in jobs.rows})
     return f"{len(jobs.rows)} rows of {pictures} pictures can be done, with {len(jobs.grouped())} fits."
 
 
@@ -171,7 +171,16 @@ class _View:
             if left:
                 self._terminal.say(f"loading {self._model}")
         elif isinstance(event, Ready):
-            self._terminal.say(f"working on {event.device}")
+            self._terminal.say(_working(event))
+
+
+def _working(event: "Ready") -> str:
+    """Return who works on what; of a worker, what is needed to look at it or to end it."""
+    from imagic_lora.runs.events import HERE
+
+    if event.worker == HERE:
+        return f"working on {event.device}"
+    return f"{event.worker} works on {event.device}, as process {event.process} of {event.host}"
 
 
 def _landed(event: "Landed") -> str:
