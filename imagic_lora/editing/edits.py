@@ -10,6 +10,7 @@ from PIL import Image
 
 from imagic_lora.conditioning import Conditioning
 from imagic_lora.editing import focus, guidance, sampling, trajectory
+from imagic_lora.editing.masks import Mask
 from imagic_lora.editing.picture import Edit
 from imagic_lora.editing.prompts import Prompts
 from imagic_lora.editing.request import EditRequest
@@ -18,7 +19,6 @@ from imagic_lora.editing.slots import Slots
 from imagic_lora.errors import SettingsError
 from imagic_lora.images.canvas import Frame
 from imagic_lora.images.pixels import to_mask
-from imagic_lora.images.png import image_hash
 from imagic_lora.memory.relief import lever_names, relieved
 from imagic_lora.models.base import LatentModel
 from imagic_lora.models.encoding import canvas_of
@@ -39,7 +39,7 @@ class Edits:
         slots: Where the adapters are switched in.
         prompts: The requests with their conditionings.
         seeds: Seed of each row.
-        mask: A picture of where the edits may change their inputs; None is everywhere.
+        mask: Where the edits may change their inputs; None is everywhere.
         on_progress: Called after every step.
 
     Raises:
@@ -50,7 +50,7 @@ class Edits:
     slots: Slots
     prompts: Prompts
     seeds: tuple[int, ...]
-    mask: Image.Image | None
+    mask: Mask | None
     on_progress: OnProgress
 
     def __post_init__(self) -> None:
@@ -132,6 +132,7 @@ class Edits:
         levers: dict[str, tuple[str, ...]],
     ) -> list[Edit]:
         """Return the pictures with what made them."""
+        held = {} if self.mask is None else self.mask.record(self._frame)
         # Where every alpha is 0, nothing was shared: the prompts played no part.
         shared = self.prompts.shared if any(alphas) else (None,) * len(alphas)
         rows = zip(images, self.requests, self.seeds, alphas, shared, strict=True)
@@ -145,7 +146,7 @@ class Edits:
                 adapter_sha256=request.adapter.sha256,
                 fingerprint=self.model.traits.fingerprint,
                 frame=request.adapter.record.frame,
-                mask_sha256=None if self.mask is None else image_hash(self.mask),
+                **held,
                 shared=shared,
                 **levers,
             )
@@ -252,7 +253,7 @@ class Edits:
             picture = adapter.input if resized == adapter.latents.shape[-2:] else None
             mask = None
             if self.mask is not None and picture is not None:
-                mask = to_mask(self.mask, self._frame, picture.size[::-1])
+                mask = to_mask(self.mask.image, self._frame, picture.size[::-1])
             found.append(Residue(self.model, picture, latents, mask))
         return tuple(found)
 
@@ -262,7 +263,7 @@ class Edits:
         record = self.requests[0].adapter.record
         size = (record.width, record.height)
         # Adapters of earlier versions do not say which part of the picture they were fitted to.
-        return record.frame or Frame.of(size if self.mask is None else self.mask.size, size)
+        return record.frame or Frame.of(size if self.mask is None else self.mask.image.size, size)
 
     @cached_property
     def _mask(self) -> torch.Tensor:
@@ -270,7 +271,7 @@ class Edits:
         if self.mask is None:
             return torch.ones(1, 1, 1, 1, device=self.model.plan.device)
         rows, columns = self.latents.shape[-2:]
-        return to_mask(self.mask, self._frame, (rows, columns)).to(self.model.plan.device)
+        return to_mask(self.mask.image, self._frame, (rows, columns)).to(self.model.plan.device)
 
 
 def _resized(model: LatentModel, request: EditRequest, settings: EditSettings) -> torch.Tensor:
