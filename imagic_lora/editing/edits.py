@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from typing import Any
 
 import torch
 from PIL import Image
@@ -132,7 +133,8 @@ class Edits:
         levers: dict[str, tuple[str, ...]],
     ) -> list[Edit]:
         """Return the pictures with what made them."""
-        held = {} if self.mask is None else self.mask.record(self._frame)
+        held: dict[str, Any] = {} if self.mask is None else self.mask.record(self._frame)
+        held |= levers
         # Where every alpha is 0, nothing was shared: the prompts played no part.
         shared = self.prompts.shared if any(alphas) else (None,) * len(alphas)
         rows = zip(images, self.requests, self.seeds, alphas, shared, strict=True)
@@ -146,9 +148,8 @@ class Edits:
                 adapter_sha256=request.adapter.sha256,
                 fingerprint=self.model.traits.fingerprint,
                 frame=request.adapter.record.frame,
-                **held,
                 shared=shared,
-                **levers,
+                **held,
             )
             for image, request, seed, alpha, shared in rows
         ]

@@ -86,6 +86,16 @@ window.imagicLora = (() => {
     if (on) button.focus();
   }
 
+  /* Make a result the next picture: drawn anew, so that it brings no settings back. */
+  function further(stage) {
+    const large = stage.querySelector(".view .after");
+    const canvas = document.createElement("canvas");
+    canvas.width = large.naturalWidth;
+    canvas.height = large.naturalHeight;
+    canvas.getContext("2d").drawImage(large, 0, 0);
+    canvas.toBlob((blob) => upload("picture", new File([blob], "edited.png", { type: blob.type })));
+  }
+
   document.addEventListener("click", (event) => {
     const thumb = event.target.closest(".thumb");
     if (thumb) {
@@ -94,6 +104,8 @@ window.imagicLora = (() => {
     }
     const button = event.target.closest("[data-act=full]");
     if (button) full(button.closest(".stage"), !button.closest(".stage").classList.contains("full"));
+    const more = event.target.closest("[data-act=further]");
+    if (more) further(more.closest(".stage"));
     const prompt = event.target.closest("[data-prompt]");
     if (prompt) write(document.querySelector("#target textarea"), prompt.dataset.prompt);
     const by = event.target.closest("[data-step]");

@@ -146,6 +146,7 @@ def _about(shown: SavedPicture) -> str:
         '<button type="button" data-step="ArrowRight" aria-label="stronger">&rsaquo;</button>'
         '<button type="button" data-act="hold">Hold for the input</button>'
         '<button type="button" data-act="full">Full window</button>'
+        '<button type="button" data-act="further">Edit further</button>'
         f'<a class="one" href="{address(shown.path)}" download="{escape(shown.path.name)}">'
         "Download</a><details><summary>Settings</summary>"
         f'<span class="facts-line">{escape(facts(shown))}</span></details></div></div>'

@@ -31,7 +31,7 @@ def half() -> Image.Image:
     ids=["levels", "booleans", "shares", "channel"],
 )
 def test_an_array_is_a_mask(
-    values: np.ndarray,  # type: ignore[type-arg]
+    values: np.ndarray,
     editor: Callable[[Kind], ImagicEditor],
     adapter: Callable[[Kind], Adapter],
 ) -> None:
@@ -45,7 +45,7 @@ def test_an_array_is_a_mask(
 @pytest.mark.parametrize(
     "values", [np.zeros((4, 4, 3)), np.full((4, 4), 2.0), np.zeros((0, 4)), np.array([["a"]])]
 )
-def test_what_is_no_mask_is_refused(values: np.ndarray) -> None:  # type: ignore[type-arg]
+def test_what_is_no_mask_is_refused(values: np.ndarray) -> None:
     """The refusal says what was given and what is allowed."""
     with pytest.raises(ImageError, match=r"array of shape .* allowed is \(H, W\)"):
         masks.opened(values)

@@ -216,6 +216,8 @@ def test_pictures_are_looked_at_with_the_keys_alone(page: Any) -> None:
     page.keyboard.press("End")
     assert "100" == cut.input_value()
     assert "100%" in (page.locator(".view").get_attribute("style") or "")
+    page.locator("[data-act=further]").click()
+    says(page, "stage", "edited.png")
 
 
 def test_a_painted_mask_keeps_every_pixel_outside_it(page: Any, tmp_path: Path) -> None:

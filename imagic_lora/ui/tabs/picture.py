@@ -205,7 +205,12 @@ class PictureForm:
         if (entry := wanted.found(library)) is not None:
             session.adapter = entry.name
             return library.load(entry.name)
-        given = {"target": target, "source": source or None, "settings": settings, "frame": frame}
+        given: dict[str, Any] = {
+            "target": target,
+            "source": source or None,
+            "settings": settings,
+            "frame": frame,
+        }
         return Fitting(fit=partial(editor.fit, image, **given), settings=settings, wish=target)
 
     def _taken(self, session: Session, values: Values, veil: Veil) -> tuple[str, str]:
