@@ -202,6 +202,8 @@ def test_pictures_are_looked_at_with_the_keys_alone(page: Any) -> None:
     quickly(page)
     press(page, "a girl with keys")
     says(page, "edit-status", "Done.")
+    clipped = "(input) => getComputedStyle(input).clipPath"
+    assert "100%" in page.locator("#stage .before").evaluate(clipped)  # the edit is seen, not it
     title = page.locator("#stage .about b")
     page.locator("[data-act=full]").focus()
     page.keyboard.press("Enter")
