@@ -12,16 +12,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.support.browser import DESKTOP, PHONE, browser, fill, opened, says, served, turn_to
+from tests.support.browser import PHONE, browser, fill, opened, says, served, turn_to
 
 ROOT = Path(__file__).resolve().parents[1]
 SECOND_TARGET = "a girl wearing glasses"
+LAPTOP = {"width": 1280, "height": 860}
+LARGE = {"width": 1920, "height": 1080}
 
 
 def take(page: Any, path: Path) -> None:
     """Store what is seen of a page."""
     page.mouse.move(0, 0)
     page.evaluate("scrollTo(0, 0)")
+    page.wait_for_timeout(300)
     page.screenshot(path=path, animations="disabled")
 
 
@@ -33,10 +36,21 @@ def walk(chromium: Any, address: str, out: Path) -> None:
         address: Where the page is.
         out: Where the pictures go.
     """
-    page = opened(chromium, address)
+    page = opened(chromium, address, LAPTOP)
     take(page, out / "ui-open.png")
-    _fit(page, out)
-    _edit(page, out)
+    page.locator("#edit-run").click()
+    page.locator("#edit-status polyline").wait_for()
+    page.wait_for_timeout(2500)
+    take(page, out / "ui-fit.png")
+    says(page, "edit-status", "2 of 5 done")
+    take(page, out / "ui-editing.png")
+    says(page, "edit-status", "Done.")
+    take(page, out / "ui-edit.png")
+    page.locator("[data-act=full]").click()
+    take(page, out / "ui-full.png")
+    page.keyboard.press("Escape")
+    _paint(page)
+    take(page, out / "ui-mask.png")
     turn_to(page, "Compare")
     page.locator("#compare-run").click()
     says(page, "compare-status", "Done.")
@@ -45,42 +59,27 @@ def walk(chromium: Any, address: str, out: Path) -> None:
     page.locator("#library-delete").click()
     page.locator("#library-sure").wait_for()
     take(page, out / "ui-library.png")
-    for name, size, scheme in (("dark", DESKTOP, "dark"), ("phone", PHONE, "light")):
+    looks = (("dark", LARGE, "dark"), ("phone", PHONE, "light"), ("large", LARGE, "light"))
+    for name, size, scheme in looks:
         other = opened(chromium, address, size, color_scheme=scheme)
-        if name == "phone":
-            take(other, out / "ui-phone-fit.png")
-        _sweep(other)
+        fill(other, "target", SECOND_TARGET)
+        other.locator("#edit-run").click()
+        says(other, "edit-status", "Done.")
         take(other, out / f"ui-{name}.png")
 
 
-def _fit(page: Any, out: Path) -> None:
-    """Fit the example, seen while it runs and once it is done; another visitor waits."""
-    page.locator("#fit-run").click()
-    page.locator("#fit-preview img").wait_for()
-    page.locator("#fit-status polyline").wait_for()
-    take(page, out / "ui-fit.png")
-    says(page, "fit-status", "Fitted in")
-    take(page, out / "ui-fitted.png")
-    page.locator("#fit-edit").click()
-
-
-def _edit(page: Any, out: Path) -> None:
-    """Sweep over strengths, seen while it runs and once it is done."""
-    page.locator("#edit-run").click()
-    says(page, "edit-status", "2 of 5 done")
-    take(page, out / "ui-editing.png")
-    says(page, "edit-status", "Done.")
-    page.locator("#edit-slider img").first.wait_for()
-    take(page, out / "ui-edit.png")
-
-
-def _sweep(page: Any) -> None:
-    """Edit towards another prompt, without another fit."""
-    turn_to(page, "Edit")
-    fill(page, "edit-target", SECOND_TARGET)
-    page.locator("#edit-target textarea").press("Enter")
-    says(page, "edit-status", "Done.")
-    page.locator("#edit-slider img").first.wait_for()
+def _paint(page: Any) -> None:
+    """Paint a mask over the head of the picture."""
+    page.locator(".label-wrap:visible", has_text="Only a part").click()
+    page.locator("#mask-paint").click()
+    box = page.locator(".paint-place canvas").bounding_box()
+    page.locator(".paint-bar [name=size]").fill("40")
+    page.mouse.move(box["x"] + 0.3 * box["width"], box["y"] + 0.2 * box["height"])
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.7 * box["width"], box["y"] + 0.25 * box["height"], steps=5)
+    page.mouse.up()
+    page.get_by_role("button", name="Use this mask").click()
+    page.locator("#stage .veil").wait_for()
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -2,10 +2,13 @@
 
 from pathlib import Path
 
+from PIL import Image
+
 from imagic_lora.captions.likelihood import Pull
-from imagic_lora.editing import alphas
+from imagic_lora.editing import alphas, masks
 from imagic_lora.editing.painter import Painter
 from imagic_lora.fitting.fitter import Fitter
+from imagic_lora.images.canvas import Frame
 from imagic_lora.images.reading import open_image
 from imagic_lora.memory import MemoryPlan
 from imagic_lora.models.base import LatentModel
@@ -15,6 +18,7 @@ from imagic_lora.models.prediction import PredictionName
 from imagic_lora.models.turns import taking_turns
 from imagic_lora.planning.choose import choose
 from imagic_lora.settings import Attention
+from imagic_lora.texts import prompt
 
 
 class ImagicEditor(Fitter, Painter):
@@ -95,6 +99,29 @@ class ImagicEditor(Fitter, Painter):
             target: What an edit should show.
         """
         return alphas.pull(self.model, open_image(image), source, target)
+
+    @taking_turns
+    def find_mask(
+        self, image: ImageSource, words: str, *, frame: Frame | None = None
+    ) -> Image.Image:
+        """Find where a picture shows what words name, as a mask for edits of it.
+
+        Args:
+            image: The picture: a path or a PIL image.
+            words: What to look for, such as "the hat".
+            frame: Which part of the picture to look at, at which size; default: as much of it as
+                has the shape of the canvas, about its centre.
+
+        Returns:
+            A mask of the canvas's size, mode L: white where it is.
+
+        Raises:
+            ImageError: When the image cannot be used, or shows it nowhere.
+            PromptError: When there are no words.
+        """
+        picture = open_image(image)
+        frame = frame or Frame.of(picture.size, canvas_of(self.model, picture.size))
+        return masks.find(self.model, frame.cut(picture), prompt(words, "name of what to mask"))
 
     def canvas(
         self, image_size: tuple[int, int], width: int | None = None, height: int | None = None

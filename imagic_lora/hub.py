@@ -138,10 +138,21 @@ def is_cached(repository: str) -> bool:
     Args:
         repository: Its name, "owner/name".
     """
+    return cached_folder(repository, "model_index.json") is not None
+
+
+def cached_folder(repository: str, file: str) -> Path | None:
+    """Return the folder in which a repository lies that was fetched before, or None; nobody is asked.
+
+    Args:
+        repository: Its name, "owner/name".
+        file: A file that it must hold, at its top.
+    """
     try:
-        return isinstance(try_to_load_from_cache(repository, "model_index.json"), str)
+        found = try_to_load_from_cache(repository, file)
     except HFValidationError:
-        return False
+        return None
+    return Path(found).parent if isinstance(found, str) else None
 
 
 @contextmanager

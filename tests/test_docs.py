@@ -84,7 +84,9 @@ def test_examples_use_what_is_there(block: str) -> None:
     assert set() == imported - set(imagic_lora.__all__)
 
 
-@pytest.mark.parametrize("page", [p.name for p in sorted((ROOT / "docs").glob("*.md"))])
+@pytest.mark.parametrize(
+    "page", sorted(p.relative_to(ROOT / "docs").as_posix() for p in (ROOT / "docs").rglob("*.md"))
+)
 def test_every_page_can_be_reached(page: str) -> None:
     """No page is missing from the navigation."""
     assert re.search(rf": {re.escape(page)}$", (ROOT / "mkdocs.yml").read_text(), re.MULTILINE)

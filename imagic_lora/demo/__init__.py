@@ -17,6 +17,14 @@ TARGET = "a girl with a flower"
 NEXT_TARGET = "a girl wearing glasses"
 """Another target, for a second edit of the same fit."""
 
+PROMPTS = (TARGET, NEXT_TARGET, "a sad girl in the snow", "a girl with bunny ears and a hat")
+"""Targets to begin with."""
+
+LIMITS = (
+    "This small model knows drawn portraits like this one. For photos, start it with --model sd15."
+)
+"""What it can and cannot show."""
+
 ALPHAS = (0.0, 0.4, 0.7, 1.0, 1.3, 1.6)
 """Prompt strengths from the picture to the target and past it."""
 

@@ -4,12 +4,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from typing import Any
 
 import torch
 from PIL import Image
 
-from imagic_lora.conditioning import Conditioning
 from imagic_lora.editing import focus, guidance, sampling, trajectory
+from imagic_lora.editing.asked import Asked
+from imagic_lora.editing.masks import Mask
 from imagic_lora.editing.picture import Edit
 from imagic_lora.editing.prompts import Prompts
 from imagic_lora.editing.request import EditRequest
@@ -18,7 +20,6 @@ from imagic_lora.editing.slots import Slots
 from imagic_lora.errors import SettingsError
 from imagic_lora.images.canvas import Frame
 from imagic_lora.images.pixels import to_mask
-from imagic_lora.images.png import image_hash
 from imagic_lora.memory.relief import lever_names, relieved
 from imagic_lora.models.base import LatentModel
 from imagic_lora.models.encoding import canvas_of
@@ -39,7 +40,7 @@ class Edits:
         slots: Where the adapters are switched in.
         prompts: The requests with their conditionings.
         seeds: Seed of each row.
-        mask: A picture of where the edits may change their inputs; None is everywhere.
+        mask: Where the edits may change their inputs; None is everywhere.
         on_progress: Called after every step.
 
     Raises:
@@ -50,7 +51,7 @@ class Edits:
     slots: Slots
     prompts: Prompts
     seeds: tuple[int, ...]
-    mask: Image.Image | None
+    mask: Mask | None
     on_progress: OnProgress
 
     def __post_init__(self) -> None:
@@ -132,27 +133,29 @@ class Edits:
         levers: dict[str, tuple[str, ...]],
     ) -> list[Edit]:
         """Return the pictures with what made them."""
-        # Where every alpha is 0, nothing was shared or found: the prompts played no part.
-        count = len(alphas)
-        shared = self.prompts.shared if any(alphas) else (None,) * count
-        found = self._guidance if any(alphas) else (self.settings.guidance,) * count
-        rows = zip(images, self.requests, self.seeds, alphas, shared, found, strict=True)
+        held: dict[str, Any] = {} if self.mask is None else self.mask.record(self._frame)
+        held |= levers
         return [
             Edit(
                 image=image,
                 target=request.target,
-                settings=replace(self.settings, seed=seed, guidance=pull),
+                settings=replace(self.settings, seed=seed, **self._found(row, alphas[row])),
                 base_model=self.model.traits.name,
-                alpha=alpha,
+                alpha=alphas[row],
                 adapter_sha256=request.adapter.sha256,
                 fingerprint=self.model.traits.fingerprint,
                 frame=request.adapter.record.frame,
-                mask_sha256=None if self.mask is None else image_hash(self.mask),
-                shared=shared,
-                **levers,
+                shared=self.prompts.shared[row] if alphas[row] else None,
+                **held,
             )
-            for image, request, seed, alpha, shared, pull in rows
+            for row, (image, request, seed) in enumerate(
+                zip(images, self.requests, self.seeds, strict=True)
+            )
         ]
+
+    def _found(self, row: int, alpha: float) -> dict[str, float]:
+        """Return the settings of a row that were found; at alpha 0 the prompts play no part."""
+        return {"guidance": self._asked.guidance[row]} if alpha else {}
 
     @cached_property
     def latents(self) -> torch.Tensor:
@@ -204,25 +207,14 @@ class Edits:
             _ = self.prompts.empty  # encoded while the denoiser is at rest
 
         def release() -> torch.Tensor:
-            return self._asked_share * weight.clamp(0, 1).to(self._asked_share).view(-1, 1, 1, 1)
+            return self._asked.share * weight.clamp(0, 1).to(self._asked.share).view(-1, 1, 1, 1)
 
         def strength() -> torch.Tensor:
-            return weight * torch.tensor(self._guidance, dtype=torch.float64)
+            return weight * torch.tensor(self._asked.guidance, dtype=torch.float64)
 
         return guidance.guided(
             self.model, own, away, target, strength, None if settings.negative else release
         )
-
-    @cached_property
-    def _guidance(self) -> tuple[float, ...]:
-        """How strongly each prompt pulls at alpha 1; the adapters are in the model if it is found."""
-        given, prompts = self.settings.guidance, self.prompts
-        if given is not None or prompts.away is not prompts.origin:
-            return (guidance.PUSH if given is None else given,) * len(self.requests)
-        latents = self._way.latents
-        reach = focus.reach(self.model, latents, prompts.empty, prompts.origin, prompts.target)
-        # Rounded, so that a row comes to the same alone and in a batch.
-        return tuple(round(guidance.PUSH * each, 3) for each in reach.tolist())
 
     @cached_property
     def _way(self) -> trajectory.Trajectory:
@@ -237,25 +229,15 @@ class Edits:
         return trajectory.missed(self._directed([0.0] * len(self.requests)), self._way)
 
     @cached_property
-    def _asked(self) -> torch.Tensor:
-        """How much the targets ask for a change at each place."""
-        return self._differences(self.prompts.target)
-
-    @cached_property
-    def _asked_share(self) -> torch.Tensor:
-        """How much of what is said at each place the targets ask for, shape (B, 1, h, w)."""
-        return focus.asked_share(self._asked, self._differences(self.prompts.own))
-
-    def _differences(self, end: Conditioning) -> torch.Tensor:
-        """Return how much predictions change at each place from the origin to another prompt."""
-        latents = self._way.latents
-        return focus.differences(self.model, latents, self.prompts.origin, end, self.seeds)
+    def _asked(self) -> Asked:
+        """What the prompts ask for."""
+        return Asked(self.prompts, self._way.latents, self.seeds)
 
     def _free(self, alphas: Sequence[float]) -> torch.Tensor:
         """Return where the edits may change the pictures, shape (B, 1, h, w)."""
         found = torch.ones_like(self._way.latents[:, :1])
         if self.settings.focus and any(alphas):
-            found = focus.focus_mask(focus.change_map(self._asked), self.settings.focus)
+            found = focus.focus_mask(focus.change_map(self._asked.differences), self.settings.focus)
             # At alpha 0 nothing is asked for, so where it would be asked for must not show.
             found[[alpha == 0 for alpha in alphas]] = 1
         return found if self.mask is None else found * self._mask
@@ -270,7 +252,7 @@ class Edits:
             picture = adapter.input if resized == adapter.latents.shape[-2:] else None
             mask = None
             if self.mask is not None and picture is not None:
-                mask = to_mask(self.mask, self._frame, picture.size[::-1])
+                mask = to_mask(self.mask.image, self._frame, picture.size[::-1])
             found.append(Residue(self.model, picture, latents, mask))
         return tuple(found)
 
@@ -280,7 +262,7 @@ class Edits:
         record = self.requests[0].adapter.record
         size = (record.width, record.height)
         # Adapters of earlier versions do not say which part of the picture they were fitted to.
-        return record.frame or Frame.of(size if self.mask is None else self.mask.size, size)
+        return record.frame or Frame.of(size if self.mask is None else self.mask.image.size, size)
 
     @cached_property
     def _mask(self) -> torch.Tensor:
@@ -288,7 +270,7 @@ class Edits:
         if self.mask is None:
             return torch.ones(1, 1, 1, 1, device=self.model.plan.device)
         rows, columns = self.latents.shape[-2:]
-        return to_mask(self.mask, self._frame, (rows, columns)).to(self.model.plan.device)
+        return to_mask(self.mask.image, self._frame, (rows, columns)).to(self.model.plan.device)
 
 
 def _resized(model: LatentModel, request: EditRequest, settings: EditSettings) -> torch.Tensor:

@@ -1,6 +1,7 @@
 """The verbs that make pictures of adapters."""
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Literal
 
 from PIL import Image
@@ -8,16 +9,17 @@ from PIL import Image
 from imagic_lora.adapters.adapter import Adapter
 from imagic_lora.adapters.matching import check_fits
 from imagic_lora.editing import alphas as finding
+from imagic_lora.editing import masks
 from imagic_lora.editing.alphas import AlphaSearch
 from imagic_lora.editing.edits import Edits
 from imagic_lora.editing.img2img import img2img
+from imagic_lora.editing.masks import MaskSource
 from imagic_lora.editing.picture import Edit, Variation
 from imagic_lora.editing.prompts import Prompts
 from imagic_lora.editing.request import EditRequest
 from imagic_lora.editing.slots import Slots
 from imagic_lora.errors import SettingsError
 from imagic_lora.images.pixels import to_images
-from imagic_lora.images.reading import open_mask
 from imagic_lora.models.base import LatentModel
 from imagic_lora.models.distilled import check_negative
 from imagic_lora.models.encoding import ImageSource
@@ -42,7 +44,7 @@ class Painter:
         self,
         requests: Sequence[EditRequest],
         *,
-        mask: ImageSource | None = None,
+        mask: MaskSource | None = None,
         settings: EditSettings = EditSettings(),
         on_progress: OnProgress = ignore,
     ) -> Edits:
@@ -51,8 +53,8 @@ class Painter:
         Args:
             requests: One for each picture, at least one; all of one canvas, unless the settings
                 have a size.
-            mask: A picture of the input's shape, white where the edits may change it and black
-                where the input stays.
+            mask: A picture or an array of the input's shape, white where the edits may change it
+                and black where the input stays; or words such as "the hat", see `ImagicEditor.find_mask`.
             settings: How to denoise; the seed is that of the requests without one of their own.
             on_progress: Called after every step of whatever is done with them.
 
@@ -68,12 +70,13 @@ class Painter:
         for row, request in enumerate(requests, start=1):
             place = f" of row {row}" if len(requests) > 1 else ""
             check_fits(request.adapter, self.model.traits, place)
+        drawn = partial(self.input_image, requests[0].adapter)
         return Edits(
             self.model,
             self._slots,
             Prompts(self.model, tuple(requests), settings, on_progress),
             tuple(settings.seed if r.seed is None else r.seed for r in requests),
-            None if mask is None else open_mask(mask),
+            None if mask is None else masks.given(self.model, mask, drawn),
             on_progress,
         )
 
@@ -83,7 +86,7 @@ class Painter:
         *,
         alpha: float | Literal["auto"] = 1.0,
         target: str = "",
-        mask: ImageSource | None = None,
+        mask: MaskSource | None = None,
         settings: EditSettings = EditSettings(),
         on_progress: OnProgress = ignore,
     ) -> Edit:
@@ -94,8 +97,8 @@ class Painter:
             alpha: Prompt strength: 0 reconstructs the input, 1 is the target prompt; any real
                 number. "auto" tries several and returns the best, see `find_alpha`.
             target: Prompt to edit towards; default: the one that was given to the fit.
-            mask: A picture of the input's shape, white where the edit may change it and black
-                where the input stays.
+            mask: A picture or an array of the input's shape, white where the edit may change it
+                and black where the input stays; or words such as "the hat", see `ImagicEditor.find_mask`.
             settings: How to denoise.
             on_progress: Called after every step; also after each prompt that is tried where the fit's
                 caption says more than the target, so that what both share has to be found.
@@ -151,7 +154,7 @@ class Painter:
         *,
         alphas: Sequence[float] | None = None,
         target: str = "",
-        mask: ImageSource | None = None,
+        mask: MaskSource | None = None,
         settings: EditSettings = EditSettings(),
         on_progress: OnProgress = ignore,
     ) -> AlphaSearch:
@@ -186,7 +189,7 @@ class Painter:
         alphas: Sequence[float],
         seeds: Sequence[int] = (),
         target: str = "",
-        mask: ImageSource | None = None,
+        mask: MaskSource | None = None,
         settings: EditSettings = EditSettings(),
         on_progress: OnProgress = ignore,
     ) -> Iterator[Edit]:

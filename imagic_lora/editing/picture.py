@@ -66,12 +66,17 @@ class Edit(Picture):
         alpha: Prompt strength: 0 is the reconstruction, 1 the target prompt.
         adapter_sha256: Hash of the adapter.
         mask_sha256: Hash of the mask's size and RGB bytes, or None without a mask.
+        mask_words: What the mask was found by, or None where it was given.
+        mask: The mask on the canvas, as the content of a PNG in base 64; None without one, or where
+            it is too large to be carried.
         shared: What the target was found to share with the input; None where that was the caption.
     """
 
     alpha: float
     adapter_sha256: str
     mask_sha256: str | None = None
+    mask_words: str | None = None
+    mask: str | None = field(default=None, repr=False)
     shared: str | None = None
 
 

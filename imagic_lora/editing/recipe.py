@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from PIL import Image
+
+from imagic_lora.editing import masks
 from imagic_lora.errors import ImageError, SettingsError
 from imagic_lora.images.png import read_record
 from imagic_lora.settings import (
@@ -34,6 +37,8 @@ class Recipe:
         seeds: Seeds.
         adapter_sha256: Hash of the adapter, or "".
         mask_sha256: Hash of the mask's size and RGB bytes, or "".
+        mask_words: What the mask was found by, or "".
+        mask: The mask on the canvas, or None where there was none or the picture does not carry it.
         strength: Strength of img2img, or None.
         noise: Extra noise of img2img, or None.
     """
@@ -44,6 +49,8 @@ class Recipe:
     seeds: tuple[int, ...] = ()
     adapter_sha256: str = ""
     mask_sha256: str = ""
+    mask_words: str = ""
+    mask: Image.Image | None = None
     strength: float | None = None
     noise: float | None = None
 
@@ -91,6 +98,8 @@ def _edits(records: Sequence[Mapping[str, Any]]) -> Recipe:
         seeds=tuple(dict.fromkeys(each.seed for each in settings)),
         adapter_sha256=_text(records[0]["adapter_sha256"]),
         mask_sha256=_text(records[0].get("mask_sha256") or ""),
+        mask_words=_text(records[0].get("mask_words") or ""),
+        mask=_mask(records[0].get("mask")),
     )
 
 
@@ -116,6 +125,15 @@ def _checked(name: str, described: Option, value: Any) -> float:
     """Return a number that is allowed."""
     described.check(name, value)
     return float(value)
+
+
+def _mask(value: Any) -> Image.Image | None:
+    """Return the mask that a picture carries, if it carries one."""
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise TypeError("its mask is no text")
+    return masks.from_text(value)
 
 
 def _text(value: Any) -> str:

@@ -59,6 +59,9 @@ def save_sheet(
         rows.append([*beginning, *(Cell(each.picture.image, each.label) for each in row)])
         titles.append(title)
     records = [each.picture.record() for each in pictures]
+    for later in records[1:]:  # which were made under the same mask
+        if later.get("mask") == records[0].get("mask"):
+            later.pop("mask", None)
     record = {"kind": "Sheet", "version": records[0]["version"], "pictures": records}
     drawn = sheet(rows, titles=titles if any(titles) else ())
     save_png(drawn, Path(path), record, force=force)

@@ -4,11 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from imagic_lora.progress import Progress
 from imagic_lora.units import seconds_text
 
-_CURVE = (300, 72)
-"""Width and height of the loss curve, in its own units."""
+_SPARK = (72, 24)
+"""Width and height of the line of a loss, in pixels."""
 
 
 def note(text: str, kind: str = "info") -> str:
@@ -42,34 +41,46 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return f'<table class="plan"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
 
 
-def heading(name: str, facts: Iterable[str]) -> str:
-    """Return the line at the top of the page: a name, and what it works with."""
+def heading(name: str, sentence: str, facts: Iterable[str]) -> str:
+    """Return the line at the top of the page: a name, what it is for, and what it works with."""
     chips = "".join(f'<span class="chip">{escape(fact)}</span>' for fact in facts)
-    return f'<header class="top"><h1>{escape(name)}</h1><div class="chips">{chips}</div></header>'
+    return (
+        f'<header class="top"><h1>{escape(name)}</h1><p>{escape(sentence)}</p>'
+        f'<div class="chips">{chips}</div></header>'
+    )
 
 
-def bar(progress: Progress, label: str = "") -> str:
-    """Return a bar of how far a phase is, with its figures beneath.
+def bar(share: float, label: str, seconds_left: float | None, losses: Sequence[float] = ()) -> str:
+    """Return a bar of how far a run is, with what it does beneath.
 
     Args:
-        progress: The last step.
-        label: What is being made.
+        share: Share of it that is done, 0 to 1.
+        label: What is being done.
+        seconds_left: Time that the rest takes at most, or None where that is not known yet.
+        losses: The course of a fit's loss, drawn beside it.
     """
-    share = progress.step / progress.steps
-    loss = "" if progress.loss is None else f"loss {progress.loss:.4f}"
-    words = (
-        label,
-        f"{progress.phase}: step {progress.step} of {progress.steps}",
-        loss,
-        f"{seconds_text(progress.seconds_left)} left",
-    )
-    text = " · ".join(word for word in words if word)
+    left = "" if seconds_left is None else f"{seconds_text(seconds_left)} left"
     return (
-        f'<div class="progress" role="progressbar" aria-label="{escape(label or progress.phase)}" '
+        f'<div class="progress" role="progressbar" aria-label="{escape(label)}" '
         f'aria-valuemin="0" aria-valuemax="100" aria-valuenow="{100 * share:.0f}">'
         f'<div class="track"><div class="done" style="width:{share:.1%}"></div></div>'
-        f"<span>{escape(text)}</span></div>"
+        f'<div class="doing"><span>{escape(label)}</span>{spark(losses)}<span>{left}</span></div>'
+        "</div>"
     )
+
+
+def prompts(texts: Iterable[str]) -> str:
+    """Return prompts to click."""
+    buttons = "".join(
+        f'<button type="button" data-prompt="{escape(text)}">{escape(text)}</button>'
+        for text in texts
+    )
+    return f'<div class="prompts">{buttons}</div>'
+
+
+def aside(sentence: str) -> str:
+    """Return a sentence that is there all the time."""
+    return f'<p class="aside">{escape(sentence)}</p>'
 
 
 def waiting(before: int) -> str:
@@ -89,20 +100,20 @@ def stopped(begun: bool) -> str:  # noqa: FBT001
     return note("Stopped before anything was made." if begun else "Taken out of the line.", "warn")
 
 
-def curve(losses: Sequence[float]) -> str:
-    """Return the course of a loss, from its largest value at the top to 0 at the bottom."""
+def spark(losses: Sequence[float]) -> str:
+    """Return the course of a loss as a small line, from its largest value at the top down to 0."""
     if len(losses) < 2:
         return ""
-    width, height = _CURVE
+    width, height = _SPARK
     top = max(losses) or 1.0
     points = " ".join(
         f"{index / (len(losses) - 1) * width:.1f},{(1 - loss / top) * (height - 2) + 1:.1f}"
         for index, loss in enumerate(losses)
     )
+    words = f"loss, from {losses[0]:.3f} to {losses[-1]:.3f}"
     return (
-        f'<figure class="curve"><svg viewBox="0 0 {width} {height}" preserveAspectRatio="none" '
-        f'role="img" aria-label="loss by step"><polyline points="{points}"/></svg>'
-        f"<figcaption>loss, from {losses[0]:.3f} to {losses[-1]:.3f}</figcaption></figure>"
+        f'<svg class="spark" viewBox="0 0 {width} {height}" preserveAspectRatio="none" role="img" '
+        f'aria-label="{words}"><title>{words}</title><polyline points="{points}"/></svg>'
     )
 
 

@@ -1,37 +1,36 @@
-"""The page: its four parts, and what happens between them."""
+"""The page: its three parts, and what happens between them."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import gradio
 
-from imagic_lora.editing.recipe import read_recipe
-from imagic_lora.errors import ImageError
+from imagic_lora.editing.recipe import Recipe
+from imagic_lora.errors import ImagicError
 from imagic_lora.ui import markup, widgets
 from imagic_lora.ui.tabs.compare import CompareTab
 from imagic_lora.ui.tabs.edit import EditTab
-from imagic_lora.ui.tabs.fit import FitTab
 from imagic_lora.ui.tabs.library import LibraryTab
 from imagic_lora.ui.widgets import Values
 from imagic_lora.ui.workspace import Workspace
 
 TITLE = "imagic_lora"
-CSS = (Path(__file__).parent / "style.css").read_text("utf-8")
+SENTENCE = "Change one picture by saying what it should show."
+_HERE = Path(__file__).parent
+CSS = (_HERE / "style.css").read_text("utf-8")
+SCRIPT = "".join(
+    f"<script>{(_HERE / name).read_text('utf-8')}</script>" for name in ("page.js", "painter.js")
+)
 
 _DAY = 24 * 60 * 60
-_NAME_THE_TAB = """() => {
-    const known = sessionStorage.getItem("imagic-lora");
-    if (known) return known;
-    const bytes = crypto.getRandomValues(new Uint8Array(16));
-    const fresh = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-    sessionStorage.setItem("imagic-lora", fresh);
-    return fresh;
-}"""
-"""Gives each browser tab a name that outlives loading the page anew."""
+_REMEMBER = "() => [imagicLora.tab(), imagicLora.kept()]"
+"""Gives each browser tab a name that outlives loading the page anew, and what its fields held."""
 
 _MOST_WAITING = 256
 """Requests that may wait at once, so that nobody can fill the memory with them."""
 
+_TAKEN_UP = "Its settings are taken up; press the button to make it again."
 _NO_ADAPTER = "Its settings are taken up; its adapter is not in the library, bring it there."
 
 _SHARP = 256
@@ -59,91 +58,137 @@ class Page:
     def _lay_out(self) -> None:
         """Lay out the parts, one beside the other."""
         editor = self._workspace.editor
-        gradio.HTML(markup.heading(TITLE, (editor.model.traits.name, str(editor.plan.device))))
-        self._key = gradio.Textbox(visible=False)
+        facts = (editor.model.traits.name, str(editor.plan.device))
+        gradio.HTML(markup.heading(TITLE, SENTENCE, facts))
+        self._key, self._held = gradio.Textbox(visible=False), gradio.Textbox(visible=False)
         with gradio.Tabs(elem_id="tabs") as self._tabs:
-            with gradio.Tab("Fit", id="fit"):
-                self.fit = FitTab(self._workspace)
-            with gradio.Tab("Edit", id="edit", elem_id="edit-tab") as edit_place:
+            with gradio.Tab("Edit", id="edit"):
                 self.edit = EditTab(self._workspace)
             with gradio.Tab("Compare", id="compare"):
                 self.compare = CompareTab(self._workspace)
-            with gradio.Tab("Library", id="library", elem_id="library-tab") as library_place:
+            with gradio.Tab("Library", id="library", elem_id="library-tab") as self._place:
                 self.library = LibraryTab(self._workspace)
-        self._places = (edit_place, library_place)
 
     def _wire(self) -> None:
         """Connect the parts, and what crosses from one to another."""
-        fitted = self.fit.wire()
-        self.edit.wire()
+        ended = self.edit.wire()
         self.compare.wire()
-        for event in (fitted, *self.library.wire()):
+        for event in (ended, *self.library.wire()):
             self._refreshing(event.then)
-        for place in self._places:
-            self._refreshing(place.select)
-        for button in (self.fit.edit, self.library.use):
-            button.click(self._turn_to_edits, outputs=[self._tabs], **widgets.QUIET)
-        form = self.edit.form
-        filled = [self._tabs, self.edit.status, form.drop, *form.held, *self.compare.held]
-        restored = form.drop.upload(
-            self._restore, {form.drop}, filled, preprocess=False, **widgets.QUIET
+        self._refreshing(self._place.select)
+        picture, edit = self.edit.picture, self.edit
+        looked_at = [*edit.looked_at, edit.masked, edit.status, edit.downloads]
+        self.library.use.click(
+            self._take,
+            {picture.target, *edit.looked_by},
+            [self._tabs, picture.target, *looked_at],
+            **widgets.QUIET,
         )
-        self._refreshing(restored.then)
+        filled = {*picture.filled, *edit.form.held}
+        chosen = picture.choose.upload(
+            self._choose,
+            {picture.choose, picture.target, picture.source, *edit.looked_by},
+            [self._tabs, *looked_at, *filled, *self.compare.held],
+            preprocess=False,
+            **widgets.LATEST,
+        )
+        self._refreshing(chosen.then)
         self._wire_opening()
 
     def _wire_opening(self) -> None:
         """Connect what happens when the page is loaded, also anew."""
-        form = self.edit.form
+        fields, edit = self._fields, self.edit
+        gradio.on(
+            [each.change for each in fields.values()],
+            None,
+            list(fields.values()),
+            js=f"(...values) => imagicLora.keep({json.dumps(list(fields))}, values)",
+        )
         opened = self.blocks.load(
             self._open,
-            {self._key},
-            [self.fit.picture, form.mask, form.masked],
-            js=_NAME_THE_TAB,
+            [self._key, self._held],
+            [edit.masked, *fields.values()],
+            js=_REMEMBER,
             **widgets.QUIET,
         )
         opened = self._refreshing(opened.then)
-        framed = opened.then(self.fit.show_picture, self.fit.crop, self.fit.taken, **widgets.QUIET)
-        framed.then(self.fit.watch, outputs=self.fit.shown, **widgets.STREAM)
-        for part in (self.edit, self.compare):
-            opened.then(part.watch, outputs=part.shown, **widgets.STREAM)
+        looked = opened.then(edit.look, edit.looked_by, edit.looked_at, **widgets.QUIET)
+        looked.then(edit.watch, outputs=edit.shown, **widgets.STREAM)
+        opened.then(self.compare.watch, outputs=self.compare.shown, **widgets.STREAM)
 
     def _refreshing(self, event: Any) -> Any:
         """Show the adapters as they are, after an event."""
-        form = self.edit.form
-        outputs = [form.adapters, form.chosen, form.target, *self.library.shown]
-        return event(self._refresh, {form.target}, outputs, **widgets.LATEST)
+        outputs = [self.compare.used, *self.library.shown]
+        return event(self._refresh, outputs=outputs, **widgets.LATEST)
 
-    def _open(self, values: Values, request: gradio.Request) -> dict[Any, Any]:
-        """Find the session of a page that was just loaded, and show its picture and its mask."""
-        session = self._workspace.sessions.open(str(request.session_hash), values[self._key])
+    @property
+    def _fields(self) -> dict[str, Any]:
+        """The fields that outlive loading the page anew, by their names."""
+        found = [*self.edit.asked, *self.compare.asked]
+        return {str(each.elem_id): each for each in sorted(found, key=lambda each: each.elem_id)}
+
+    def _open(self, key: str, held: str, request: gradio.Request) -> dict[Any, Any]:
+        """Find the session of a page that was just loaded, and fill in what its fields held."""
+        session = self._workspace.sessions.open(str(request.session_hash), key)
+        filled = widgets.remembered(self._fields, held)
+        return {self.edit.masked: self.edit.mask.note(session), **filled}
+
+    def _refresh(self, request: gradio.Request) -> dict[Any, Any]:
+        """Return the adapters, wherever they are shown."""
+        library = self.library.refresh(request)  # it may choose another adapter
+        used = self.compare.used_text(self._workspace.session(request))
+        return {self.compare.used: used, **library}
+
+    def _take(self, values: Values, request: gradio.Request) -> dict[Any, Any]:
+        """Edit the adapter that is chosen in the library."""
+        session, target = self._workspace.session(request), self.edit.picture.target
+        own = session.is_own(values[target] or "")
+        try:
+            self._take_adapter(session.adapter, request)
+        except ImagicError as error:
+            return {self.edit.status: markup.note(str(error), "bad")}
         return {
-            self.fit.picture: str(session.picture) if session.picture else None,
-            self.edit.form.mask: str(session.mask) if session.mask else None,
-            self.edit.form.masked: self.edit.form.mask_note(session),
+            **self.edit.look(values, request),
+            self._tabs: gradio.Tabs(selected="edit"),
+            self.edit.status: "",
+            self.edit.downloads: gradio.Row(visible=False),
+            target: session.prompt if own else gradio.skip(),
         }
 
-    def _refresh(self, values: Values, request: gradio.Request) -> dict[Any, Any]:
-        """Return the adapters, wherever they are shown."""
-        edits = self.edit.form.refresh(values, request)  # it may choose another adapter
-        return {**edits, **self.library.refresh(request)}
+    def _take_adapter(self, name: str, request: gradio.Request) -> None:
+        """Let a session edit an adapter of the library."""
+        session, library = self._workspace.session(request), self._workspace.library
+        entry, picture = library.find(name), library.load(name).input
+        shown = entry.thumbnail
+        if picture is not None:
+            shown = session.folder / f"{entry.sha256}.png"
+            shown.parent.mkdir(parents=True, exist_ok=True)
+            picture.save(shown)
+        session.take(name, shown, entry.record.target)
 
-    def _turn_to_edits(self) -> dict[Any, Any]:
-        """Show the part of the page that edits."""
-        return {self._tabs: gradio.Tabs(selected="edit")}
-
-    def _restore(self, values: Values, request: gradio.Request) -> dict[Any, Any]:
-        """Take up what made a picture, and show the part of the page that makes such ones."""
-        drop, status = self.edit.form.drop, self.edit.status
-        try:
-            recipe = read_recipe(self._workspace.uploads.image(values[drop]))
-        except ImageError as error:
-            return {status: markup.note(str(error), "bad"), drop: None}
+    def _choose(self, values: Values, request: gradio.Request) -> dict[Any, Any]:
+        """Take in a picture, or take up what made one of our own."""
+        shown, recipe = self.edit.choose(values, self._workspace.session(request))
+        if recipe is None:
+            return {**shown, self._tabs: gradio.Tabs(selected="edit")}
         if not recipe.alphas:
             return {**self.compare.take_up(recipe), self._tabs: gradio.Tabs(selected="compare")}
+        return self._take_up(recipe, values, request)
+
+    def _take_up(self, recipe: Recipe, values: Values, request: gradio.Request) -> dict[Any, Any]:
+        """Take up what made edits: the words, the settings, and the adapter if it is here."""
+        session = self._workspace.session(request)
         entry = self._workspace.library.find_hash(recipe.adapter_sha256)
-        if entry is None:
-            said = markup.note(_NO_ADAPTER, "warn")
-        else:
-            said = markup.note("Its settings are taken up.", "good")
-            self._workspace.session(request).choose(entry.name, entry.record.target)
-        return {**self.edit.form.take_up(recipe), status: said, drop: None}
+        said = markup.note(_TAKEN_UP, "good") if entry else markup.note(_NO_ADAPTER, "warn")
+        if entry is not None:
+            self._take_adapter(entry.name, request)
+            self.edit.mask.keep(session, recipe.mask)
+        return {
+            **self.edit.form.take_up(recipe),
+            **self.edit.look(values, request),
+            self.edit.masked: self.edit.mask.note(session),
+            self.edit.picture.target: recipe.target,
+            self._tabs: gradio.Tabs(selected="edit"),
+            self.edit.status: said,
+            self.edit.downloads: gradio.Row(visible=False),
+        }

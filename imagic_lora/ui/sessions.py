@@ -1,4 +1,4 @@
-"""What each browser session has: its picture, its adapter, its pictures, and its running job.
+"""What each browser session has: its picture, its adapter, its mask, and its running job.
 
 A session is named by the browser tab, so that it is found again after the page was loaded anew.
 """
@@ -6,12 +6,11 @@ A session is named by the browser tab, so that it is found again after the page 
 import re
 import secrets
 from collections import OrderedDict
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from imagic_lora.ui.jobs.pictures import SavedPicture
 from imagic_lora.ui.jobs.queue import Job
+from imagic_lora.ui.uploads import Upload
 
 _MOST = 200
 """Sessions that are remembered; the one that was away longest is forgotten first."""
@@ -25,63 +24,53 @@ class Session:
 
     Attributes:
         folder: Where its files go.
-        picture: The image to fit, or None.
+        picture: The picture to edit, or None where an adapter of the library is edited.
+        taken: Name of that adapter, or "".
+        input: A picture of what that adapter was fitted to, or None.
         mask: Where edits may change the picture, or None for everywhere.
         mask_error: Why the mask that the page shows cannot be used, or "".
-        adapter: Name of the adapter to edit with, or "".
-        prompted: Name of the adapter that the page's prompt was last chosen for, or "".
-        prompt: That adapter's own target.
-        fresh: Whether the adapter was just fitted, so that the prompt becomes its own.
+        adapter: Name of the adapter that the library shows and that is compared, or "".
+        prompt: The words that the page put into the prompt by itself.
         named: Name in the page's field to rename it by, as the page was last told.
         doomed: Name of the adapter that the page asks whether to delete, or "".
         jobs: The last job of each part of the page, waiting, running or over, by the part's name.
-        made: The pictures of its last edit.
-        before: The input of its last edit, or None.
     """
 
     folder: Path
-    picture: Path | None = None
+    picture: Upload | None = None
+    taken: str = ""
+    input: Path | None = None
     mask: Path | None = None
     mask_error: str = ""
     adapter: str = ""
-    prompted: str = ""
     prompt: str = ""
-    fresh: bool = False
     named: str = ""
     doomed: str = ""
     jobs: dict[str, Job] = field(default_factory=dict)
-    made: Sequence[SavedPicture] = ()
-    before: Path | None = None
 
     def turn_over(self) -> None:
         """Forget what the page showed before it was loaded anew: its fields are empty now."""
-        self.named = self.prompted = self.prompt = self.mask_error = self.doomed = ""
-        self.fresh = False
+        self.named = self.mask_error = self.doomed = ""
 
-    def choose(self, adapter: str, target: str) -> None:
-        """Choose an adapter whose prompt the page has already, such as that of a picture.
+    def take(self, adapter: str, input_: Path | None, target: str) -> None:
+        """Edit an adapter of the library from now on.
 
         Args:
             adapter: Its name.
+            input_: A picture of what it was fitted to.
             target: Its own target.
         """
-        self.adapter = self.prompted = adapter
+        self.picture, self.input = None, input_
+        self.adapter = self.taken = adapter
         self.prompt = target
 
-    def next_prompt(self, held: str, own: str) -> str | None:
-        """Return what the page's prompt becomes for the adapter that is chosen, or None to leave it.
+    def load(self, picture: Upload | None) -> None:
+        """Edit a picture from now on."""
+        self.picture, self.taken, self.input = picture, "", None
 
-        What somebody typed is left; a former adapter's own target is not, nor anything after a fit.
-
-        Args:
-            held: What the page's prompt is now.
-            own: The chosen adapter's own target.
-        """
-        if self.prompted == self.adapter and not self.fresh:
-            return None
-        replaced = self.fresh or held.strip() in ("", self.prompt)
-        self.prompted, self.prompt, self.fresh = self.adapter, own, False
-        return own if replaced else None
+    def is_own(self, prompt: str) -> bool:
+        """Return whether a prompt is none that somebody typed: empty, or put there by the page."""
+        return prompt.strip() in ("", self.prompt)
 
 
 class Sessions:
@@ -89,12 +78,13 @@ class Sessions:
 
     Args:
         folder: Where the sessions' folders go.
-        picture: The image that a new session begins with, or None.
+        picture: The picture that a new session begins with, or None.
+        prompt: What the page's prompt begins with.
     """
 
-    def __init__(self, folder: Path, picture: Path | None) -> None:
+    def __init__(self, folder: Path, picture: Upload | None, prompt: str) -> None:
         self._folder = folder
-        self._picture = picture
+        self._picture, self._prompt = picture, prompt
         self._by_key: OrderedDict[str, Session] = OrderedDict()
         self._keys: OrderedDict[str, str] = OrderedDict()
 
@@ -107,7 +97,8 @@ class Sessions:
         """
         known = key if _KEY.fullmatch(key or "") else secrets.token_hex(16)
         if known not in self._by_key:
-            self._by_key[known] = Session(self._folder / secrets.token_hex(16), self._picture)
+            folder = self._folder / secrets.token_hex(16)
+            self._by_key[known] = Session(folder, self._picture, prompt=self._prompt)
         self._by_key.move_to_end(known)
         self._keys[page] = known
         self._by_key[known].turn_over()

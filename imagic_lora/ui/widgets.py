@@ -5,7 +5,10 @@ are fields, which hold whatever is typed: a slider would cut it off without a wo
 read by widget, so that none depends on its place among the others.
 """
 
+import json
+import secrets
 from collections.abc import Container, Mapping
+from math import isfinite
 from typing import Any, TypeVar
 
 import gradio
@@ -33,6 +36,12 @@ STREAM: dict[str, Any] = {"concurrency_limit": None, "show_progress": "hidden"}
 
 QUIET: dict[str, Any] = {"show_progress": "hidden"}
 """How an event is wired that answers at once."""
+
+_ANY, _DRAWN = ("-1", "random"), 1 << 32
+"""What asks for a seed that nobody has chosen, and how many such seeds there are."""
+
+_LONGEST = 5000
+"""Most characters of a text that a browser may keep for a field."""
 
 _STEPS = 100
 """Positions of a slider for numbers that are not whole."""
@@ -161,6 +170,33 @@ def read(kind: type[Settings], form: Mapping[str, Any], values: Values, **more: 
     return kind(**{**held, **more})
 
 
+def remembered(fields: Mapping[str, Any], held: str) -> dict[Any, Any]:
+    """Return what fields held before the page was loaded anew.
+
+    Args:
+        fields: The widgets, by name.
+        held: What the browser kept, as JSON: values by name; anybody may have written it.
+    """
+    try:
+        kept = json.loads(held or "{}")
+    except (ValueError, RecursionError):
+        return {}
+    return {
+        field: kept[name]
+        for name, field in fields.items()
+        if isinstance(kept, dict) and name in kept and _suits(field, kept[name])
+    }
+
+
+def _suits(field: Any, value: Any) -> bool:
+    """Return whether a value is of the kind that a field holds."""
+    if isinstance(field, gradio.Radio):
+        return value in [choice for _, choice in field.choices]
+    if isinstance(field, gradio.Textbox):
+        return isinstance(value, str) and len(value) <= _LONGEST
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value)
+
+
 def number(name: str, described: Option, value: Any) -> Any:
     """Return one checked value.
 
@@ -180,7 +216,7 @@ def number(name: str, described: Option, value: Any) -> Any:
 
 
 def seeds(text: str, described: Option) -> tuple[int, ...]:
-    """Return the seeds in a text, each once.
+    """Return the seeds in a text, each once; -1 and "random" draw one.
 
     Args:
         text: Whole numbers with commas between them.
@@ -191,7 +227,9 @@ def seeds(text: str, described: Option) -> tuple[int, ...]:
     """
     found = []
     for word in (text or "").replace(" ", ",").split(","):
-        if word:
+        if word in _ANY:
+            found.append(secrets.randbelow(_DRAWN))
+        elif word:
             try:
                 found.append(int(word))
             except ValueError as error:

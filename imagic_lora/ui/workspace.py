@@ -6,14 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from imagic_lora.editor import ImagicEditor
-from imagic_lora.errors import ImageError
-from imagic_lora.images.reading import open_image
 from imagic_lora.ui.jobs.queue import JobQueue
 from imagic_lora.ui.library import Library
 from imagic_lora.ui.sessions import Session, Sessions
-
-MOST_IMAGE_BYTES = 64_000_000
-"""Largest image file that is taken in."""
+from imagic_lora.ui.uploads import Uploads
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,64 +21,16 @@ class Example:
         source: Its caption.
         target: What to edit it towards.
         alphas: Prompt strengths that show the way from the one to the other.
+        prompts: Targets to begin with.
+        limits: What the model can and cannot show, in a sentence.
     """
 
     picture: Path
     source: str
     target: str
     alphas: Sequence[float]
-
-
-@dataclass(frozen=True)
-class Uploads:
-    """The files that people upload; whatever a page says of them is checked.
-
-    Attributes:
-        folder: The folder that all of them lie in.
-    """
-
-    folder: Path
-
-    def file(self, sent: Any) -> Path:
-        """Return the file that was uploaded.
-
-        Args:
-            sent: What the page says of it.
-
-        Raises:
-            ImageError: When it is not a file that was uploaded here.
-        """
-        try:
-            path = _path(sent).resolve()
-            found = path.is_file() and path.is_relative_to(self.folder)
-        except (OSError, ValueError):  # a name that no file can have
-            found = False
-        if not found:
-            raise ImageError("The file was not uploaded to this page; choose it again.")
-        return path
-
-    def image(self, sent: Any) -> Path:
-        """Return the image file that was uploaded, once it is known that it can be read.
-
-        Args:
-            sent: What the page says of it.
-
-        Raises:
-            ImageError: When it was not uploaded here, is too large, or is no image; the sentence
-                does not name the folder.
-        """
-        path = self.file(sent)
-        size = path.stat().st_size
-        if size > MOST_IMAGE_BYTES:
-            raise ImageError(
-                f"The image has {size / 1e6:.0f} MB, allowed are {MOST_IMAGE_BYTES / 1e6:.0f}; "
-                "save it smaller, or as a JPEG."
-            )
-        try:
-            open_image(path)
-        except ImageError as error:
-            raise ImageError(str(error).replace(str(path), path.name)) from error
-        return path
+    prompts: Sequence[str] = ()
+    limits: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,8 +58,3 @@ class Workspace:
     def session(self, request: Any) -> Session:
         """Return the session of whoever asks."""
         return self.sessions.get(request.session_hash)
-
-
-def _path(sent: Any) -> Path:
-    """Return the path that a page gives for a file; "" stands for none."""
-    return Path(str(sent.get("path", "")) if isinstance(sent, dict) else "")

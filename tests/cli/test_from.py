@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from imagic_lora import Adapter
+from imagic_lora.images.reading import open_image
 from tests.support.command import Command, runner
 from tests.support.tiny import Kind
 
@@ -44,6 +45,19 @@ def test_a_picture_is_made_again_bit_for_bit(
 
     assert 0 == done.code
     assert one.read_bytes() == again.read_bytes()
+
+
+@pytest.mark.usefixtures("tiny")
+def test_a_picture_is_made_again_under_the_mask_that_it_carries(run: Command, place: Path) -> None:
+    """The mask need not be given twice."""
+    one, again = place / "one.png", place / "again.png"
+    mask = ("--mask", place / "mask.png")
+    run("edit", place / "cat.safetensors", "--alpha", 1, *HOW, *mask, "-o", one)
+
+    done = run("edit", place / "cat.safetensors", "--from", one, "-o", again)
+
+    assert 0 == done.code
+    assert open_image(one).tobytes() == open_image(again).tobytes()
 
 
 @pytest.mark.usefixtures("tiny")

@@ -103,7 +103,8 @@ def opened(
         page.on("request", lambda request: asked(request.url))
         page.on("pageerror", lambda error: asked(f"https://{error}/"))
     page.goto(address, wait_until="commit")
-    page.wait_for_selector("#fit-cropped img")
+    page.wait_for_selector("#stage .view img")
+    page.wait_for_timeout(1000)  # what is typed before all is wired is lost
     return page
 
 

@@ -5,10 +5,12 @@ Everything goes through the server's own routes: what is shown comes from its an
 
 import io
 import json
+import re
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
 from typing import Any
+from urllib.parse import unquote
 
 from gradio_client.utils import apply_diff
 from PIL import Image
@@ -25,9 +27,12 @@ class Visitor:
         client: What asks the page's server.
         page: What names the page until it is loaded anew.
         tab: What names the browser tab; 32 hex digits.
+        kept: What the browser tab kept of its fields.
     """
 
-    def __init__(self, client: TestClient, page: str = "page", tab: str = "0" * 32) -> None:
+    def __init__(
+        self, client: TestClient, page: str = "page", tab: str = "0" * 32, kept: str = "{}"
+    ) -> None:
         self._client = client
         self.page = page
         config = client.get("/config").json()
@@ -41,8 +46,9 @@ class Visitor:
             if props.get("elem_id")
         }
         for event in self._started_by(None, "load"):
-            if event["js"]:  # the script in which a browser tab gives its name
-                self._widgets[event["inputs"][0]]["value"] = tab
+            if event["js"]:  # the script in which a browser tab gives its name and what it kept
+                for number, value in zip(event["inputs"], (tab, kept), strict=True):
+                    self._widgets[number]["value"] = value
             self._fire(event)
 
     def __getitem__(self, name: str) -> Shown:
@@ -52,6 +58,21 @@ class Visitor:
     def text(self, name: str) -> str:
         """Return the text that a widget shows."""
         return str(self[name].get("value") or "")
+
+    def pictures(self, name: str) -> list[str]:
+        """Return the files of the small pictures that a place shows."""
+        return list(map(unquote, re.findall(r'data-src="[^"]*?file=([^"]+)"', self.text(name))))
+
+    def large(self, name: str) -> str:
+        """Return the file of the picture that a place shows in large, to be downloaded."""
+        (found,) = re.findall(r'class="one" href="[^"]*?file=([^"]+)"', self.text(name))
+        return unquote(found)
+
+    def take(self, adapter: str) -> None:
+        """Edit an adapter of the library from now on."""
+        self.do("library-tab", "select")
+        self.select("library-adapters", adapter)
+        self.do("use")
 
     def fill(self, **values: Any) -> None:
         """Put values into widgets; "_" stands for "-" in their names."""

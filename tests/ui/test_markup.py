@@ -1,10 +1,8 @@
 import pytest
 
-from imagic_lora import Progress
 from imagic_lora.ui import markup
 
 SCRIPT = "<script>alert('x')</script><img src=x onerror=alert(1)>"
-STEP = Progress(phase="fit", step=12, steps=80, loss=0.0431, seconds=6, peak_bytes=0)
 
 
 @pytest.mark.parametrize(
@@ -14,8 +12,8 @@ STEP = Progress(phase="fit", step=12, steps=80, loss=0.0431, seconds=6, peak_byt
         markup.notes([SCRIPT]),
         markup.facts([(SCRIPT, SCRIPT)]),
         markup.table((SCRIPT,), [(SCRIPT,)]),
-        markup.heading(SCRIPT, [SCRIPT]),
-        markup.bar(STEP, SCRIPT),
+        markup.heading(SCRIPT, SCRIPT, [SCRIPT]),
+        markup.bar(0.5, SCRIPT, 3),
     ],
     ids=["note", "notes", "facts", "table", "heading", "bar"],
 )
@@ -26,22 +24,23 @@ def test_nothing_that_comes_from_outside_is_markup(made: str) -> None:
     assert "&lt;script&gt;alert(" in made
 
 
-def test_progress_tells_step_loss_and_time_left() -> None:
-    """One line has all that is known of a fit."""
-    made = markup.bar(STEP)
+def test_progress_tells_what_is_done_and_the_time_left() -> None:
+    """One line has all that is known of a run."""
+    made = markup.bar(0.15, "step 12 of 80", 34, [0.2, 0.1])
 
-    for word in ("step 12 of 80", "loss 0.0431", "34 s left", "width:15.0%"):
+    for word in ("step 12 of 80", "34 s left", "width:15.0%", 'aria-valuenow="15"'):
         assert word in made
+    assert "left" not in markup.bar(0.0, "starting", None)
 
 
-def test_a_curve_goes_from_its_largest_value_to_the_ground() -> None:
+def test_a_loss_goes_from_its_largest_value_to_the_ground() -> None:
     """The highest loss is at the top, 0 at the bottom, the steps evenly spread."""
-    assert 'points="0.0,1.0 150.0,36.0 300.0,71.0"' in markup.curve([2.0, 1.0, 0.0])
+    assert 'points="0.0,1.0 36.0,12.0 72.0,23.0"' in markup.spark([2.0, 1.0, 0.0])
 
 
-def test_one_loss_is_no_curve() -> None:
+def test_one_loss_is_no_line() -> None:
     """Nothing is drawn before there are two points."""
-    assert "" == markup.curve([1.0])
+    assert "" == markup.spark([1.0])
 
 
 @pytest.mark.parametrize(

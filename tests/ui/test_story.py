@@ -12,10 +12,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageChops
 
-from imagic_lora import Adapter
+from imagic_lora import Adapter, demo
 from imagic_lora.images.png import read_record
+from imagic_lora.images.reading import open_image
 from tests.support.browser import (
     DESKTOP,
     PHONE,
@@ -73,15 +74,18 @@ def page(served_page: Served) -> Iterator[Any]:
     }
 
 
-def choose(page: Any, name: str, part: str) -> None:
-    """Choose an adapter by its name."""
-    page.locator(f"#{part} button", has_text=name).first.click()
+def unfold(page: Any, name: str) -> None:
+    """Unfold some of the settings."""
+    page.locator(".label-wrap:visible", has_text=name).click()
+    page.wait_for_timeout(300)
 
 
-def set_steps(page: Any, steps: int, label: str = "Settings of the fit") -> None:
-    """Open the settings of a fit, and set how many steps it takes."""
-    page.get_by_role("button", name=label).click()
+def quickly(page: Any, steps: int = 4) -> None:
+    """Let a fit take few steps, and an edit one."""
+    unfold(page, "How the picture is learned")
     fill(page, "fit-steps", str(steps))
+    unfold(page, "More settings of the edit")
+    fill(page, "edit-steps", "1")
 
 
 def download(page: Any, name: str, folder: Path) -> Path:
@@ -99,41 +103,27 @@ def slow_line(page: Any) -> None:
     page.context.new_cdp_session(page).send("Network.emulateNetworkConditions", line)
 
 
-def quick_fit(page: Any, target: str) -> None:
-    """Fit the example in a few steps."""
-    set_steps(page, 4)
-    fill(page, "fit-target", target)
-    page.locator("#fit-target textarea").press("Enter")
-    says(page, "fit-status", "Fitted in 4 steps")
-
-
-def fit_and_watch(page: Any, folder: Path) -> None:
-    """Fit the example as it stands there, watch it, and take the adapter home."""
-    set_steps(page, 16)
-    page.locator("#fit-run").click()
-    says(page, "fit-status", "left")
-    page.locator("#fit-preview img").wait_for()
-    page.locator("#fit-status polyline").wait_for()
-    says(page, "fit-status", "Fitted in")
-    adapter = Adapter.load(download(page, "fit-download", folder))
-    assert ("a girl", "a girl with a flower") == (adapter.record.source, adapter.record.target)
-
-
-def begin_a_sweep(page: Any) -> None:
-    """Go on to edits: five strengths of two seeds, in few steps."""
-    page.locator("#fit-edit").click()
-    page.get_by_role("button", name="More settings").first.click()
-    fill(page, "edit-steps", "3")
-    fill(page, "edit-seeds", "0, 1")
+def press(page: Any, target: str = "") -> None:
+    """Say what the picture should show, and press the button."""
+    if target:
+        fill(page, "target", target)
     page.locator("#edit-run").click()
-    page.locator("#edit-grid img").first.wait_for()
+
+
+def learn(page: Any, target: str) -> None:
+    """Learn and edit the example in a few steps."""
+    quickly(page)
+    press(page, target)
+    says(page, "edit-status", "Fitted in 4 steps")
 
 
 def take_pictures_home(page: Any, folder: Path) -> Path:
-    """Choose one picture, download it, all of them and the grid; return the grid."""
-    page.locator("#edit-grid button").nth(3).click()
-    says(page, "edit-about", "1.2")
-    record = read_record(download(page, "edit-one", folder)) or {}
+    """Choose one picture, download it, all of them and the sheet; return the sheet."""
+    page.locator(".thumb").nth(3).click()
+    with page.expect_download() as caught:
+        page.locator(".one").click()
+    caught.value.save_as(folder / "one.png")
+    record = read_record(folder / "one.png") or {}
     assert (1.2, 3) == (record["alpha"], record["settings"]["steps"])
     with zipfile.ZipFile(download(page, "edit-all", folder)) as archive:
         assert 11 == len(archive.namelist())
@@ -144,84 +134,136 @@ def every_picture_is_in_reach(page: Any) -> None:
     """At every width of a window, pictures are as wide as a thumb, and none is cut off for good."""
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": DESKTOP["height"]})
-        for grid in ("#edit-grid", "#edit-adapters"):
-            narrowest, hidden = page.locator(f"{grid} .grid-container").evaluate(_LAID_OUT)
-            assert narrowest >= 80, (grid, width)
-            assert [] == hidden, (grid, width)
+        narrowest, hidden = page.locator("#stage .sheet").evaluate(_LAID_OUT)
+        assert narrowest >= 80, width
+        assert [] == hidden, width
         assert width >= page.evaluate("document.documentElement.scrollWidth"), width
+        assert page.locator("#edit-run").evaluate(_IN_VIEW), width
     page.set_viewport_size(DESKTOP)
 
 
 def sweep_widely(page: Any) -> None:
     """Make more pictures of a row than any window has room for."""
     fill(page, "edit-steps", "1")
-    fill(page, "edit-seeds", "0")
     fill(page, "edit-count", "12")
+    fill(page, "edit-seeds", "0")
     page.locator("#edit-run").click()
-    page.locator("#edit-grid img").nth(11).wait_for()
+    page.locator(".thumb").nth(11).wait_for()
     says(page, "edit-status", "Done.")
 
 
 def compare(page: Any) -> None:
     """Hold another edit of the same fit against img2img."""
     turn_to(page, "Compare")
-    page.get_by_role("button", name="More settings").last.click()
+    unfold(page, "More settings")
     fill(page, "compare-steps", "3")
     fill(page, "compare-target", "a girl wearing glasses")
     page.locator("#compare-target textarea").press("Enter")
     says(page, "compare-status", "Done.")
-    for name in ("compare-input", "compare-edit", "compare-img2img"):
-        page.locator(f"#{name} img").wait_for()
+    assert 3 == page.locator("#compare-stage img").count()
 
 
 def test_the_whole_story(served_page: Served, page: Any, tmp_path: Path, capsys: Any) -> None:
-    """From the first look to pictures restored: fit, watch, sweep, compare, keep, come back."""
-    fit_and_watch(page, tmp_path)
-    begin_a_sweep(page)
+    """From the first look to pictures restored: one press, look, other words, compare, come back."""
+    unfold(page, "More settings of the edit")
+    fill(page, "edit-steps", "3")
+    unfold(page, "Strength and seeds")
+    fill(page, "edit-seeds", "0, 1")
+    page.locator("#edit-run").click()
+    says(page, "edit-status", "1 of 2: learning the picture")
+    page.locator("#edit-status polyline").wait_for()
+    assert "%" in page.title()
+    page.locator(".thumb").first.wait_for()
     with capsys.disabled():
         seconds = time.monotonic() - served_page.began
         sys.stdout.write(f"\nfirst edit {seconds:.0f} s after `imagic-lora ui`\n")
     says(page, "edit-status", "Done.")
-    assert 10 == page.locator("#edit-grid img").count()
+    assert 10 == page.locator(".thumb img").count()
+    assert Adapter.load(download(page, "edit-adapter", tmp_path)).record.losses
     every_picture_is_in_reach(page)
     sheet = take_pictures_home(page, tmp_path)
     sweep_widely(page)
+    says(page, "edit-status", "learned already")
     every_picture_is_in_reach(page)
     compare(page)
 
-    turn_to(page, "Fit")
-    fill(page, "fit-steps", "4")
-    fill(page, "fit-target", "a girl at night")
-    page.locator("#fit-target textarea").press("Enter")
-    says(page, "fit-status", "Fitted in 4 steps")
-    turn_to(page, "Edit")
-    says(page, "edit-chosen", "a-girl-at-night")
-    choose(page, "a-girl-with-a-flower", "edit-adapters")
-    says(page, "edit-chosen", "a-girl-with-a-flower")
-
     page.reload(wait_until="commit")
-    turn_to(page, "Edit")
-    says(page, "edit-chosen", "a-girl-with-a-flower")
-    page.locator("#edit-grid img").nth(9).wait_for()
-
-    choose(page, "a-girl-at-night", "edit-adapters")
-    says(page, "edit-chosen", "a-girl-at-night")
-    fill(page, "edit-seeds", "7")
-    page.locator("#edit-drop input[type=file]").set_input_files(sheet)
+    page.locator(".thumb").nth(11).wait_for()
+    unfold(page, "Strength and seeds")
+    assert "12" == page.locator("#edit-count input").input_value()
+    page.locator("input[type=file]").first.set_input_files(sheet)
     says(page, "edit-status", "taken up")
-    says(page, "edit-chosen", "a-girl-with-a-flower")
+    says(page, "stage", "a-girl-with-a-flower: learned already")
     assert "0, 1" == page.locator("#edit-seeds textarea, #edit-seeds input").first.input_value()
 
 
-def test_a_fit_is_stopped_in_the_middle(served_page: Served, page: Any) -> None:
+def test_pictures_are_looked_at_with_the_keys_alone(page: Any) -> None:
+    """In the full window, keys go through strengths, move the divider, and leave."""
+    quickly(page)
+    press(page, "a girl with keys")
+    says(page, "edit-status", "Done.")
+    clipped = "(input) => getComputedStyle(input).clipPath"
+    assert "100%" in page.locator("#stage .before").evaluate(clipped)  # the edit is seen, not it
+    title = page.locator("#stage .about b")
+    page.locator("[data-act=full]").focus()
+    page.keyboard.press("Enter")
+    page.locator(".stage.full").wait_for()
+    before = title.inner_text()
+    page.keyboard.press("ArrowRight")
+    assert before != title.inner_text()
+    page.keyboard.press("Escape")
+    assert 0 == page.locator(".stage.full").count()
+    cut = page.locator(".cut")
+    cut.focus()
+    page.keyboard.press("End")
+    assert "100" == cut.input_value()
+    assert "100%" in (page.locator(".view").get_attribute("style") or "")
+    page.locator("[data-act=further]").click()
+    says(page, "stage", "edited.png")
+
+
+def test_a_painted_mask_keeps_every_pixel_outside_it(page: Any, tmp_path: Path) -> None:
+    """What is painted is shown on the picture, and nothing else changes."""
+    quickly(page)
+    unfold(page, "Only a part of the picture")
+    page.locator("#mask-paint").click()
+    box = page.locator(".paint-place canvas").bounding_box()
+    right, middle = box["x"] + 0.8 * box["width"], box["y"] + box["height"] / 2
+    page.mouse.move(right, middle)
+    page.mouse.down()
+    page.mouse.move(right, middle + 40, steps=4)
+    page.mouse.up()
+    page.get_by_role("button", name="Use this mask").click()
+    says(page, "edit-masked", "A mask is on")
+    page.locator("#stage .veil").wait_for()
+    press(page, "a girl at night")
+    says(page, "edit-status", "Done.")
+    page.locator(".thumb").last.click()
+    with page.expect_download() as caught:
+        page.locator(".one").click()
+    caught.value.save_as(tmp_path / "one.png")
+
+    edited, given = (open_image(path) for path in (tmp_path / "one.png", demo.PICTURE))
+    difference = ImageChops.difference(edited, given)
+    assert difference.crop((0, 0, 32, 64)).getbbox() is None
+    assert difference.getbbox() is not None
+
+
+def test_a_picture_may_be_dropped_anywhere(page: Any) -> None:
+    """What is dropped on any part of the page is what is edited; the example's words go."""
+    page.evaluate(_DROP)
+    says(page, "stage", "dropped.png")
+    assert "" == page.locator("#target textarea").input_value()
+
+
+def test_a_run_is_stopped_in_the_middle(served_page: Served, page: Any) -> None:
     """Stop keeps what was learned so far, and it can be edited."""
-    set_steps(page, LONG)
+    quickly(page, LONG)
     fill(page, "fit-stop_at", "0")
-    fill(page, "fit-target", "a girl in the rain")
-    page.locator("#fit-run").click()
-    page.locator("#fit-status polyline").wait_for()  # two steps are done
-    page.locator("#fit-stop").click()
-    says(page, "fit-status", "What was learned is kept")
+    press(page, "a girl in the rain")
+    page.locator("#edit-status polyline").wait_for()  # two steps are done
+    page.locator("#edit-stop").click()
+    says(page, "edit-status", "What was learned is kept")
 
     adapter = Adapter.load(
         served_page.folder / "imagic-adapters" / "a-girl-in-the-rain.safetensors"
@@ -232,15 +274,15 @@ def test_a_fit_is_stopped_in_the_middle(served_page: Served, page: Any) -> None:
 def test_a_second_visitor_waits_for_their_turn(served_page: Served, page: Any) -> None:
     """While one fits, the other sees their place in the line; then it begins by itself."""
     other = opened(served_page.browser, served_page.address)
-    set_steps(page, LONG)
+    quickly(page, LONG)
     fill(page, "fit-stop_at", "0")
-    page.locator("#fit-run").click()
-    says(page, "fit-status", f"of {LONG}")
-    set_steps(other, 1)
-    other.locator("#fit-run").click()
-    says(other, "fit-status", "In line: 1 job is before yours")
-    page.locator("#fit-stop").click()
-    says(other, "fit-status", "Fitted in 1 step")
+    press(page)
+    says(page, "edit-status", f"of {LONG}")
+    quickly(other, 1)
+    press(other, "a girl who waits")
+    says(other, "edit-status", "In line: 1 job is before yours")
+    page.locator("#edit-stop").click()
+    says(other, "edit-status", "Fitted in 1 step")
     other.context.close()
 
 
@@ -248,43 +290,40 @@ def test_a_wrong_file_is_answered_in_words(page: Any, tmp_path: Path) -> None:
     """What is no picture and what is no adapter are refused with what to do, as plain text."""
     wrong = tmp_path / "<img src=x onerror=alert(1)>.png"
     wrong.write_bytes(b"<script>alert(1)</script>")
-    page.get_by_label("Remove Image").or_(page.get_by_label("Clear")).first.click()
-    page.locator("#fit-picture input[type=file]").set_input_files(wrong)
-    says(page, "fit-status", "not an image")
+    page.locator("input[type=file]").first.set_input_files(wrong)
+    says(page, "edit-status", "not an image")
     turn_to(page, "Library")
-    page.locator("#library-bring input[type=file], input[type=file]").last.set_input_files(wrong)
+    page.locator("input[type=file]").last.set_input_files(wrong)
     says(page, "library-status", "cannot be used")
     assert 0 == page.locator("img[src=x]").count()
 
 
-def test_a_click_counts_while_another_is_answered(
-    served_page: Served, page: Any, tmp_path: Path
-) -> None:
+def test_a_click_counts_while_another_is_answered(served_page: Served, page: Any) -> None:
     """Over a slow line, what was done last is what holds."""
     names = ("a-girl-in-the-snow", "a-girl-in-the-sun")
-    quick_fit(page, "a girl in the snow")
+    learn(page, "a girl in the snow")
     adapters = served_page.folder / "imagic-adapters"
     shutil.copy(adapters / f"{names[0]}.safetensors", adapters / f"{names[1]}.safetensors")
-    turn_to(page, "Edit")
-    page.locator("#edit-adapters button", has_text=names[1]).first.wait_for()
+    turn_to(page, "Library")
+    page.locator("#library-adapters button", has_text=names[1]).first.wait_for()
     slow_line(page)
     for name in reversed(names):
-        choose(page, name, "edit-adapters")
-    says(page, "edit-chosen", names[0])
-
-    wrong = tmp_path / "wrong.png"
-    wrong.write_bytes(b"no picture")
-    turn_to(page, "Fit")
-    page.get_by_label("Remove Image").or_(page.get_by_label("Clear")).first.click()
-    page.locator("#fit-picture input[type=file]").set_input_files(wrong)
-    says(page, "fit-status", "not an image")
+        page.locator("#library-adapters button", has_text=name).first.click()
+    name = page.locator("#library-name textarea, #library-name input").first
+    page.wait_for_function(
+        "(name) => document.querySelector('#library-name').innerHTML && "
+        "document.querySelector('#library-name textarea, #library-name input')"
+        ".value === name",
+        arg=names[0],
+    )
+    assert names[0] == name.input_value()
 
 
 def test_an_adapter_is_renamed_and_deleted_once_it_is_confirmed(
     served_page: Served, page: Any
 ) -> None:
     """Deleting asks first, and a no leaves everything as it was."""
-    quick_fit(page, "a girl to be forgotten")
+    learn(page, "a girl to be forgotten")
     file = served_page.folder / "imagic-adapters" / "gone soon.safetensors"
     turn_to(page, "Library")
     says(page, "library-about", "a girl to be forgotten")
@@ -303,7 +342,7 @@ def test_an_adapter_is_renamed_and_deleted_once_it_is_confirmed(
 def test_a_phone_shows_everything(served_page: Served) -> None:
     """Nothing is wider than a phone, in any part of the page."""
     phone = opened(served_page.browser, served_page.address, PHONE, color_scheme="dark")
-    for part in ("Fit", "Edit", "Compare", "Library"):
+    for part in ("Edit", "Compare", "Library"):
         turn_to(phone, part)
         assert PHONE["width"] >= phone.evaluate("document.documentElement.scrollWidth")
     phone.context.close()
@@ -319,6 +358,21 @@ _LAID_OUT = """(grid) => {
     return [Math.min(...widths), hidden];
 }"""
 """Returns the width of the narrowest picture, and what around it hides some without a way there."""
+
+_IN_VIEW = """(button) => {
+    const box = button.getBoundingClientRect();
+    return box.top >= 0 && box.bottom <= innerHeight;
+}"""
+
+_DROP = """async () => {
+    const canvas = Object.assign(document.createElement("canvas"), {width: 40, height: 30});
+    const blob = await new Promise((done) => canvas.toBlob(done));
+    const dataTransfer = new DataTransfer();
+    dataTransfer.items.add(new File([blob], "dropped.png", {type: "image/png"}));
+    const place = document.querySelector("h1");
+    place.dispatchEvent(new DragEvent("drop", {dataTransfer, bubbles: true, cancelable: true}));
+}"""
+"""Drops a picture on the title of the page."""
 
 
 def test_words_stand_out(served_page: Served, page: Any) -> None:
@@ -337,13 +391,14 @@ def test_words_stand_out(served_page: Served, page: Any) -> None:
 
 
 _PLACES = (
-    ".note",
+    ".top p",
     ".chip",
-    "#fit-target textarea",
-    "#fit-run",
-    "#fit-stop",
+    "#target textarea",
+    "#edit-run",
+    "#picture",
     "[data-testid='block-info']",
-    "#fit-source [class*='info']",
+    ".about span",
+    ".label-wrap",
     "button[role=tab][aria-selected=true]",
     "button[role=tab][aria-selected=false]",
 )

@@ -106,11 +106,19 @@ def test_seeds_are_read_from_a_text(text: str, expected: tuple[int, ...]) -> Non
     assert expected == widgets.seeds(text, SEED)
 
 
-@pytest.mark.parametrize("text", ["", " ", "one", "1.5", "-1", "0;1", "9" * 5000])
+@pytest.mark.parametrize("text", ["", " ", "one", "1.5", "-2", "0;1", "9" * 5000])
 def test_what_is_no_seed_is_refused(text: str) -> None:
     """The refusal says what is allowed."""
     with pytest.raises(SettingsError, match=r"allowed|give a whole number"):
         widgets.seeds(text, SEED)
+
+
+def test_a_seed_may_be_drawn() -> None:
+    """Where nobody cares which, -1 and "random" are what people write; each is drawn anew."""
+    first, second, third, chosen = widgets.seeds("-1, random, -1, 5", SEED)
+
+    assert 3 == len({first, second, third})
+    assert 5 == chosen
 
 
 def test_a_sweep_is_spread_evenly() -> None:

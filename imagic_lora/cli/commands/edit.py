@@ -17,6 +17,7 @@ from imagic_lora.cli.flags import (
     settings_flags,
     several_of,
     switch,
+    text,
 )
 from imagic_lora.cli.model import BaseModel, base_model
 from imagic_lora.cli.terminal import Terminal
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from imagic_lora.adapters.adapter import Adapter
     from imagic_lora.cli.outputs import Spot
     from imagic_lora.editing.picture import Edit
+    from imagic_lora.editing.recipe import Recipe
     from imagic_lora.editor import ImagicEditor
 
 Alpha = float | Literal["auto"]
@@ -57,7 +59,7 @@ class _Asked:
     target: str
     alphas: tuple[Alpha, ...]
     seeds: tuple[int, ...]
-    mask: "Image.Image | None"
+    mask: "Image.Image | str | None"
     settings: EditSettings
     adapter_sha256: str = ""
 
@@ -85,10 +87,10 @@ class _Asked:
 @several_of("--alpha", ALPHA, words=("auto",), default=())
 @flag(
     "--mask",
-    read=path,
-    metavar="IMAGE",
+    read=text,
+    metavar="IMAGE|TEXT",
     help="picture of the input's shape: white where the edit may change it, black where the input "
-    "stays",
+    "stays; or words for what may change, such as 'the hat'",
 )
 @several_of("--seeds", SEED, default=EditSettings.seed)
 @output("PATH", "one .png for one picture, or a folder")
@@ -103,7 +105,7 @@ def edit(
     picture: Path | None,
     target: str | None,
     alpha: tuple[Alpha, ...],
-    mask: Path | None,
+    mask: str | None,
     seeds: tuple[int, ...],
     out: Path,
     force: bool,
@@ -113,13 +115,13 @@ def edit(
 ) -> None:
     """Make one picture for each adapter, seed and alpha: a row for the former two."""
     from imagic_lora.cli.outputs import Gallery
-    from imagic_lora.images.reading import open_mask
+    from imagic_lora.editing import masks
 
     asked = _Asked(
         target=target or "",
         alphas=alpha,
         seeds=seeds,
-        mask=None if mask is None else open_mask(mask),
+        mask=None if mask is None else masks.words_of(mask) or masks.opened(mask),
         settings=settings,
     )
     if picture is not None:
@@ -142,25 +144,35 @@ def edit(
 
 
 def _as_before(picture: Path, asked: _Asked) -> _Asked:
-    """Return what made a picture, under the mask that is given again."""
+    """Return what made a picture, under the mask that it carries or that is given again."""
     from imagic_lora.editing.recipe import read_recipe
-    from imagic_lora.images.png import image_hash
 
     recipe = read_recipe(picture)
     if not isinstance(recipe.settings, EditSettings):
         raise ImageError(f"'{picture}' was made by img2img, not from an adapter.")
-    if recipe.mask_sha256 != ("" if asked.mask is None else image_hash(asked.mask)):
+    mask = recipe.mask if asked.mask is None else asked.mask
+    if not _is_same(asked.mask, recipe) and (asked.mask is not None or mask is None):
         given = "another one was given" if asked.mask else "none was given"
         made = "under a mask" if recipe.mask_sha256 else "without a mask"
         raise ImageError(f"'{picture}' was made {made}, and {given}; give the same with --mask.")
     return replace(
         asked,
+        mask=mask,
         target=recipe.target,
         alphas=recipe.alphas,
         seeds=recipe.seeds,
         settings=recipe.settings,
         adapter_sha256=recipe.adapter_sha256,
     )
+
+
+def _is_same(mask: "Image.Image | str | None", recipe: "Recipe") -> bool:
+    """Return whether a mask is the one that a picture was made under."""
+    from imagic_lora.images.png import image_hash
+
+    if isinstance(mask, str):
+        return mask == recipe.mask_words
+    return recipe.mask_sha256 == ("" if mask is None else image_hash(mask))
 
 
 def _check_adapter(picture: Path, wanted: str, adapters: Mapping[Path, "Adapter"]) -> None:

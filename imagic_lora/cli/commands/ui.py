@@ -88,7 +88,14 @@ def _example() -> "Example":
     """Return what the page shows at first on the bundled model."""
     from imagic_lora.ui.workspace import Example
 
-    return Example(picture=demo.PICTURE, source=demo.SOURCE, target=demo.TARGET, alphas=demo.ALPHAS)
+    return Example(
+        picture=demo.PICTURE,
+        source=demo.SOURCE,
+        target=demo.TARGET,
+        alphas=demo.ALPHAS,
+        prompts=demo.PROMPTS,
+        limits=demo.LIMITS,
+    )
 
 
 def _login(host: str, name: str | None) -> tuple[str, str] | None:

@@ -1,11 +1,14 @@
 """A sweep as a job: every strength of every seed, each picture kept as it lands."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
 from imagic_lora.adapters.adapter import Adapter
+from imagic_lora.editing.alphas import AlphaSearch
 from imagic_lora.editing.picture import Edit
 from imagic_lora.editor import ImagicEditor
 from imagic_lora.progress import OnProgress, Progress
@@ -13,13 +16,15 @@ from imagic_lora.settings import EditSettings
 from imagic_lora.ui.jobs.pictures import PictureFolder, SavedPicture
 from imagic_lora.ui.jobs.queue import Job
 
+_TRIED = 5
+"""Strengths that finding one takes, about."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Sweep:
     """What one run of edits is to make.
 
     Attributes:
-        adapter: The adapter.
         target: What to edit towards, or "" for the fit's own.
         alphas: Prompt strengths, a column each; of none, one is found for each seed.
         seeds: Seeds, a row each.
@@ -27,17 +32,16 @@ class Sweep:
         mask: An image, white where the edit may change the input, or None for everywhere.
     """
 
-    adapter: Adapter
     target: str
     alphas: tuple[float, ...]
     seeds: tuple[int, ...]
     settings: EditSettings
-    mask: Path | None = None
+    mask: Image.Image | None = None
 
     @property
     def columns(self) -> int:
-        """How many pictures there are of each seed."""
-        return max(1, len(self.alphas))
+        """How many pictures there are of each seed, about where strengths are found."""
+        return len(self.alphas) or _TRIED
 
     def __len__(self) -> int:
         return self.columns * len(self.seeds)
@@ -45,8 +49,9 @@ class Sweep:
     def label(self, index: int) -> str:
         """Return what tells the picture of an index apart from the others."""
         row, column = divmod(index, self.columns)
-        alpha = f"alpha {self.alphas[column]:g}" if self.alphas else "finding alpha"
-        return f"{alpha}, seed {self.seeds[row]}"
+        if not self.alphas:
+            return f"finding a strength, seed {self.seeds[min(row, len(self.seeds) - 1)]}"
+        return f"alpha {self.alphas[column]:g}, seed {self.seeds[row]}"
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,8 @@ class SweepState:
         progress: The last step of the picture that is being made.
         made: What is there already.
         before: The input, to hold them against.
+        found: What was found of strengths, a sentence for each seed.
+        best: Which of those made was found.
         files: The sheet and the archive of all, once all is there.
     """
 
@@ -65,6 +72,8 @@ class SweepState:
     progress: Progress | None = None
     made: tuple[SavedPicture, ...] = ()
     before: Path | None = None
+    found: tuple[str, ...] = ()
+    best: int | None = None
     files: tuple[Path, ...] = ()
 
     @property
@@ -73,46 +82,67 @@ class SweepState:
         return self.sweep.label(len(self.made))
 
 
-def make_sweep(editor: ImagicEditor, sweep: Sweep, folder: PictureFolder, job: Job) -> None:
+def make_sweep(
+    editor: ImagicEditor,
+    adapter: Adapter,
+    sweep: Sweep,
+    folder: PictureFolder,
+    job: Job,
+    post: Callable[[SweepState], None],
+) -> None:
     """Make one picture after another; a stop keeps those that are there.
 
     Args:
         editor: What makes them.
+        adapter: The fit of the picture.
         sweep: What to make.
         folder: Where they go.
-        job: What tells how far the work is.
+        job: What says whether to stop.
+        post: Told how far the sweep is.
     """
-    first = editor.input_image(sweep.adapter)
+    first = editor.input_image(adapter)
     state = SweepState(sweep, before=folder.save_input(first))
-    job.post(state)
+    post(state)
 
     def show(progress: Progress) -> None:
         job.check()
-        job.post(replace(state, progress=progress))
+        post(replace(state, progress=progress))
 
     try:
-        for edit in _edits(editor, sweep, show):
-            made = folder.save(edit, f"alpha {edit.alpha:g}", f"seed {edit.settings.seed}")
-            state = replace(state, made=(*state.made, made), progress=None)
-            job.post(state)
+        for made in _edits(editor, adapter, sweep, show):
+            state = _with(state, made, folder)
+            post(state)
     finally:
         if state.made:
             sheet = folder.save_sheet(state.made, first)
-            job.post(replace(state, files=(sheet, folder.save_all(state.made, [sheet]))))
+            post(replace(state, files=(sheet, folder.save_all(state.made, [sheet]))))
 
 
-def _edits(editor: ImagicEditor, sweep: Sweep, on_progress: OnProgress) -> Iterator[Edit]:
-    """Yield the edits of a sweep as they are made."""
+def _with(state: SweepState, made: Edit | AlphaSearch, folder: PictureFolder) -> SweepState:
+    """Return a state with what was just made, which is written."""
+    edits = (made,) if isinstance(made, Edit) else made.edits
+    saved = [
+        folder.save(each, f"alpha {each.alpha:g}", f"seed {each.settings.seed}") for each in edits
+    ]
+    state = replace(state, made=(*state.made, *saved))
+    if isinstance(made, Edit):
+        return state
+    best = len(state.made) - len(edits) + edits.index(made.best)
+    said = f"Found {made.explain()}"
+    return replace(
+        state, found=(*state.found, said), best=best if state.best is None else state.best
+    )
+
+
+def _edits(
+    editor: ImagicEditor, adapter: Adapter, sweep: Sweep, on_progress: OnProgress
+) -> Iterator[Edit | AlphaSearch]:
+    """Yield the edits of a sweep as they are made, or what a search for each seed comes to."""
     given: dict[str, Any] = {"target": sweep.target, "mask": sweep.mask, "on_progress": on_progress}
     if sweep.alphas:
         yield from editor.sweep(
-            sweep.adapter,
-            alphas=sweep.alphas,
-            seeds=sweep.seeds,
-            settings=sweep.settings,
-            **given,
+            adapter, alphas=sweep.alphas, seeds=sweep.seeds, settings=sweep.settings, **given
         )
         return
     for seed in sweep.seeds:
-        settings = replace(sweep.settings, seed=seed)
-        yield editor.edit(sweep.adapter, alpha="auto", settings=settings, **given)
+        yield editor.find_alpha(adapter, settings=replace(sweep.settings, seed=seed), **given)

@@ -9,15 +9,13 @@ from PIL import Image
 
 from imagic_lora.adapters.adapter import Adapter
 from imagic_lora.progress import Progress, StopFit
+from imagic_lora.ui.fits import HARDLY
 from imagic_lora.ui.jobs.queue import Job
 from imagic_lora.ui.library import Library
 from imagic_lora.ui.sessions import Session
 
 _PREVIEW_SECONDS = 3
 """Time between two previews; each takes about as long as one step."""
-
-_HARDLY = 0.9
-"""Share of the first loss above which a fit that was stopped has learned next to nothing."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +42,13 @@ class FitState:
 
 
 def make_adapter(
-    fit: Callable[..., Adapter], library: Library, session: Session, wish: str, job: Job
-) -> None:
+    fit: Callable[..., Adapter],
+    library: Library,
+    session: Session,
+    wish: str,
+    job: Job,
+    post: Callable[[FitState], None],
+) -> Adapter:
     """Fit, draw what is learned now and then, and save it; a stop keeps what there is.
 
     Args:
@@ -53,7 +56,11 @@ def make_adapter(
         library: Where the adapter goes.
         session: Whose fit it is; the adapter is chosen there.
         wish: What the adapter should be called like.
-        job: What tells how far the work is.
+        job: What says whether to stop.
+        post: Told how far the fit is.
+
+    Returns:
+        The adapter, which is saved.
     """
     state, drawn = FitState(), 0.0
 
@@ -64,17 +71,17 @@ def make_adapter(
             preview, drawn = progress.preview() or preview, time.monotonic()
         losses = state.losses if progress.loss is None else (*state.losses, progress.loss)
         state = FitState(progress, losses, preview)
-        job.post(state)
+        post(state)
         if job.stopping:
             raise StopFit
 
     adapter = fit(on_progress=show)
     name = session.adapter = library.keep(adapter, wish)
-    session.fresh = True
     file = library.copy(name, session.folder)
-    hardly = job.stopping and (adapter.record.gap is None or adapter.record.gap > _HARDLY)
+    hardly = job.stopping and (adapter.record.gap is None or adapter.record.gap > HARDLY)
     words = _words(adapter, job.stopping, hardly)
-    job.post(replace(state, name=name, file=file, words=words, hardly=hardly))
+    post(replace(state, name=name, file=file, words=words, hardly=hardly))
+    return adapter
 
 
 def _words(adapter: Adapter, stopped: bool, hardly: bool) -> str:  # noqa: FBT001

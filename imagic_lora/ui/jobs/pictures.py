@@ -62,6 +62,12 @@ class PictureFolder:
         save_png(image, path, {}, force=True)
         return path
 
+    def save_preview(self, image: Image.Image) -> Path:
+        """Write what a fit has learned so far."""
+        path = self._folder / "preview.png"
+        save_png(image, path, {}, force=True)
+        return path
+
     def save_sheet(self, made: Sequence[SavedPicture], first: Image.Image) -> Path:
         """Write all pictures side by side, a row for each title, the input at its start."""
         path = self._folder / "sheet.png"

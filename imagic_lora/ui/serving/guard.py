@@ -4,7 +4,7 @@ It stands before the web framework, and trusts none of that framework's own chec
 """
 
 import json
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +19,26 @@ MOST_FORM_BYTES = 1_000_000
 MOST_KEPT_BYTES = 2_000_000_000
 """Most that may lie in the folder of uploads, with what was made there, before one more is taken."""
 
-HEADERS = {
-    "content-security-policy": "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; "
-    "frame-ancestors 'none'; form-action 'self'; base-uri 'self'",
-    "referrer-policy": "no-referrer",
-    "x-content-type-options": "nosniff",
-}
-"""Sent with every answer: the browser itself then asks no other server for anything."""
+NOBODY = "'none'"
+"""Stands for no site at all, where the sites are named that may show the page in a frame."""
+
+_POLICY = (
+    "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; form-action 'self'; "
+    "base-uri 'self'; frame-ancestors "
+)
+
+
+def headers(framed_by: str = NOBODY) -> dict[str, str]:
+    """Return what is sent with every answer: the browser itself then asks no other server.
+
+    Args:
+        framed_by: The one site that may show the page in a frame.
+    """
+    return {
+        "content-security-policy": _POLICY + framed_by,
+        "referrer-policy": "no-referrer",
+        "x-content-type-options": "nosniff",
+    }
 
 
 class Guard:
@@ -36,12 +49,16 @@ class Guard:
         hosts: Names that the page may be asked for by, or None for any; a page of another name
             that leads here is how web sites reach into local servers.
         uploads: The folder that every file which a page names must lie in.
+        framed_by: The one site that may show the page in a frame.
     """
 
-    def __init__(self, app: App, hosts: frozenset[str] | None, uploads: Path) -> None:
+    def __init__(
+        self, app: App, hosts: frozenset[str] | None, uploads: Path, framed_by: str = NOBODY
+    ) -> None:
         self._app = app
         self._hosts = hosts
         self._uploads = uploads.resolve()
+        self._headers = headers(framed_by)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -54,9 +71,9 @@ class Guard:
             refusal = self._form_refusal(body)
             receive = again(body)
         if refusal is None:
-            await self._app(scope, receive, _with_headers(send))
+            await self._app(scope, receive, _with_headers(send, self._headers))
         else:
-            await answer(_with_headers(send), *refusal)
+            await answer(_with_headers(send, self._headers), *refusal)
 
     def _refusal(self, scope: Scope) -> tuple[int, str] | None:
         """Return why a request is not let through by what its head says, or None."""
@@ -114,10 +131,10 @@ def _is_foreign(scope: Scope) -> bool:
     if scope["method"] in ("GET", "HEAD") and scope["path"].rstrip("/") != "/logout":
         return False
     site, origin = header(scope, b"sec-fetch-site"), header(scope, b"origin").lower()
-    if site and site not in ("same-origin", "none"):
-        return True
+    if site:  # also behind a proxy that is known by another name than this server's
+        return site not in ("same-origin", "none")
     if origin in ("", "null"):  # "null" is a page of no origin, or of our own that hides it
-        return origin == "null" and site != "same-origin"
+        return origin == "null"
     return origin.partition("://")[2] != header(scope, b"host").lower()
 
 
@@ -148,9 +165,9 @@ def _paths(values: Any) -> Iterator[Any]:
             yield from _paths(value)
 
 
-def _with_headers(send: Send) -> Send:
+def _with_headers(send: Send, headers: Mapping[str, str]) -> Send:
     """Return what sends an answer with the headers of this page, and lets no other page read it."""
-    extra = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
+    extra = [(name.encode(), value.encode()) for name, value in headers.items()]
 
     async def sending(message: MutableMapping[str, Any]) -> None:
         if message["type"] == "http.response.start":

@@ -18,11 +18,12 @@ from fastapi import FastAPI
 from imagic_lora.editor import ImagicEditor
 from imagic_lora.ui.jobs.queue import JobQueue
 from imagic_lora.ui.library import Library
-from imagic_lora.ui.page import CSS, Page
-from imagic_lora.ui.serving.guard import MOST_UPLOAD_BYTES, Guard
+from imagic_lora.ui.page import CSS, SCRIPT, Page
+from imagic_lora.ui.serving.guard import MOST_UPLOAD_BYTES, NOBODY, Guard
 from imagic_lora.ui.serving.logins import LoginDelay
 from imagic_lora.ui.sessions import Sessions
-from imagic_lora.ui.workspace import Example, Uploads, Workspace
+from imagic_lora.ui.uploads import Uploads
+from imagic_lora.ui.workspace import Example, Workspace
 
 LOCAL = frozenset({"127.0.0.1", "localhost", "[::1]"})
 """Names of this machine that only this machine knows it by."""
@@ -41,11 +42,13 @@ class Address:
         listener: A socket that listens already.
         hosts: Names that the page may be asked for by, or None for any.
         login: Name and password that are asked for, or None.
+        framed_by: The one site that may show the page in a frame.
     """
 
     listener: socket.socket
     hosts: frozenset[str] | None
     login: tuple[str, str] | None
+    framed_by: str = NOBODY
 
 
 @contextmanager
@@ -62,24 +65,29 @@ def open_workspace(
     """
     with tempfile.TemporaryDirectory(prefix="imagic-lora-") as folder, _set(folder):
         work, jobs = Path(folder).resolve(), JobQueue()
+        uploads, picture = Uploads(work), None
         if example is not None:  # only what lies in this folder is served
             example = replace(example, picture=Path(shutil.copy(example.picture, work)))
+            picture = uploads.picture(example.picture)
         try:
             yield Workspace(
                 editor=editor,
                 jobs=jobs,
                 library=Library(adapters, work / "thumbnails", editor.check),
-                sessions=Sessions(work, example.picture if example else None),
+                sessions=Sessions(work, picture, example.target if example else ""),
                 example=example,
                 plan=plan,
-                uploads=Uploads(work),
+                uploads=uploads,
             )
         finally:
             jobs.close()
 
 
 async def build_app(
-    workspace: Workspace, hosts: frozenset[str] | None, login: tuple[str, str] | None
+    workspace: Workspace,
+    hosts: frozenset[str] | None,
+    login: tuple[str, str] | None,
+    framed_by: str = NOBODY,
 ) -> Guard:
     """Return the page as an ASGI application, with its guard before it.
 
@@ -90,6 +98,7 @@ async def build_app(
         workspace: What it works with.
         hosts: Names that it may be asked for by, or None for any.
         login: Name and password that are asked for, or None.
+        framed_by: The one site that may show the page in a frame.
     """
     blocks = Page(workspace).blocks
     app = gradio.mount_gradio_app(
@@ -107,9 +116,10 @@ async def build_app(
         mcp_server=False,
         theme=_theme(),
         css=CSS,
+        head=SCRIPT,
     )
     blocks.has_launched = True  # without it, what a page names is not held to the upload folder
-    return Guard(LoginDelay(app), hosts, workspace.uploads.folder)
+    return Guard(LoginDelay(app), hosts, workspace.uploads.folder, framed_by)
 
 
 def serve(workspace: Workspace, address: Address) -> None:
@@ -120,7 +130,7 @@ def serve(workspace: Workspace, address: Address) -> None:
 async def _serve(workspace: Workspace, address: Address) -> None:
     """Serve the page until it is interrupted."""
     config = uvicorn.Config(
-        await build_app(workspace, address.hosts, address.login),
+        await build_app(workspace, address.hosts, address.login, address.framed_by),
         log_level="error",
         access_log=False,
         timeout_graceful_shutdown=_SECONDS_TO_LEAVE,
@@ -161,7 +171,26 @@ def _theme() -> Any:
         button_primary_background_fill="*primary_700",
         button_primary_background_fill_dark="*primary_700",
         button_primary_background_fill_hover="*primary_800",
-        button_primary_background_fill_hover_dark="*primary_600",
+        button_primary_background_fill_hover_dark="*primary_800",
+        button_primary_border_color="*primary_700",
+        button_primary_border_color_dark="*primary_700",
+        button_secondary_background_fill="transparent",
+        button_secondary_background_fill_dark="transparent",
+        button_secondary_background_fill_hover="*neutral_100",
+        button_secondary_background_fill_hover_dark="*neutral_800",
+        button_secondary_border_color="*neutral_300",
+        button_secondary_border_color_dark="*neutral_600",
+        button_border_width="1px",
+        button_cancel_background_fill="transparent",
+        button_cancel_background_fill_dark="transparent",
+        button_cancel_background_fill_hover="#dc2626",
+        button_cancel_background_fill_hover_dark="#b91c1c",
+        button_cancel_border_color="#dc2626",
+        button_cancel_border_color_dark="#f87171",
+        button_cancel_text_color="#b91c1c",
+        button_cancel_text_color_dark="#f87171",
+        button_cancel_text_color_hover="white",
+        button_cancel_text_color_hover_dark="white",
         color_accent="*primary_700",
         link_text_color="*primary_700",
         link_text_color_dark="*primary_300",

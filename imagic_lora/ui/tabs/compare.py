@@ -16,16 +16,17 @@ from imagic_lora.settings import (
     SamplingSettings,
     options,
 )
-from imagic_lora.ui import markup, widgets
+from imagic_lora.ui import markup, stage, widgets
 from imagic_lora.ui.jobs.compare import Comparison, ComparisonState, make_both
-from imagic_lora.ui.jobs.pictures import PictureFolder, SavedPicture
+from imagic_lora.ui.jobs.pictures import PictureFolder
 from imagic_lora.ui.jobs.queue import View, Work
 from imagic_lora.ui.sessions import Session
 from imagic_lora.ui.tabs.working import WorkingTab
 from imagic_lora.ui.widgets import Values
 from imagic_lora.ui.workspace import Workspace
 
-_WAITING = "Say what it should show, then press Compare: the adapter is the one chosen for edits."
+_NONE = "There is no adapter yet: edit a picture first, or bring an adapter to the library."
+_HINT = "The same words by an edit and by plain img2img, side by side with the input."
 _STRENGTH = 0.6
 _SHOWN = ("negative", "seed")
 """Settings that are shown at once; all others are folded away."""
@@ -41,39 +42,46 @@ class CompareTab(WorkingTab):
     def __init__(self, workspace: Workspace) -> None:
         super().__init__(workspace, "compare")
         self.held = {self.target, self.strength, self.noise, *self.form.values()}
-        pictures = [self.before, self.edit, self.variation]
         files = [self.downloads, self.one, self.other]
-        self.shown = [self.status, self.run, self.stop, *pictures, *files]
+        self.shown = [self.status, self.run, self.stop, self.stage, *files]
 
-    def _left(self) -> None:
+    def _pictures(self) -> None:
+        """Lay out the three pictures."""
+        self.stage = gradio.HTML(_stage(ComparisonState()), elem_id="compare-stage")
+        with gradio.Row(visible=False, elem_classes=["downloads"]) as self.downloads:
+            self.one = gradio.DownloadButton("The edit", size="sm", elem_id="compare-one")
+            self.other = gradio.DownloadButton(
+                "The img2img picture", size="sm", elem_id="compare-other"
+            )
+
+    def _controls(self) -> None:
         """Lay out what asks for a comparison."""
+        self.used = gradio.HTML(elem_id="compare-used")
         self.target = widgets.target("compare-target")
+        self._bar("Compare", "")
         self.alpha = widgets.widget("alpha", ALPHA, 1.0, elem_id="compare-alpha")
         self.strength = widgets.widget("strength", STRENGTH, _STRENGTH, elem_id="compare-strength")
         self.noise = widgets.widget("noise", NOISE, 0.0, elem_id="compare-noise")
         first = widgets.form(EditSettings, only=_SHOWN, prefix="compare")
-        self._buttons("Compare", "Stop")
         with gradio.Accordion("More settings", open=False):
             rest = widgets.form(EditSettings, skip=_SHOWN, prefix="compare")
         self.form = {**first, **rest}
 
-    def _right(self) -> None:
-        """Lay out the three pictures."""
-        self._status(_WAITING)
-        with gradio.Row(elem_classes=["three"]):
-            self.before = _picture("Input", "compare-input")
-            self.edit = _picture("Edit", "compare-edit")
-            self.variation = _picture("img2img", "compare-img2img")
-        with gradio.Row(visible=False) as self.downloads:
-            self.one = gradio.DownloadButton("The edit", size="md", elem_id="compare-one")
-            self.other = gradio.DownloadButton(
-                "The img2img picture", size="md", elem_id="compare-other"
-            )
+    def used_text(self, session: Session) -> str:
+        """Return which adapter is compared."""
+        if not session.adapter:
+            return markup.note(_NONE, "warn")
+        return markup.facts([("adapter", session.adapter)])
 
     def wire(self) -> None:
         """Connect the widgets."""
         started = [self.run.click, self.target.submit, self.form["negative"].submit]
-        self._start(started, {self.alpha, *self.held}, self.shown)
+        self._start(started, self.asked, self.shown)
+
+    @property
+    def asked(self) -> set[Any]:
+        """The widgets that say what is to be made."""
+        return {self.alpha, *self.held}
 
     def take_up(self, recipe: Recipe) -> dict[Any, Any]:
         """Return what the widgets show of a recipe."""
@@ -98,7 +106,7 @@ class CompareTab(WorkingTab):
     def _comparison(self, session: Session, values: Values) -> Comparison:
         """Return what is to be made, everything checked that can be checked before."""
         if not session.adapter:
-            raise AdapterError("There is no adapter yet: fit a picture first.")
+            raise AdapterError(_NONE)
         adapter = self._workspace.library.load(session.adapter)
         target = (values[self.target] or "").strip() or adapter.record.target
         if not target:
@@ -115,19 +123,13 @@ class CompareTab(WorkingTab):
     def _show(self, view: View, state: ComparisonState) -> dict[Any, Any]:
         """Return what the widgets show of a comparison."""
         edit, variation = (*state.made, None, None)[:2]
-        before = gradio.Image(str(state.before)) if state.before else gradio.skip()
         return {
             self.status: _text(view, state) + markup.notes(view.notes),
-            self.run: gradio.Button(interactive=view.done),
-            self.stop: gradio.Button(interactive=not view.done and not view.stopping),
-            self.before: before,
-            self.edit: gradio.Image(str(edit.path) if edit else None, label=_label("Edit", edit)),
-            self.variation: gradio.Image(
-                str(variation.path) if variation else None, label=_label("img2img", variation)
-            ),
+            self.stage: _stage(state),
             self.downloads: gradio.Row(visible=view.done and bool(state.made)),
             self.one: str(edit.path) if edit else None,
             self.other: str(variation.path) if variation else None,
+            **self._can_run(view),
         }
 
 
@@ -142,23 +144,23 @@ def _text(view: View, state: ComparisonState) -> str:
         return markup.note(*(("Done.", "good") if complete else ("Stopped.", "warn")))
     if state.progress is None:
         return markup.waiting(view.before)
-    return markup.bar(state.progress, state.label)
+    progress, made = state.progress, len(state.made)
+    share = (made + progress.step / progress.steps) / 2
+    return markup.bar(share, f"Making the {state.label} picture", progress.seconds_left)
 
 
-def _label(kind: str, made: SavedPicture | None) -> str:
-    """Return what to write above a picture."""
-    return f"{kind}: {made.caption}" if made else kind
-
-
-def _picture(label: str, name: str) -> Any:
-    """Return a place for one of the three pictures."""
-    return gradio.Image(
-        label=label,
-        type="filepath",
-        interactive=False,
-        buttons=["fullscreen"],
-        height=300,
-        min_width=120,
-        elem_id=name,
-        elem_classes=["picture"],
+def _stage(state: ComparisonState) -> str:
+    """Return the three pictures, as far as they are there."""
+    if state.before is None:
+        return stage.hint(_HINT)
+    edit, variation = (*state.made, None, None)[:2]
+    made = (("Edit", edit), ("img2img", variation))
+    return stage.row(
+        [
+            ("Input", "as the model sees it", state.before),
+            *(
+                (name, f"{each.label}, {each.row}" if each else "", each.path if each else None)
+                for name, each in made
+            ),
+        ]
     )

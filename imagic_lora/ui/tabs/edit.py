@@ -1,23 +1,33 @@
-"""The part of the page that edits: an adapter, a prompt, strengths and seeds; a grid of pictures."""
+"""The part of the page that edits: a picture, what it should show, one button, and what comes of it."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import gradio
 
-from imagic_lora.ui import markup, widgets
-from imagic_lora.ui.jobs.edit import SweepState, make_sweep
-from imagic_lora.ui.jobs.pictures import PictureFolder, SavedPicture
+from imagic_lora.editing.recipe import Recipe, read_recipe
+from imagic_lora.errors import ImageError, ImagicError
+from imagic_lora.ui import markup, stage, widgets
+from imagic_lora.ui.jobs.fit import FitState
+from imagic_lora.ui.jobs.pictures import PictureFolder
 from imagic_lora.ui.jobs.queue import View, Work
+from imagic_lora.ui.jobs.run import Run, RunState, make_run
 from imagic_lora.ui.sessions import Session
 from imagic_lora.ui.tabs.edit_form import EditForm
+from imagic_lora.ui.tabs.mask_form import MaskForm
+from imagic_lora.ui.tabs.picture import PictureForm
 from imagic_lora.ui.tabs.working import WorkingTab
 from imagic_lora.ui.widgets import Values
 from imagic_lora.ui.workspace import Workspace
 
-_WAITING = "Choose an adapter, say what the picture should show, then press Edit."
+_KEPT = "What was learned is kept: press again to edit with it."
+_AGAIN = "This picture is learned already; other words need no second fit."
+_PHASES = {
+    "caption": "Finding what the picture shows",
+    "fit embedding": "1 of 2: learning the picture",
+    "fit": "1 of 2: learning the picture",
+}
 
 
 class EditTab(WorkingTab):
@@ -29,144 +39,193 @@ class EditTab(WorkingTab):
 
     def __init__(self, workspace: Workspace) -> None:
         super().__init__(workspace, "edit")
-        self.details = [self.slider, self.about, self.one]
-        files = [self.downloads, self.sheet, self.all]
-        self.shown = [self.status, self.grid, self.run, self.stop, *files, *self.details]
+        files = [self.downloads, self.sheet, self.all, self.adapter]
+        self.shown = [self.status, self.stage, self.run, self.stop, *files]
+        self.looked_at = [self.stage, self.picture.remarks]
 
-    def _left(self) -> None:
+    def _pictures(self) -> None:
+        """Lay out the pictures."""
+        begins = "" if self._workspace.example else stage.empty()
+        self.stage = gradio.HTML(begins, elem_id="stage")
+        with gradio.Row(visible=False, elem_classes=["downloads"]) as self.downloads:
+            self.sheet = gradio.DownloadButton("The sheet", size="sm", elem_id="edit-sheet")
+            self.all = gradio.DownloadButton("All, as a zip", size="sm", elem_id="edit-all")
+            self.adapter = gradio.DownloadButton("The adapter", size="sm", elem_id="edit-adapter")
+
+    def _controls(self) -> None:
         """Lay out what asks for edits."""
+        self.picture = PictureForm(self._workspace)
+        self.picture.words()
+        self._bar("Edit the picture", "")
+        self.masked = gradio.HTML(elem_id="edit-masked")
         self.form = EditForm(self._workspace)
-        self._buttons("Edit", "Stop")
-        self.form.fold()
+        with gradio.Accordion("Only a part of the picture", open=False):
+            self.mask = MaskForm(self._workspace)
+        self.picture.fold()
 
-    def _right(self) -> None:
-        """Lay out what was made."""
-        self._status(_WAITING)
-        self.grid = gradio.Gallery(
-            label="Strengths across, seeds down",
-            columns=5,
-            fit_columns=False,
-            height="auto",
-            allow_preview=False,
-            interactive=False,
-            buttons=[],
-            object_fit="contain",
-            elem_id="edit-grid",
-            elem_classes=["picture"],
-        )
-        self.slider = gradio.ImageSlider(
-            label="Before and after",
-            interactive=False,
-            visible=False,
-            buttons=[],
-            max_height=420,
-            elem_id="edit-slider",
-            elem_classes=["picture"],
-        )
-        self.about = gradio.HTML(elem_id="edit-about")
-        with gradio.Row(visible=False) as self.downloads:
-            self.one = gradio.DownloadButton("This picture", size="md", elem_id="edit-one")
-            self.sheet = gradio.DownloadButton("The grid", size="md", elem_id="edit-sheet")
-            self.all = gradio.DownloadButton("All, as a zip", size="md", elem_id="edit-all")
-
-    def wire(self) -> None:
-        """Connect the widgets."""
+    def wire(self) -> Any:
+        """Connect the widgets; return the event that ends a run."""
         self.form.wire()
-        self.grid.select(self._look, outputs=self.details, **widgets.EACH)
-        self._start([self.run.click, *self.form.entered], self.form.asked, self.shown)
+        self.mask.wire(self.masked, self.picture.crop, self.picture.framed, self.looking)
+        gradio.on(
+            [widget.input for widget in self.picture.crop],
+            self.look,
+            self.looked_by,
+            self.looked_at,
+            **widgets.LATEST,
+        )
+        started = [self.run.click, self.picture.target.submit, self.picture.source.submit]
+        return self._start([*started, *self.form.entered], self.asked, self.shown)
 
-    def _follow(self, session: Session, views: Iterable[View]) -> Iterator[dict[Any, Any]]:
-        """Yield what the widgets show of edits; the grid is sent when there is another picture."""
-        shown = -1
-        for view in views:
-            state = view.state
-            session.made = state.made if state else ()
-            session.before = state.before if state else None
-            count = len(session.made)
-            grid = self._grid(state) if state and count != shown else {}
-            yield {**(self._over if view.done else self._under_way)(view, state), **grid}
-            shown = count
+    @property
+    def asked(self) -> set[Any]:
+        """The widgets that say what is to be made."""
+        return self.picture.asked | self.form.asked | {self.mask.feather}
+
+    @property
+    def looked_by(self) -> set[Any]:
+        """The widgets that `look` reads."""
+        return {*self.picture.crop, self.mask.feather}
+
+    def looking(self, event: Any) -> Any:
+        """Show what is edited anew, after an event."""
+        return event(self.look, self.looked_by, self.looked_at, **widgets.LATEST)
+
+    def look(self, values: Values, request: gradio.Request) -> dict[Any, Any]:
+        """Show what is edited, as long as nothing else is to be seen."""
+        session = self._workspace.session(request)
+        shown, remarks = self.picture.show(session, values, self.mask.veil)
+        return {self.stage: shown, self.picture.remarks: remarks}
+
+    def choose(self, values: Values, session: Session) -> tuple[dict[Any, Any], Recipe | None]:
+        """Take in a file that was chosen, dropped or pasted: a picture, or one that was made here.
+
+        Returns:
+            What the widgets show, and the recipe of a picture that was made here.
+        """
+        sent, nothing = values[self.picture.choose], {self.downloads: gradio.Row(visible=False)}
+        try:
+            recipe = self._recipe(sent)
+            if recipe is not None:
+                return {}, recipe
+            filled = self.picture.take(session, sent, values)
+        except ImagicError as error:
+            session.load(None)
+            refused = markup.note(str(error), "bad")
+            return {self.status: refused, self.stage: stage.empty(), **nothing}, None
+        crop = {self.picture.zoom: 1.0, self.picture.across: 0.5, self.picture.down: 0.5}
+        shown, remarks = self.picture.show(session, {**values, **crop}, self.mask.veil)
+        looks = {self.stage: shown, self.picture.remarks: remarks, self.status: ""}
+        return {**filled, **looks, **nothing}, None
+
+    def _recipe(self, sent: Any) -> Recipe | None:
+        """Return what made a picture, where it was made here."""
+        path = self._workspace.uploads.file(sent)
+        try:
+            return read_recipe(path)
+        except ImageError:
+            return None
 
     def _work(self, session: Session, values: Values) -> Work:
-        """Return the job that makes the pictures."""
-        sweep, folder = self.form.sweep(session, values), PictureFolder(session.folder)
-        return partial(make_sweep, self._workspace.editor, sweep, folder)
+        """Return the job that fits where that is needed, and makes the pictures."""
+        start = self.picture.start(session, values)
+        target = (values[self.picture.target] or "").strip()
+        mask = self.mask.image(session, values)
+        run = Run(start=start, sweep=self.form.sweep(target, mask, values))
+        shared, folder = self._workspace, PictureFolder(session.folder)
+        return partial(make_run, shared.editor, run, shared.library, session, folder)
 
-    def _grid(self, state: SweepState) -> dict[Any, Any]:
-        """Return the pictures that are there, a column for each strength."""
-        alone = len(state.sweep.seeds) == 1  # one row needs no seeds
-        pictures = [(each.path, each.label if alone else each.caption) for each in state.made]
-        columns, label = state.sweep.columns, _title(state.made)
-        return {self.grid: gradio.Gallery(pictures, columns=columns, label=label)}
+    def _follow(self, session: Session, views: Iterable[View]) -> Iterator[dict[Any, Any]]:
+        """Yield what the widgets show of a run; pictures are sent when there is another one."""
+        seen: Any = None
+        for view in views:
+            state = view.state or RunState()
+            look = self._over(view, state) if view.done else self._under_way(view, state)
+            now = _pictures_of(state)
+            if now != seen or (view.done and now[1]):
+                look |= self._staged(session, state)
+            seen = now
+            yield look
 
-    def _under_way(self, view: View, state: SweepState | None) -> dict[Any, Any]:
-        """Return what the widgets show of a run that waits or goes on; of the last one, nothing."""
+    def _staged(self, session: Session, state: RunState) -> dict[Any, Any]:
+        """Return the pictures of a run, if there are any yet."""
+        if state.sweep is not None:
+            return {self.stage: stage.results(state.sweep)}
+        if state.fit is not None and state.fit.preview is not None:
+            path = PictureFolder(session.folder).save_preview(state.fit.preview)
+            words = "what is learned so far, drawn anew from noise"
+            return {self.stage: stage.single(path, words, state.fit.preview.size)}
+        return {}
+
+    def _under_way(self, view: View, state: RunState) -> dict[Any, Any]:
+        """Return what the widgets show of a run that waits or goes on."""
         return {
             self.status: _progress_text(view, state) + markup.notes(view.notes),
-            self.run: gradio.Button(interactive=False),
-            self.stop: gradio.Button(interactive=not view.stopping),
             self.downloads: gradio.Row(visible=False),
-            **self._details(None, None),
+            **self._can_run(view),
         }
 
-    def _over(self, view: View, state: SweepState | None) -> dict[Any, Any]:
+    def _over(self, view: View, state: RunState) -> dict[Any, Any]:
         """Return what the widgets show of a run that is over."""
-        made = state.made if state else ()
-        files = map(str, state.files) if state and state.files else (None, None)
-        best = min(made, key=lambda each: abs(getattr(each.picture, "alpha", 0) - 1), default=None)
+        files = state.sweep.files if state.sweep else ()
+        sheet, everything = map(str, files) if files else (None, None)
+        adapter = state.fit.file if state.fit else None
         return {
             self.status: _done_text(view, state) + markup.notes(view.notes),
-            self.run: gradio.Button(interactive=True),
-            self.stop: gradio.Button(interactive=False),
-            self.downloads: gradio.Row(visible=bool(made)),
-            **dict(zip((self.sheet, self.all), files, strict=True)),
-            **self._details(best, state.before if state else None),
+            self.downloads: gradio.Row(visible=bool(files or adapter)),
+            self.sheet: gradio.DownloadButton(value=sheet, visible=bool(sheet)),
+            self.all: gradio.DownloadButton(value=everything, visible=bool(everything)),
+            self.adapter: gradio.DownloadButton(
+                value=str(adapter) if adapter else None, visible=bool(adapter)
+            ),
+            **self._can_run(view),
         }
 
-    def _look(self, picked: gradio.SelectData, request: gradio.Request) -> dict[Any, Any]:
-        """Show the picture that was clicked beside the input."""
-        session = self._workspace.session(request)
-        if not 0 <= picked.index < len(session.made):
-            return widgets.nothing()
-        return self._details(session.made[picked.index], session.before)
 
-    def _details(self, chosen: SavedPicture | None, before: Path | None) -> dict[Any, Any]:
-        """Return one picture against the input, what made it, and its file."""
-        if chosen is None:
-            return {self.slider: gradio.ImageSlider(visible=False), self.about: "", self.one: None}
-        pair = gradio.ImageSlider(
-            (str(before), str(chosen.path)),
-            label=f"Before and after: {chosen.caption}",
-            visible=True,
-        )
-        record = chosen.picture.record()
-        named = [("target", record["target"]), ("alpha", f"{record['alpha']:g}")]
-        facts = markup.facts([*named, *markup.settings_facts(record["settings"])])
-        return {self.slider: pair, self.about: facts, self.one: str(chosen.path)}
+def _pictures_of(state: RunState) -> tuple[Any, int, bool]:
+    """Return what tells apart states that show other pictures."""
+    preview = state.fit.preview if state.fit else None
+    if state.sweep is None:
+        return preview, 0, False
+    return None, len(state.sweep.made) + 1, bool(state.sweep.files)
 
 
-def _progress_text(view: View, state: SweepState | None) -> str:
+def _progress_text(view: View, state: RunState) -> str:
     """Return how far a run is."""
-    if state is None:
+    left = state.ahead.seconds_left
+    if state.sweep is not None:
+        count = f"{len(state.sweep.made)} of {len(state.sweep.sweep)} done"
+        step = "2 of 2: editing" if state.fit else "Editing"
+        known = "" if state.fit else markup.note(_AGAIN)
+        label = f"{step}, {count}"
+        return markup.bar(state.ahead.share, label, left) + known
+    if state.fit is None or state.fit.progress is None:
         return markup.waiting(view.before)
-    count = f"{len(state.made)} of {len(state.sweep)} done"
-    if state.progress is None:
-        return markup.note(f"{count}.")
-    return markup.bar(state.progress, f"{count} · {state.label}")
+    progress = state.fit.progress
+    label = (
+        f"{_PHASES.get(progress.phase, progress.phase)}, step {progress.step} of {progress.steps}"
+    )
+    return markup.bar(state.ahead.share, label, left, state.fit.losses)
 
 
-def _done_text(view: View, state: SweepState | None) -> str:
+def _done_text(view: View, state: RunState) -> str:
     """Return what became of a run."""
+    fit = _fit_text(state.fit) if state.fit and state.fit.name else ""
     if view.error:
-        return markup.note(view.error, "bad")
-    if state is None:
-        return markup.stopped(view.begun)
-    made, asked = len(state.made), len(state.sweep)
-    if made < asked:
-        return markup.note(f"Stopped; {made} of {asked} pictures were made.", "warn")
-    return markup.note("Done. Click a picture to hold it against the input.", "good")
+        return markup.note(view.error, "bad") + fit
+    if state.sweep is None:
+        return fit or markup.stopped(view.begun)
+    made, asked = len(state.sweep.made), len(state.sweep.sweep)
+    if view.stopping and made < asked:
+        return markup.note(f"Stopped; {made} of {asked} pictures were made.", "warn") + fit
+    found = markup.notes(state.sweep.found, "good")
+    done = markup.note(f"Done. {'' if state.fit else _AGAIN}".strip(), "good")
+    return (found or done) + fit
 
 
-def _title(made: Sequence[SavedPicture]) -> str:
-    """Return the heading of a grid."""
-    return f'"{made[0].picture.target}"' if made else "Strengths across, seeds down"
+def _fit_text(fit: FitState) -> str:
+    """Return what a fit came to."""
+    stopped = fit.words.startswith("Stopped")
+    return markup.note(
+        f"{fit.words} {_KEPT}" if stopped else fit.words, "warn" if stopped else "info"
+    )

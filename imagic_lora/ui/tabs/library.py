@@ -24,15 +24,15 @@ class LibraryTab:
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace, self._library = workspace, workspace.library
-        with gradio.Row(equal_height=False):
-            with gradio.Column(scale=7, min_width=300):
-                label = f"Adapters in {self._library.folder.name}"
+        with gradio.Row(equal_height=False, elem_classes=["work"]):
+            with gradio.Column(elem_classes=["pictures"]):
+                label = f"Adapters in the folder {self._library.folder.name}"
                 self.adapters = gallery.adapter_gallery(label, "library-adapters", "auto")
-                self.bring = gradio.UploadButton(
-                    "Bring an adapter file", file_count="single", elem_id="library-bring"
-                )
                 self.unreadable = gradio.HTML(elem_id="library-unreadable")
-            with gradio.Column(scale=5, min_width=300):
+            with gradio.Column(elem_classes=["controls"]):
+                self.bring = gradio.UploadButton(
+                    "Bring an adapter file", size="md", file_count="single", elem_id="library-bring"
+                )
                 self._right()
         asked = [self.name, self.download, self.asking]
         self.shown = [self.adapters, self.about, self.actions, self.unreadable, *asked]
@@ -42,9 +42,8 @@ class LibraryTab:
         self.status = gradio.HTML(elem_id="library-status")
         self.about = gradio.HTML(elem_id="library-about")
         with gradio.Column(visible=False) as self.actions:
-            with gradio.Row():
-                self.use = gradio.Button("Edit with it", variant="primary", elem_id="use")
-                self.download = gradio.DownloadButton("Download", elem_id="library-one")
+            self.use = gradio.Button("Edit with it", variant="primary", elem_id="use")
+            self.download = gradio.DownloadButton("Download", size="md", elem_id="library-one")
             with gradio.Row(elem_classes=["tight"]):
                 self.name = gradio.Textbox(label="Name", lines=1, elem_id="library-name", scale=3)
                 self.rename = gradio.Button("Rename", scale=1, elem_id="library-rename")
@@ -74,6 +73,8 @@ class LibraryTab:
         """Return everything that is shown, as it is in the folder now."""
         session = self._workspace.session(request)
         entries = self._library.entries()
+        if session.adapter not in {entry.name for entry in entries}:
+            session.adapter = entries[0].name if entries else ""
         chosen = session.adapter in {entry.name for entry in entries}
         shown = {
             self.adapters: gallery.filled(entries, session.adapter),

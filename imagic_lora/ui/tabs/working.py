@@ -1,4 +1,4 @@
-"""What the parts of the page that work have alike: what asks on the left, what comes of it on the right."""
+"""What the parts of the page that work have alike: pictures on the left, what asks on the right."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
@@ -20,24 +20,23 @@ class WorkingTab(ABC):
     Args:
         workspace: What all parts share.
         name: What its jobs are called in a session.
-        right: Width of the right column, where the left is 5.
     """
 
-    def __init__(self, workspace: Workspace, name: str, *, right: int = 7) -> None:
+    def __init__(self, workspace: Workspace, name: str) -> None:
         self._workspace, self._name = workspace, name
-        with gradio.Row(equal_height=False):
-            with gradio.Column(scale=5, min_width=300):
-                self._left()
-            with gradio.Column(scale=right, min_width=300):
-                self._right()
+        with gradio.Row(equal_height=False, elem_classes=["work"]):
+            with gradio.Column(elem_classes=["pictures"]):
+                self._pictures()
+            with gradio.Column(elem_classes=["controls"]):
+                self._controls()
 
     @abstractmethod
-    def _left(self) -> None:
+    def _pictures(self) -> None:
+        """Lay out what comes of the work."""
+
+    @abstractmethod
+    def _controls(self) -> None:
         """Lay out what asks for the work."""
-
-    @abstractmethod
-    def _right(self) -> None:
-        """Lay out what comes of it."""
 
     @abstractmethod
     def _work(self, session: Session, values: Values) -> Work:
@@ -47,15 +46,33 @@ class WorkingTab(ABC):
     def _follow(self, session: Session, views: Iterable[View]) -> Iterator[dict[Any, Any]]:
         """Yield what the widgets show of a job, from one view to the next."""
 
-    def _buttons(self, run: str, stop: str) -> None:
-        """Lay out the buttons that start and end the work."""
-        with gradio.Row():
-            self.run = gradio.Button(run, variant="primary", elem_id=f"{self._name}-run")
-            self.stop = gradio.Button(stop, interactive=False, elem_id=f"{self._name}-stop")
+    def _bar(self, run: str, text: str) -> None:
+        """Lay out the buttons that start and end the work, and what says how far it is.
 
-    def _status(self, text: str) -> None:
-        """Lay out what says how far the work is."""
-        self.status = gradio.HTML(markup.note(text), elem_id=f"{self._name}-status")
+        Args:
+            run: What stands on the first button.
+            text: What is said before anything was started.
+        """
+        with gradio.Column(elem_classes=["run-bar"]):
+            with gradio.Row():
+                self.run = gradio.Button(
+                    run, variant="primary", elem_id=f"{self._name}-run", scale=3, min_width=120
+                )
+                self.stop = gradio.Button(
+                    "Stop", visible=False, elem_id=f"{self._name}-stop", scale=1, min_width=80
+                )
+            said = markup.note(text) if text else ""
+            self.status = gradio.HTML(said, elem_id=f"{self._name}-status")
+
+    def _can_run(self, view: View | None) -> dict[Any, Any]:
+        """Return the buttons as they are while a job is as it is seen."""
+        over = view is None or view.done
+        return {
+            self.run: gradio.Button(interactive=over),
+            self.stop: gradio.Button(
+                visible=not over, interactive=bool(view and not view.stopping)
+            ),
+        }
 
     def _start(self, events: list[Any], asked: set[Any], shown: list[Any]) -> Any:
         """Connect the buttons and other events that start the work; return the event of its end."""

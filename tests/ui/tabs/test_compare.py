@@ -29,7 +29,7 @@ def test_an_img2img_picture_brings_its_settings_back(visitor: Visitor) -> None:
     visitor.do("compare-run")
     picture = visitor["compare-other"]["value"]["path"]
     visitor.fill(compare_target="", compare_strength=0.9, compare_steps=7)
-    visitor.name_file("edit-drop", picture)
+    visitor.name_file("picture", picture)
 
     held = [visitor[f"compare-{name}"]["value"] for name in ("target", "strength", "steps")]
     assert ["a fox", 0.5, 2] == held

@@ -1,55 +1,92 @@
 import io
+import re
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
 
+from imagic_lora import Adapter
 from imagic_lora.images.png import read_record
+from imagic_lora.images.reading import open_image
 from imagic_lora.ui.workspace import Workspace
 from tests.support.visitor import Visitor, png
 
 
 @pytest.fixture
 def quick(visitor: Visitor) -> Visitor:
-    """Give a visitor whose edits take one step, two strengths of one seed."""
+    """Give a visitor who edits an adapter in one step, at two strengths of one seed."""
+    visitor.take("cat")
     visitor.fill(edit_steps=1, edit_from=0.0, edit_to=1.0, edit_count=2)
     return visitor
 
 
-def captions(visitor: Visitor) -> list[str]:
-    """Return what stands beneath the pictures of the grid."""
-    return [each["caption"] for each in visitor["edit-grid"]["value"]]
-
-
 def record(visitor: Visitor) -> dict[str, Any]:
-    """Return what the picture that is offered for download says of itself."""
-    return read_record(visitor["edit-one"]["value"]["path"]) or {}
+    """Return what the picture that is shown in large says of itself."""
+    return read_record(visitor.large("stage")) or {}
 
 
-def test_edits_land_in_a_grid(quick: Visitor) -> None:
-    """Strengths stand across, seeds down; files and a pair to slide between are there."""
+def strengths(visitor: Visitor) -> list[float]:
+    """Return the strengths of the small pictures."""
+    return [(read_record(path) or {})["alpha"] for path in visitor.pictures("stage")]
+
+
+def test_one_press_learns_the_picture_and_edits_it(visitor: Visitor, workspace: Workspace) -> None:
+    """The first press fits and sweeps; the adapter is in the library and can be downloaded."""
+    visitor.fill(fit_steps=3, edit_steps=1, edit_count=2)
+    visitor.do("edit-run")
+
+    assert "Fitted in 3 steps" in visitor.text("edit-status")
+    assert "Done." in visitor.text("edit-status")
+    assert [0.0, 1.0] == strengths(visitor)
+    assert "a cat" == record(visitor)["target"]
+    downloaded = Adapter.load(visitor["edit-adapter"]["value"]["path"])
+    assert workspace.library.load("a-cat") == downloaded
+
+
+def test_other_words_need_no_second_fit(visitor: Visitor, workspace: Workspace) -> None:
+    """The prompt is typed once, and a picture is learned once: the page says so."""
+    visitor.fill(fit_steps=8, fit_stop_at=0, edit_steps=1, edit_count=1)
+    visitor.do("edit-run")
+    visitor.fill(target="a fox")
+    visitor.do("edit-run")
+
+    assert "learned already" in visitor.text("edit-status")
+    assert "a fox" == record(visitor)["target"]
+    assert {"cat", "a-cat"} == {entry.name for entry in workspace.library.entries()}
+    visitor.fill(fit_rank=2)
+    visitor.do("edit-run")
+    assert {"cat", "a-cat", "a-fox"} == {entry.name for entry in workspace.library.entries()}
+
+
+def test_a_stop_keeps_what_was_learned(visitor: Visitor, workspace: Workspace) -> None:
+    """A fit of any length ends after the step at hand, saved, and nothing is edited."""
+    visitor.fill(fit_steps=100_000, fit_stop_at=0, source="", target="a fox")
+    running = visitor.begin("edit-run")
+    session = workspace.sessions.get(visitor.page)
+    while "edit" not in session.jobs:
+        time.sleep(0.01)
+    assert next(view for view in workspace.jobs.watch(session.jobs["edit"]) if view.state)
+    visitor.do("edit-stop")
+    running.end()
+
+    assert "Stopped after" in visitor.text("edit-status")
+    assert [] == visitor.pictures("stage")
+    assert workspace.library.find("a-fox").record.losses
+
+
+def test_edits_land_on_a_sheet(quick: Visitor) -> None:
+    """Strengths stand across, seeds down; the nearest to the words is in large, files are there."""
     quick.fill(edit_seeds="0, 1")
     quick.do("edit-run")
 
     assert "Done." in quick.text("edit-status")
-    assert 2 == quick["edit-grid"]["columns"]
-    expected = ["alpha 0, seed 0", "alpha 1, seed 0", "alpha 0, seed 1", "alpha 1, seed 1"]
-    assert expected == captions(quick)
-    assert quick["edit-slider"]["visible"]
-    assert "<dt>alpha</dt><dd>1</dd>" in quick.text("edit-about")
-    for name in ("edit-one", "edit-sheet", "edit-all"):
-        assert Path(quick[name]["value"]["path"]).is_file()
+    assert "--columns:2" in quick.text("stage")
+    assert [0.0, 1.0, 0.0, 1.0] == strengths(quick)
     assert ("a cat", 1.0) == (record(quick)["target"], record(quick)["alpha"])
-
-
-def test_a_picture_that_is_clicked_is_shown(quick: Visitor) -> None:
-    """It stands against the input, with what made it and its file."""
-    quick.do("edit-run")
-    quick.do("edit-grid", "select", index=0, value=None)
-
-    assert 0.0 == record(quick)["alpha"]
-    assert "<dt>alpha</dt><dd>0</dd>" in quick.text("edit-about")
+    for name in ("edit-sheet", "edit-all"):
+        assert Path(quick[name]["value"]["path"]).is_file()
 
 
 @pytest.mark.parametrize(
@@ -83,19 +120,21 @@ def test_a_strength_beyond_the_usual_is_made(quick: Visitor, alpha: float) -> No
 
 
 def test_a_strength_is_found_where_none_is_given(quick: Visitor) -> None:
-    """Who does not know a strength gets the picture of one that was found, and reads which."""
+    """Who does not know a strength reads which was found and why, and sees all that were tried."""
     quick.fill(edit_how="found for me")
     quick.do("edit-run")
 
-    assert "Done." in quick.text("edit-status")
-    assert [f"alpha {record(quick)['alpha']:g}"] == captions(quick)
+    assert f"Found alpha {record(quick)['alpha']:g}: of " in quick.text("edit-status")
+    assert sorted(strengths(quick)) == strengths(quick)
+    assert record(quick)["alpha"] in strengths(quick)
+    assert len(strengths(quick)) > 1
 
 
 def test_a_mask_holds_the_edit(quick: Visitor) -> None:
     """A mask that is on is said beside the button; a black one is refused in words."""
     for colour, expected in (("white", "Done."), ("black", "black everywhere")):
         quick.upload("edit-mask", f"{colour}.png", png((32, 32), colour))
-        assert "white in the mask" in quick.text("edit-masked")
+        assert "A mask is on" in quick.text("edit-masked")
         quick.do("edit-run")
         assert expected in quick.text("edit-status")
 
@@ -108,7 +147,7 @@ def test_a_mask_that_is_refused_stops_the_edit(quick: Visitor) -> None:
     quick.do("edit-run")
     assert "not an image" in quick.text("edit-status")
     assert "Remove the mask" in quick.text("edit-status")
-    quick.clear("edit-mask")
+    quick.do("mask-remove")
     assert "" == quick.text("edit-masked")
     quick.do("edit-run")
     assert "Done." in quick.text("edit-status")
@@ -117,41 +156,86 @@ def test_a_mask_that_is_refused_stops_the_edit(quick: Visitor) -> None:
 def test_a_mask_of_another_shape_is_refused(quick: Visitor) -> None:
     """A mask is never stretched over a picture that it was not drawn for."""
     quick.upload("edit-mask", "wide.png", png((500, 100)))
+    expected = "The mask is 500 x 100 pixels; allowed is the shape"
+    assert expected in quick.text("remarks")
     quick.do("edit-run")
 
-    assert "The mask is 500 x 100 pixels; allowed is the shape" in quick.text("edit-status")
+    assert expected in quick.text("edit-status")
 
 
-def test_a_mask_of_the_whole_picture_serves_its_cropped_fit(quick: Visitor) -> None:
-    """Who fits a part of a picture draws the mask over the picture that they have."""
-    quick.upload("fit-picture", "wide.png", png((96, 32), "teal"))
-    quick.fill(fit_steps=1, fit_width="32", fit_height="32", crop_across=1)
-    quick.do("fit-run")
+def test_a_mask_of_the_whole_picture_serves_its_cropped_fit(visitor: Visitor) -> None:
+    """Who edits a part of a picture draws the mask over the picture that they have."""
+    visitor.upload("picture", "wide.png", png((96, 32), "teal"))
+    visitor.fill(target="a cat", fit_steps=1, fit_width="32", fit_height="32", crop_across=1)
+    visitor.fill(edit_steps=1, edit_count=1)
     for side, expected in (("left", "black everywhere"), ("right", "Done.")):
         mask = Image.new("RGB", (96, 32))
         mask.paste("white", (0, 0, 48, 32) if side == "left" else (64, 0, 96, 32))
         buffer = io.BytesIO()
         mask.save(buffer, "PNG")
-        quick.upload("edit-mask", f"{side}.png", buffer.getvalue())
-        quick.do("edit-run")
-        assert expected in quick.text("edit-status")
+        visitor.upload("edit-mask", f"{side}.png", buffer.getvalue())
+        visitor.do("edit-run")
+        assert expected in visitor.text("edit-status")
 
 
 def test_a_mask_is_said_to_be_on_after_the_page_was_loaded_anew(visit: Any) -> None:
     """What holds an edit back is never hidden."""
     visit("a" * 32).upload("edit-mask", "white.png", png((32, 32)))
 
-    assert "white in the mask" in visit("a" * 32).text("edit-masked")
+    assert "A mask is on" in visit("a" * 32).text("edit-masked")
 
 
-def test_without_an_adapter_the_page_says_what_to_do(
-    visitor: Visitor, workspace: Workspace
-) -> None:
-    """An empty library is no dead end."""
-    workspace.library.delete("cat")
-    visitor.do("edit-tab", "select")
+def left_half() -> bytes:
+    """Return the content of a mask whose left half is white."""
+    mask = Image.new("L", (32, 32))
+    mask.paste(255, (0, 0, 16, 32))
+    buffer = io.BytesIO()
+    mask.save(buffer, "PNG")
+    return buffer.getvalue()
 
-    assert not visitor["edit-adapters"]["visible"]
-    assert "fit a picture first" in visitor.text("edit-chosen")
-    visitor.do("edit-run")
-    assert "fit a picture first" in visitor.text("edit-status")
+
+def veil(visitor: Visitor) -> Image.Image:
+    """Return what dims the picture where a mask keeps it."""
+    (path,) = re.findall(r'class="veil" src="[^"]*?file=([^"]+)"', visitor.text("stage"))
+    with Image.open(path) as image:
+        return image.convert("LA").getchannel("A")
+
+
+def test_a_mask_is_shown_inverted_and_removed(quick: Visitor) -> None:
+    """What stays is dimmed on the picture; the other way round after Invert; all after Remove."""
+    quick.upload("edit-mask", "left.png", left_half())
+    assert (0, 150) == tuple(veil(quick).getpixel((x, 16)) for x in (4, 28))
+    quick.do("mask-invert")
+    assert (150, 0) == tuple(veil(quick).getpixel((x, 16)) for x in (4, 28))
+    quick.fill(mask_feather=0.2)
+    quick.do("mask-feather", "input")
+    assert 20 < veil(quick).getpixel((16, 16)) < 130  # type: ignore[operator]
+    quick.do("mask-remove")
+    assert "veil" not in quick.text("stage")
+
+
+def test_a_mask_is_found_by_words(quick: Visitor) -> None:
+    """What is named is looked for on the picture, and said how."""
+    quick.fill(mask_words="a cat")
+    quick.do("mask-find")
+
+    assert "A mask is on" in quick.text("edit-masked")
+    assert "no segmenter is installed" in quick.text("edit-masked")
+    assert "veil" in quick.text("stage")
+    quick.fill(mask_words="")
+    quick.do("mask-find")
+    assert "Say what may change" in quick.text("edit-masked")
+
+
+def test_a_dropped_picture_brings_its_mask_back(quick: Visitor) -> None:
+    """What was made under a mask is made again under it, to the pixel."""
+    quick.upload("edit-mask", "left.png", left_half())
+    quick.do("edit-run")
+    picture = quick.large("stage")
+    quick.do("mask-remove")
+    quick.name_file("picture", picture)
+
+    assert "A mask is on" in quick.text("edit-masked")
+    quick.do("edit-run")
+    pictures = [open_image(path).tobytes() for path in (picture, quick.large("stage"))]
+    assert pictures[0] == pictures[1]

@@ -59,7 +59,7 @@ def test_an_adapter_is_taken_in_once_it_is_checked(
         assert expected in visitor.text("library-status")
 
     assert {"cat", "from-mia"} == {entry.name for entry in workspace.library.entries()}
-    assert "<dd>from-mia</dd>" in visitor.text("edit-chosen")
+    assert "<dd>from-mia</dd>" in visitor.text("compare-used")
 
 
 def test_a_bad_file_is_named_beside_the_good_ones(visitor: Visitor, workspace: Workspace) -> None:

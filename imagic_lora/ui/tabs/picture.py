@@ -1,0 +1,257 @@
+"""What is edited: a picture and its crop, or an adapter of the library; and how a picture is fitted."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import gradio
+
+from imagic_lora.adapters.adapter import Adapter
+from imagic_lora.errors import ImageError, ImagicError, PromptError, heard_by
+from imagic_lora.images.canvas import Frame
+from imagic_lora.images.png import image_hash
+from imagic_lora.images.reading import open_image
+from imagic_lora.settings import FitSettings, Option
+from imagic_lora.ui import markup, stage, widgets
+from imagic_lora.ui.fits import Wanted
+from imagic_lora.ui.jobs.mask import Framed
+from imagic_lora.ui.jobs.run import Fitting
+from imagic_lora.ui.sessions import Session
+from imagic_lora.ui.widgets import Values
+from imagic_lora.ui.workspace import Workspace
+
+_ZOOM = Option("how many times narrower than it could be", low=1, high=100, usual=(1, 4))
+_ACROSS = Option("where it lies: 0 is at the left, 1 at the right", low=0, high=1, usual=(0, 1))
+_DOWN = Option("where it lies: 0 is at the top, 1 at the bottom", low=0, high=1, usual=(0, 1))
+_NONE = "There is no picture yet; choose one, drop one here, or take an adapter from the library."
+_WORDLESS = "Say what the picture should show."
+
+
+Veil = Callable[[Session, Frame, Values], Path | None]
+"""Returns what dims all that a session's mask keeps as it is."""
+
+
+class PictureForm:
+    """The widgets that say what is edited and how it is fitted, laid out where they are made.
+
+    Args:
+        workspace: What all parts share.
+    """
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self.choose = gradio.UploadButton(
+            "Choose a picture", size="md", file_count="single", elem_id="picture"
+        )
+        self.remarks = gradio.HTML(elem_id="remarks")
+
+    def words(self) -> None:
+        """Lay out the prompts."""
+        example = self._workspace.example
+        self.target = gradio.Textbox(
+            example.target if example else "",
+            label="What it should show",
+            placeholder="the picture in a few words, with what is to be different",
+            lines=2,
+            max_lines=4,
+            elem_id="target",
+            elem_classes=["prompt"],
+        )
+        self.prompts = gradio.HTML(
+            markup.prompts(example.prompts) if example else "", elem_id="prompts"
+        )
+        self.source = gradio.Textbox(
+            example.source if example else "",
+            label="What it shows now",
+            placeholder="optional; taken from the words above",
+            lines=1,
+            max_lines=3,
+            elem_id="source",
+        )
+        if example and example.limits:
+            gradio.HTML(markup.aside(example.limits), elem_id="limits")
+
+    def fold(self) -> None:
+        """Lay out what is folded away: the crop, how a picture is learned, and the memory."""
+        with gradio.Accordion("Crop", open=False):
+            self.zoom = widgets.widget("zoom", _ZOOM, 1.0, elem_id="crop-zoom")
+            self.across = widgets.widget("across", _ACROSS, 0.5, elem_id="crop-across")
+            self.down = widgets.widget("down", _DOWN, 0.5, elem_id="crop-down")
+        with gradio.Accordion("How the picture is learned", open=False):
+            self.settings = widgets.form(FitSettings, prefix="fit")
+        with gradio.Accordion("Memory", open=False, elem_id="memory"):
+            gradio.HTML(self._plan())
+
+    @property
+    def crop(self) -> set[Any]:
+        """The widgets that say which part is edited, at which size."""
+        sides = (self.settings["width"], self.settings["height"])
+        return {self.zoom, self.across, self.down, *sides}
+
+    @property
+    def filled(self) -> set[Any]:
+        """The widgets that a new picture fills."""
+        crop = (self.zoom, self.across, self.down)
+        return {self.target, self.source, self.prompts, *crop}
+
+    @property
+    def asked(self) -> set[Any]:
+        """The widgets that `start` reads."""
+        return {self.target, self.source, *self.crop, *self.settings.values()}
+
+    def show(self, session: Session, values: Values, veil: Veil) -> tuple[str, str]:
+        """Return what is edited, to look at, and what is remarked on it.
+
+        Args:
+            session: Whose picture it is.
+            values: What the widgets hold.
+            veil: Returns what dims all that a mask keeps as it is.
+        """
+        if session.picture is None and not session.taken:
+            return stage.empty(), ""
+        if session.picture is None:
+            return self._taken(session, values, veil)
+        notes = dict.fromkeys(session.picture.notes)
+        try:
+            with heard_by(lambda note: notes.update({note: None})):
+                frame = self._framed(session.picture.size, values)
+        except ImagicError as error:
+            return stage.empty(), markup.note(str(error), "bad")
+        dimmed, refusal = _veiled(lambda: veil(session, frame, values))
+        shown = stage.framed(session.picture.shown, frame, session.picture.name, dimmed)
+        return shown, markup.notes(notes) + refusal
+
+    def take(self, session: Session, sent: Any, values: Values) -> dict[Any, Any]:
+        """Take in a picture; the words of the one before go, where nobody typed them.
+
+        Args:
+            session: Whose picture it is.
+            sent: What the page says of the file.
+            values: What the widgets hold.
+
+        Raises:
+            ImageError: When it cannot be used; then there is no picture.
+        """
+        session.load(None)
+        uploads = self._workspace.uploads
+        session.load(uploads.picture(uploads.file(sent)))
+        example = self._workspace.example
+        own = session.is_own(values[self.target] or "")
+        source = (values[self.source] or "").strip()
+        session.prompt = ""
+        return {
+            self.target: "" if own else gradio.skip(),
+            self.source: "" if example and source == example.source else gradio.skip(),
+            self.prompts: "",
+            self.zoom: 1.0,
+            self.across: 0.5,
+            self.down: 0.5,
+        }
+
+    def start(self, session: Session, values: Values) -> Adapter | Fitting:
+        """Return the adapter that is edited, or the fit that makes it first.
+
+        Args:
+            session: Whose picture it is.
+            values: What the widgets hold.
+
+        Raises:
+            ImagicError: When there is nothing to edit, or it cannot be fitted like this.
+        """
+        library, target = self._workspace.library, (values[self.target] or "").strip()
+        if session.picture is None and not session.taken:
+            raise ImageError(_NONE)
+        if session.picture is None:
+            adapter = library.load(session.taken)
+            if not (target or adapter.record.target):
+                raise PromptError(_WORDLESS)
+            return adapter
+        if not target:
+            raise PromptError(_WORDLESS)
+        return self._fitting(session, target, values)
+
+    def framed(self, session: Session, values: Values) -> Framed:
+        """Return the picture that a session edits, to look for a mask on.
+
+        Raises:
+            ImagicError: When there is none.
+        """
+        if session.picture is None:
+            if not session.taken:
+                raise ImageError(_NONE)
+            return Framed(self._workspace.library.load(session.taken))
+        with heard_by(lambda _: None):
+            image = open_image(session.picture.path)
+            return Framed(image, self._framed(image.size, values))
+
+    def _fitting(self, session: Session, target: str, values: Values) -> Adapter | Fitting:
+        """Return the fit of the session's picture that is there already, or the one that is needed."""
+        if session.picture is None:
+            raise ImageError(_NONE)
+        library, editor = self._workspace.library, self._workspace.editor
+        source = (values[self.source] or "").strip()
+        settings = widgets.read(FitSettings, self.settings, values)
+        with heard_by(lambda _: None):  # what there is to remark stands beneath the picture
+            image = open_image(session.picture.path)
+            frame = self._framed(image.size, values)
+        wanted = Wanted(
+            image_sha256=image_hash(image),
+            frame=frame,
+            source=source,
+            settings=settings,
+            fingerprint=editor.model.traits.fingerprint,
+        )
+        if (entry := wanted.found(library)) is not None:
+            session.adapter = entry.name
+            return library.load(entry.name)
+        given: dict[str, Any] = {
+            "target": target,
+            "source": source or None,
+            "settings": settings,
+            "frame": frame,
+        }
+        return Fitting(fit=partial(editor.fit, image, **given), settings=settings, wish=target)
+
+    def _taken(self, session: Session, values: Values, veil: Veil) -> tuple[str, str]:
+        """Return the picture of the adapter that is edited."""
+        try:
+            record = self._workspace.library.find(session.taken).record
+        except ImagicError as error:
+            return stage.empty(), markup.note(str(error), "bad")
+        words = f"{session.taken}: learned already"
+        if session.input is None:
+            return "", markup.note(words)
+        size = (record.width, record.height)
+        frame = record.frame or Frame.of(size, size)
+        dimmed, refusal = _veiled(lambda: veil(session, frame, values))
+        return stage.single(session.input, words, size, dimmed), refusal
+
+    def _framed(self, size: tuple[int, int], values: Values) -> Frame:
+        """Return which part of a picture is edited, and at which size."""
+        sides = {name: self.settings[name] for name in ("width", "height")}
+        held = widgets.read(FitSettings, sides, values)
+        canvas = self._workspace.editor.canvas(size, held.width, held.height)
+        across = widgets.number("across", _ACROSS, values[self.across])
+        down = widgets.number("down", _DOWN, values[self.down])
+        zoom = widgets.number("zoom", _ZOOM, values[self.zoom])
+        return Frame.of(size, canvas, centre=(across, down), zoom=zoom)
+
+    def _plan(self) -> str:
+        """Return what the work will need, as a table, or what it works in where none is known."""
+        plan = self._workspace.editor.plan
+        pairs = [("device", str(plan.device)), ("precision", str(plan.dtype).rpartition(".")[2])]
+        rows = self._workspace.plan
+        if not rows:
+            return markup.facts(
+                [*pairs, ("levers", ", ".join(e.name for e in plan.levers) or "none")]
+            )
+        return markup.facts(pairs) + markup.table(("phase", "needs", "slower", "levers"), rows)
+
+
+def _veiled(veil: Callable[[], Path | None]) -> tuple[Path | None, str]:
+    """Return what dims all that a mask keeps, and why a mask cannot be used."""
+    try:
+        return veil(), ""
+    except ImagicError as error:
+        return None, markup.note(str(error), "bad")
