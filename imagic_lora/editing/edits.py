@@ -139,7 +139,7 @@ class Edits:
             Edit(
                 image=image,
                 target=request.target,
-                settings=replace(self.settings, seed=seed, **self._found(row, alphas[row])),
+                settings=replace(self._found(row, alphas[row]), seed=seed),
                 base_model=self.model.traits.name,
                 alpha=alphas[row],
                 adapter_sha256=request.adapter.sha256,
@@ -153,9 +153,10 @@ class Edits:
             )
         ]
 
-    def _found(self, row: int, alpha: float) -> dict[str, float]:
-        """Return the settings of a row that were found; at alpha 0 the prompts play no part."""
-        return {"guidance": self._asked.guidance[row]} if alpha else {}
+    def _found(self, row: int, alpha: float) -> EditSettings:
+        """Return the settings of a row with what was found; at alpha 0 the prompts play no part."""
+        guidance = self._asked.guidance[row] if alpha else self.settings.guidance
+        return replace(self.settings, guidance=guidance)
 
     @cached_property
     def latents(self) -> torch.Tensor:
