@@ -165,6 +165,23 @@ def test_edits_that_differ_in_alpha_share_what_does_not(
     assert edits[-1] == alone.edit(fitted, alpha=3, target=target, settings=QUICK).image.tobytes()
 
 
+@pytest.mark.parametrize("kind", ["sdxl", "flux2"])
+def test_how_far_alpha_1_goes_is_found_and_recorded(
+    kind: Kind, editor: Editor, adapter: Fitted
+) -> None:
+    """The same for every strength and seed, and the same picture where it is given."""
+    one, another = editor(kind).sweep(adapter(kind), alphas=[0.5], seeds=[1, 2], settings=QUICK)
+
+    found = one.settings.guidance
+    assert found is not None
+    assert 1.5 <= found <= 12
+    assert found == another.settings.guidance
+    given = replace(QUICK, guidance=found, seed=1)
+    again = editor(kind).edit(adapter(kind), alpha=0.5, settings=given)
+    assert one.record() == again.record()
+    assert one.image.tobytes() == again.image.tobytes()
+
+
 def test_a_sweep_keeps_to_a_mask(editor: Editor, adapter: Fitted) -> None:
     """Every edit of it equals the one that is made singly under the same mask."""
     mask = Image.new("L", (32, 32))
