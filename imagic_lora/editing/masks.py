@@ -19,7 +19,7 @@ import torch
 from PIL import Image
 
 from imagic_lora.editing import focus
-from imagic_lora.errors import ImageError, warn
+from imagic_lora.errors import ImageError, quoted, warn
 from imagic_lora.images.canvas import Frame
 from imagic_lora.images.png import image_hash, to_png
 from imagic_lora.images.reading import open_mask
@@ -37,6 +37,9 @@ _SEED = 0
 _SPAN = (0.3, 0.5)
 """Differences, as shares of the largest, up to which a place is not what was named, and from which
 it is. Source: Couairon et al. 2022 (DiffEdit), arXiv 2210.11427, section 4.1: 0.5."""
+
+_MOST_WORDS = 200
+"""Characters of the words for a mask: what is named in more is a whole picture."""
 
 _MOST_KEPT = 200_000
 """Bytes of a mask beyond which a picture does not carry it."""
@@ -74,6 +77,9 @@ def words_of(mask: MaskSource) -> str:
 
     Args:
         mask: What somebody gave.
+
+    Raises:
+        ImageError: When it is no file, and longer than the name of a thing.
     """
     if not isinstance(mask, str) or not mask.strip():
         return ""
@@ -81,6 +87,11 @@ def words_of(mask: MaskSource) -> str:
         named = Path(mask).exists() or Path(mask).suffix.lower() in Image.registered_extensions()
     except (OSError, ValueError):  # no name that a file can have
         named = False
+    if not named and len(mask) > _MOST_WORDS:
+        raise ImageError(
+            f"The mask was {quoted(mask)}, of {len(mask)} characters; allowed are a file, or words "
+            f"of at most {_MOST_WORDS}: name the thing alone."
+        )
     return "" if named else mask.strip()
 
 

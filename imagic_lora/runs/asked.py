@@ -42,11 +42,9 @@ class Made:
         try:
             record = read_record(path) or {}
             asked_for = dict(record[_RUN])
-            asked_for |= {
-                "target": record["target"],
-                "mask": record["mask_sha256"],
-                "edit": record["settings"],
-            }
+            asked_for |= {"target": record["target"], "mask": record["mask_sha256"]}
+            # In the record's own settings stands what was found, where nothing was asked for.
+            asked_for.setdefault("edit", record["settings"])
         except (ImageError, KeyError, TypeError, ValueError):
             return None
         return cls(asked_for, record)
@@ -150,7 +148,7 @@ def record(edit: Edit, row: Row, model: str) -> dict[str, Any]:
         row: The row that it was made for.
         model: Name of the model, as it was asked for.
     """
-    known = ("model", "image", "source", "alpha", "fit")
+    known = ("model", "image", "source", "alpha", "fit", "edit")
     wanted = asked(row, model)
     return {**edit.record(), _RUN: {name: wanted[name] for name in known}}
 

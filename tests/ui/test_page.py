@@ -4,7 +4,7 @@ from collections.abc import Callable
 import pytest
 from starlette.testclient import TestClient
 
-from imagic_lora import Adapter
+from imagic_lora import Adapter, FitSettings
 from imagic_lora.images.png import read_record
 from imagic_lora.ui.workspace import Workspace
 from tests.support.tiny import Kind
@@ -37,7 +37,7 @@ def test_a_picture_brings_its_settings_back(quick: Visitor, workspace: Workspace
     quick.name_file("picture", picture)
 
     held = [quick[name]["value"] for name in ("target", "edit-seeds", "edit-guidance")]
-    assert ["a fox", "3", 2.0] == held
+    assert ["a fox", "3", "2.0"] == held
     assert "cat: learned already" in quick.text("stage")
     assert "taken up" in quick.text("edit-status")
     workspace.library.delete("cat")
@@ -106,7 +106,7 @@ def test_what_was_typed_outlives_loading_the_page_anew(client: TestClient) -> No
     again = Visitor(client, "anew", "d" * 32, json.dumps({**kept, "fit-steps": [], "x": 1}))
 
     names = ("target", "edit-count", "edit-how", "edit-seeds", "fit-steps")
-    expected = ["a fox", 7, "one strength", "0", 36]
+    expected = ["a fox", 7, "one strength", "0", FitSettings().steps]
     assert expected == [again[name]["value"] for name in names]
     for nonsense in ("", "[]", "{", "[" * 100_000):
         assert "a cat" == Visitor(client, "anew", "e" * 32, nonsense)["target"]["value"]
