@@ -68,8 +68,8 @@ class AlphaSearch:
 
     @property
     def _chosen(self) -> int:
-        """Place of the best edit."""
-        if self.place > _TRUE:
+        """Place of the best edit; between prompts that say the same, all pulls are 0."""
+        if self.place > _TRUE and any(self.pulls):
             return min(range(len(self.edits)), key=lambda i: abs(self.edits[i].alpha - 1))
         return choose(self.pulls)
 
