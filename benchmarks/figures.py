@@ -8,6 +8,9 @@ from imagic_lora.memory.footprint import Footprint, footprints
 from imagic_lora.memory.ladder import LADDER, PHASES
 
 NAMES = {"sd15": "Stable Diffusion 1.5", "sdxl": "Stable Diffusion XL"}
+RUNGS = ("no lever", *(lever.name for lever in LADDER))
+"""What the rungs of the ladder are called, by how many levers are pulled."""
+
 _SHARES = {"edited": share("edited"), "others kept": share("kept"), "perfect": share("perfect")}
 _EQUAL = 60  # the nearness that two equal pictures are given, in dB
 _GROUPS = {
@@ -59,9 +62,7 @@ def gpu(result: Mapping[str, Any]) -> str:
     """Return what a GPU really took, beside what was predicted, in Markdown."""
     header = ("model", "lever", *(f"{phase}, GB" for phase in PHASES), "highest, of predicted")
     rows = [
-        _taken(
-            footprints()[model], ("no lever", *(lever.name for lever in LADDER)).index(name), row
-        )
+        _taken(footprints()[model], name, row)
         for model, found in result["models"].items()
         for name, row in found["phases"].items()
     ]
@@ -82,9 +83,9 @@ def gpu(result: Mapping[str, Any]) -> str:
     )
 
 
-def _taken(known: Footprint, rung: int, row: Mapping[str, Mapping[str, int]]) -> tuple[str, ...]:
+def _taken(known: Footprint, name: str, row: Mapping[str, Mapping[str, int]]) -> tuple[str, ...]:
     """Return the row of one rung: what its tensors took at most, and the highest of all phases."""
-    name = ("no lever", *(lever.name for lever in LADDER))[rung]
+    rung = RUNGS.index(name)
     peak = max(row[phase]["bytes_allocated"] for phase in PHASES)
     return (
         known.model,
@@ -100,7 +101,7 @@ def gpu_time(result: Mapping[str, Any]) -> str:
     rows = []
     for model, found in result["models"].items():
         ladder = found["ladder"]
-        for name in ("no lever", *(lever.name for lever in LADDER)):
+        for name in RUNGS:
             if name in ladder:
                 taken = ladder[name]["seconds_per_step"]
                 times = taken / ladder["no lever"]["seconds_per_step"]

@@ -23,6 +23,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.environment import describe, write_result
+from benchmarks.figures import RUNGS
 from benchmarks.slowdown import conditioning, fit_step, latents_of, random_model, seconds
 from imagic_lora.editing import guidance, sampling
 from imagic_lora.editing.slots import Slots
@@ -201,7 +202,7 @@ def measure_attention(model: LatentModel, name: Any) -> Figures:
 def climbed(model: LatentModel, work: Callable[[LatentModel], Figures]) -> Figures:
     """Return the figures of every rung; the model ends with every lever pulled."""
     base, rows = model.plan, {}
-    for rung, name in enumerate(["no lever", *(lever.name for lever in LADDER)]):
+    for rung, name in enumerate(RUNGS):
         model.replan(base.climb(LADDER[:rung]))
         rows[name] = tried(partial(work, model))
         print(f"{model.traits.name}, {name}: {json.dumps(rows[name])}", flush=True)

@@ -150,7 +150,6 @@ def _levers() -> str:
 
 def _memory() -> str:
     """Return what every model needs at every rung of the ladder."""
-    names = ["no lever", *(lever.name for lever in LADDER)]
     rows = (
         (
             model,
@@ -159,7 +158,7 @@ def _memory() -> str:
             gigabytes(found.peak(rung)),
         )
         for model, found in footprints().items()
-        for rung, name in enumerate(names)
+        for rung, name in enumerate(tables.RUNGS)
     )
     return table(("Model", "Lever", *(f"{phase}, GiB" for phase in PHASES), "Budget"), rows, "l")
 

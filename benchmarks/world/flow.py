@@ -4,7 +4,6 @@ Its autoencoder is the demo model's, in the layout of klein's. Text encoder and 
 trained together, as the demo's are.
 """
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,12 +17,13 @@ from diffusers import (
     Flux2Transformer2DModel,
 )
 from torch import Tensor, nn
-from torch.nn import functional
 from transformers import Qwen2Tokenizer, Qwen3Config, Qwen3ForCausalLM
 
 from benchmarks.world.architecture import TEXT_LENGTH, TEXT_WIDTH
 from benchmarks.world.denoiser import READER_WEIGHT, Batches, Focus, make_reader, misread
 from benchmarks.world.loop import Trainer, in_half, noise_like
+from benchmarks.world.pipeline import write_pipeline
+from imagic_lora.models.parts.autoencoder import patched
 
 STATES = (1, 2, 3)
 """Hidden states of the text encoder that the transformer reads."""
@@ -98,11 +98,6 @@ def make_vae(vae: AutoencoderKL, means: Tensor) -> AutoencoderKLFlux2:
     made.bn.running_mean.copy_(patches.mean(dim=(0, 2, 3)))
     made.bn.running_var.copy_(patches.var(dim=(0, 2, 3)))
     return made.eval().requires_grad_(False)
-
-
-def patched(latents: Tensor) -> Tensor:
-    """Latents (batch, 4, 16, 16) with 2 x 2 neighbours side by side: (batch, 16, 8, 8)."""
-    return functional.pixel_unshuffle(latents, 2)
 
 
 def read_chats(tokenizer: Qwen2Tokenizer) -> Callable[[list[str]], Tensor]:
@@ -217,8 +212,4 @@ def export_flow(
         tokenizer=tokenizer,
         transformer=denoiser.transformer.half(),
     )
-    partial = folder.with_name(folder.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    pipeline.save_pretrained(partial, safe_serialization=True)
-    shutil.rmtree(folder, ignore_errors=True)
-    partial.rename(folder)
+    write_pipeline(pipeline, folder)

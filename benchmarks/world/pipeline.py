@@ -42,6 +42,11 @@ def export_pipeline(
         feature_extractor=None,
         requires_safety_checker=False,
     )
+    write_pipeline(pipeline, folder)
+
+
+def write_pipeline(pipeline: DiffusionPipeline, folder: Path) -> None:
+    """Write a pipeline's folder; the old one stays until the new one is whole."""
     partial = folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     pipeline.save_pretrained(partial, safe_serialization=True)

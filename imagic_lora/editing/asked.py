@@ -28,11 +28,16 @@ class Asked:
     latents: torch.Tensor
     seeds: Sequence[int]
 
+    @property
+    def seeks(self) -> bool:
+        """Whether it has to be found how strongly the prompts pull."""
+        return self.prompts.settings.guidance is None and self.prompts.away is self.prompts.origin
+
     @cached_property
     def guidance(self) -> tuple[float, ...]:
         """How strongly each prompt pulls at alpha 1: what was given, or as far as on any model."""
         given, prompts = self.prompts.settings.guidance, self.prompts
-        if given is not None or prompts.away is not prompts.origin:
+        if not self.seeks:
             return (guidance.PUSH if given is None else given,) * len(self.latents)
         ends = prompts.empty, prompts.origin, prompts.target
         reach = focus.reach(prompts.model, self.latents, *ends)

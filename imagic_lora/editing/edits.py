@@ -202,9 +202,9 @@ class Edits:
             return guidance.guided(self.model, own, own, own, 0)
         away, target = self.prompts.away, self.prompts.target
         if settings.direction == "interpolate":
-            pull = guidance.PUSH if settings.guidance is None else settings.guidance
+            (pull, *_) = self._asked.guidance  # the same for every row
             return guidance.interpolated(self.model, away, own, target, weight, pull)
-        if settings.guidance is None and not settings.negative:
+        if self._asked.seeks:
             _ = self.prompts.empty  # encoded while the denoiser is at rest
 
         def release() -> torch.Tensor:

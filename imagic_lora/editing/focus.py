@@ -3,7 +3,7 @@
 It knows predictions and latents, not how an edit is sampled.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 
@@ -53,14 +53,9 @@ def differences(
 
     Source: Couairon et al. 2022 (DiffEdit), arXiv 2210.11427, section 3.2, step 1.
     """
-    objective = model.objective
-    generators = [generator(seed, "focus noise") for seed in seeds]
     both = concatenate([source, target])
     found = []
-    for level in objective.time(torch.linspace(*_LEVELS, _LOOKS)).to(latents.device):
-        noise = torch.cat([randn((1, *latents.shape[1:]), one) for one in generators])
-        t = level.expand(len(latents))
-        x_t = objective.add_noise(latents, noise.to(latents.device), t)
+    for x_t, t in _noised(model, latents, "focus noise", seeds, _LOOKS):
         predicted = model.predict(x_t.repeat(2, 1, 1, 1), t.repeat(2), both)
         at_source, at_target = predicted.chunk(2)
         found.append((at_target - at_source).abs().mean(dim=1, keepdim=True))
@@ -92,23 +87,35 @@ def reach(
     Returns:
         At least 1, at most 8, shape (B,).
     """
-    objective, noises = model.objective, generator(0, "reach noise")
     wide, narrow = torch.zeros(2, len(latents), device=latents.device)
-    for level in objective.time(torch.linspace(*_LEVELS, _GLANCES)).to(latents.device):
-        noise = randn((1, *latents.shape[1:]), noises).to(latents.device)
-        t = level.expand(len(latents))
-        x_t = objective.add_noise(latents, noise.expand_as(latents), t)
-
-        def noise_at(prompt: Conditioning, x_t: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
-            return objective.split(x_t, model.predict(x_t, t, prompt), t)[1]
-
+    for x_t, t in _noised(model, latents, "reach noise", [0] * len(latents), _GLANCES):
         at_empty, at_source, at_target = (
-            noise_at(prompt, x_t, t) for prompt in (empty, source, target)
+            model.objective.split(x_t, model.predict(x_t, t, prompt), t)[1]
+            for prompt in (empty, source, target)
         )
         wide += (at_target - at_empty).square().sum(dim=(1, 2, 3))
         narrow += (at_target - at_source).square().sum(dim=(1, 2, 3))
     found: torch.Tensor = (wide / _divisor(narrow)).sqrt().clamp(1, _FARTHEST)
     return found
+
+
+def _noised(
+    model: LatentModel, latents: torch.Tensor, name: str, seeds: Sequence[int], count: int
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Yield noised copies of the inputs, shape (B, C, h, w), each with its times, shape (B,).
+
+    Args:
+        model: The model.
+        latents: Latents of the inputs, shape (B, C, h, w).
+        name: What the noise is for.
+        seeds: Seed of the noises of each row.
+        count: How many copies.
+    """
+    generators = [generator(seed, name) for seed in seeds]
+    for level in model.objective.time(torch.linspace(*_LEVELS, count)).to(latents.device):
+        noise = torch.cat([randn((1, *latents.shape[1:]), one) for one in generators])
+        t = level.expand(len(latents))
+        yield model.objective.add_noise(latents, noise.to(latents.device), t), t
 
 
 def change_map(asked: torch.Tensor) -> torch.Tensor:
