@@ -17,12 +17,10 @@ from imagic_lora.editing.prompts import Prompts
 from imagic_lora.editing.request import EditRequest
 from imagic_lora.editing.residue import Residue
 from imagic_lora.editing.slots import Slots
-from imagic_lora.errors import SettingsError
 from imagic_lora.images.canvas import Frame
 from imagic_lora.images.pixels import to_mask
 from imagic_lora.memory.relief import lever_names, relieved
 from imagic_lora.models.base import LatentModel
-from imagic_lora.models.encoding import canvas_of
 from imagic_lora.models.turns import taking_turns
 from imagic_lora.progress import OnProgress
 from imagic_lora.settings import ALPHA, EditSettings
@@ -38,25 +36,27 @@ class Edits:
     Attributes:
         model: The base model.
         slots: Where the adapters are switched in.
-        prompts: The requests with their conditionings.
+        asked: The requests, and what their prompts ask for.
         seeds: Seed of each row.
         mask: Where the edits may change their inputs; None is everywhere.
         on_progress: Called after every step.
 
-    Raises:
-        SettingsError: When the inputs are of several sizes.
     """
 
     model: LatentModel
     slots: Slots
-    prompts: Prompts
+    asked: Asked
     seeds: tuple[int, ...]
     mask: Mask | None
     on_progress: OnProgress
 
     def __post_init__(self) -> None:
-        # What cannot be used is refused before any work begins.
-        _ = self.latents, self._mask
+        _ = self._mask  # one that cannot be used is refused before any work begins
+
+    @property
+    def prompts(self) -> Prompts:
+        """The requests with their conditionings."""
+        return self.asked.prompts
 
     @property
     def requests(self) -> Sequence[EditRequest]:
@@ -69,7 +69,7 @@ class Edits:
         return self.prompts.settings
 
     def reseeded(self, seed: int) -> "Edits":
-        """Return the same edits from another noise; what their prompts come to is not found anew.
+        """Return the same edits from another noise; what their prompts ask for is not found anew.
 
         Args:
             seed: Seed of every row.
@@ -155,21 +155,13 @@ class Edits:
 
     def _found(self, row: int, alpha: float) -> EditSettings:
         """Return the settings of a row with what was found; at alpha 0 the prompts play no part."""
-        guidance = self._asked.guidance[row] if alpha else self.settings.guidance
+        guidance = self.asked.guidance[row] if alpha else self.settings.guidance
         return replace(self.settings, guidance=guidance)
 
-    @cached_property
+    @property
     def latents(self) -> torch.Tensor:
         """Latents of the inputs, shape (B, C, h, w), float32."""
-        rows = [_resized(self.model, request, self.settings) for request in self.requests]
-        if len({row.shape for row in rows}) > 1:
-            records = [request.adapter.record for request in self.requests]
-            sizes = sorted({f"{record.width}x{record.height}" for record in records})
-            raise SettingsError(
-                f"A batch of edits has one canvas, but the adapters were fitted at "
-                f"{', '.join(sizes)}; give a width and a height, or make a batch of each size."
-            )
-        return torch.cat(rows)
+        return self.asked.latents
 
     @cached_property
     def start(self) -> sampling.Start:
@@ -202,20 +194,19 @@ class Edits:
             return guidance.guided(self.model, own, own, own, 0)
         away, target = self.prompts.away, self.prompts.target
         if settings.direction == "interpolate":
-            (pull, *_) = self._asked.guidance  # the same for every row
+            (pull, *_) = self.asked.guidance  # the same for every row
             return guidance.interpolated(self.model, away, own, target, weight, pull)
-        if self._asked.seeks:
+        if self.asked.seeks:
             _ = self.prompts.empty  # encoded while the denoiser is at rest
 
         def release() -> torch.Tensor:
-            return self._asked.share * weight.clamp(0, 1).to(self._asked.share).view(-1, 1, 1, 1)
+            return self.asked.share * weight.clamp(0, 1).to(self.asked.share).view(-1, 1, 1, 1)
 
         def strength() -> torch.Tensor:
-            return weight * torch.tensor(self._asked.guidance, dtype=torch.float64)
+            return weight * torch.tensor(self.asked.guidance, dtype=torch.float64)
 
-        return guidance.guided(
-            self.model, own, away, target, strength, None if settings.negative else release
-        )
+        held = release if self.asked.releases else None
+        return guidance.guided(self.model, own, away, target, strength, held)
 
     @cached_property
     def _way(self) -> trajectory.Trajectory:
@@ -229,16 +220,11 @@ class Edits:
         """What the reconstructions miss of the inputs."""
         return trajectory.missed(self._directed([0.0] * len(self.requests)), self._way)
 
-    @cached_property
-    def _asked(self) -> Asked:
-        """What the prompts ask for."""
-        return Asked(self.prompts, self._way.latents, self.seeds)
-
     def _free(self, alphas: Sequence[float]) -> torch.Tensor:
         """Return where the edits may change the pictures, shape (B, 1, h, w)."""
         found = torch.ones_like(self._way.latents[:, :1])
         if self.settings.focus and any(alphas):
-            found = focus.focus_mask(focus.change_map(self._asked.differences), self.settings.focus)
+            found = focus.focus_mask(self.asked.change, self.settings.focus)
             # At alpha 0 nothing is asked for, so where it would be asked for must not show.
             found[[alpha == 0 for alpha in alphas]] = 1
         return found if self.mask is None else found * self._mask
@@ -272,19 +258,3 @@ class Edits:
             return torch.ones(1, 1, 1, 1, device=self.model.plan.device)
         rows, columns = self.latents.shape[-2:]
         return to_mask(self.mask.image, self._frame, (rows, columns)).to(self.model.plan.device)
-
-
-def _resized(model: LatentModel, request: EditRequest, settings: EditSettings) -> torch.Tensor:
-    """Return an input's latents, resized when another size than the fit's is asked for."""
-    record = request.adapter.record
-    latents, fitted = request.adapter.latents.float(), (record.width, record.height)
-    if settings.width is None and settings.height is None:
-        return latents
-    width, height = canvas_of(model, fitted, settings.width, settings.height)
-    rows, columns = (
-        round(side * latent / pixels)
-        for side, latent, pixels in zip(
-            (height, width), latents.shape[-2:], fitted[::-1], strict=True
-        )
-    )
-    return torch.nn.functional.interpolate(latents, (rows, columns), mode="bilinear")

@@ -3,8 +3,6 @@
 It knows predictions and latents, not how an edit is sampled.
 """
 
-from collections.abc import Iterator, Sequence
-
 import torch
 
 from imagic_lora.conditioning import Conditioning, concatenate
@@ -12,14 +10,14 @@ from imagic_lora.models.base import LatentModel
 from imagic_lora.seeding import generator, randn
 
 _LOOKS = 12
-"""Noised copies of the input that are looked at: fewer leave the map speckled."""
+"""Noised copies of the input that are looked at, an even number: few leave the map speckled."""
 
 _LEVELS = (0.3499, 0.8494)
 """Noise levels between which they are noised: below, predictions follow the input alone;
 above, they follow the prompt everywhere."""
 
-_GLANCES = 6
-"""Noised copies from which it is told how far prompts are apart."""
+_SEED = 0
+"""Seed of their noises."""
 
 _FARTHEST = 8.0
 """Most that a difference is weighted with for being small: beyond, it is rounding and chance."""
@@ -31,45 +29,65 @@ _FAINT, _PLAIN = 0.075, 0.2
 """Differences, as a share of the largest, up to which nothing may change and from which all may."""
 
 
-@torch.no_grad()
-def differences(
-    model: LatentModel,
-    latents: torch.Tensor,
-    source: Conditioning,
-    target: Conditioning,
-    seeds: Sequence[int],
-) -> torch.Tensor:
-    """Return how much predictions on the input change at each place when the prompt does.
+class Looks:
+    """Noised copies of inputs, at which a model looks with one prompt and another.
+
+    The noises are the same for every input and every edit of it: what is found does not depend on an
+    edit's seed, nor on what else is in a batch.
 
     Args:
         model: The model.
-        latents: Latents of the inputs, shape (B, C, h, w).
-        source: One prompt for each row, batch B.
-        target: The other, batch B.
-        seeds: Seed of the noises of each row.
+        latents: Latents of the inputs, shape (B, C, h, w), on the device.
+    """
+
+    def __init__(self, model: LatentModel, latents: torch.Tensor) -> None:
+        self._model, self._count = model, len(latents)
+        drawn, shape = generator(_SEED, "focus noise"), (1, *latents.shape[1:])
+        times = model.objective.time(torch.linspace(*_LEVELS, _LOOKS)).to(latents.device)
+        self._times = times.repeat_interleave(len(latents))
+        noises = [randn(shape, drawn).to(latents.device).expand_as(latents) for _ in times]
+        inputs = latents.repeat(_LOOKS, 1, 1, 1)
+        self._noised = model.objective.add_noise(inputs, torch.cat(noises), self._times)
+
+    @torch.no_grad()
+    def at(self, prompt: Conditioning) -> torch.Tensor:
+        """Return the predictions at a prompt, shape (looks, B, C, h, w).
+
+        Args:
+            prompt: One for each row, batch B.
+        """
+        pair = concatenate([prompt, prompt])  # two looks at once, as a memory plan has counted
+        parts = (torch.split(part, 2 * self._count) for part in (self._noised, self._times))
+        found = [self._model.predict(x_t, t, pair) for x_t, t in zip(*parts, strict=True)]
+        return torch.cat(found).view(_LOOKS, self._count, *self._noised.shape[1:])
+
+    def noises(self, predicted: torch.Tensor) -> torch.Tensor:
+        """Return the noises that predictions stand for, of the same shape.
+
+        Args:
+            predicted: Result of `at`.
+        """
+        rows = predicted.view_as(self._noised)
+        _, noises = self._model.objective.split(self._noised, rows, self._times)
+        return noises.view_as(predicted)
+
+
+def differences(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+    """Return how much predictions differ at each place.
+
+    Args:
+        one: Result of `Looks.at`, shape (looks, B, C, h, w).
+        other: The same at another prompt.
 
     Returns:
-        A map for each noised copy of the inputs, shape (looks, B, 1, h, w).
+        A map for each look, shape (looks, B, 1, h, w).
 
     Source: Couairon et al. 2022 (DiffEdit), arXiv 2210.11427, section 3.2, step 1.
     """
-    both = concatenate([source, target])
-    found = []
-    for x_t, t in _noised(model, latents, "focus noise", seeds, _LOOKS):
-        predicted = model.predict(x_t.repeat(2, 1, 1, 1), t.repeat(2), both)
-        at_source, at_target = predicted.chunk(2)
-        found.append((at_target - at_source).abs().mean(dim=1, keepdim=True))
-    return torch.stack(found)
+    return (other - one).abs().mean(dim=2, keepdim=True)
 
 
-@torch.no_grad()
-def reach(
-    model: LatentModel,
-    latents: torch.Tensor,
-    empty: Conditioning,
-    source: Conditioning,
-    target: Conditioning,
-) -> torch.Tensor:
+def reach(empty: torch.Tensor, source: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     """Return how many times farther a target is from the empty prompt than from what it starts at.
 
     Models differ by far more in how far apart two prompts are to them than in how far each is from
@@ -78,44 +96,15 @@ def reach(
     guidance adds, on any model.
 
     Args:
-        model: The model, with the adapters in it.
-        latents: Latents of the inputs, shape (B, C, h, w).
-        empty: The empty prompt, batch B.
-        source: Where the edits' differences start, batch B.
-        target: Where they end, batch B.
+        empty: Noises that are predicted at the empty prompt, shape (looks, B, C, h, w).
+        source: The same where the edits' differences start.
+        target: The same where they end.
 
     Returns:
         At least 1, at most 8, shape (B,).
     """
-    wide, narrow = torch.zeros(2, len(latents), device=latents.device)
-    for x_t, t in _noised(model, latents, "reach noise", [0] * len(latents), _GLANCES):
-        at_empty, at_source, at_target = (
-            model.objective.split(x_t, model.predict(x_t, t, prompt), t)[1]
-            for prompt in (empty, source, target)
-        )
-        wide += (at_target - at_empty).square().sum(dim=(1, 2, 3))
-        narrow += (at_target - at_source).square().sum(dim=(1, 2, 3))
-    found: torch.Tensor = (wide / _divisor(narrow)).sqrt().clamp(1, _FARTHEST)
-    return found
-
-
-def _noised(
-    model: LatentModel, latents: torch.Tensor, name: str, seeds: Sequence[int], count: int
-) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """Yield noised copies of the inputs, shape (B, C, h, w), each with its times, shape (B,).
-
-    Args:
-        model: The model.
-        latents: Latents of the inputs, shape (B, C, h, w).
-        name: What the noise is for.
-        seeds: Seed of the noises of each row.
-        count: How many copies.
-    """
-    generators = [generator(seed, name) for seed in seeds]
-    for level in model.objective.time(torch.linspace(*_LEVELS, count)).to(latents.device):
-        noise = torch.cat([randn((1, *latents.shape[1:]), one) for one in generators])
-        t = level.expand(len(latents))
-        yield model.objective.add_noise(latents, noise.to(latents.device), t), t
+    wide, narrow = ((target - other).square().sum(dim=(0, 2, 3, 4)) for other in (empty, source))
+    return (wide / _divisor(narrow)).sqrt().clamp(1, _FARTHEST)
 
 
 def change_map(asked: torch.Tensor) -> torch.Tensor:

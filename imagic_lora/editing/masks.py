@@ -154,7 +154,9 @@ def _by_predictions(model: LatentModel, image: Image.Image, words: str) -> Image
     latents = encode(model, image, *image.size).latents.to(model.plan.device)
     empty, said = model.encode_prompt("", words).rows()
     with denoising(model, "sample") as work:
-        asked = work(partial(focus.differences, model, latents, empty, said, [_SEED]))
+        looks = focus.Looks(model, latents)
+        at_empty, at_said = (work(partial(looks.at, prompt)) for prompt in (empty, said))
+    asked = focus.differences(at_empty, at_said)
     low, high = _SPAN
     shares = ((focus.change_map(asked)[0, 0].float() - low) / (high - low)).clamp(0, 1)
     small = Image.fromarray((shares * 255).round().to(torch.uint8).cpu().numpy())

@@ -11,6 +11,7 @@ from imagic_lora.adapters.matching import check_fits
 from imagic_lora.editing import alphas as finding
 from imagic_lora.editing import masks
 from imagic_lora.editing.alphas import AlphaSearch
+from imagic_lora.editing.asked import Asked
 from imagic_lora.editing.edits import Edits
 from imagic_lora.editing.img2img import img2img
 from imagic_lora.editing.masks import MaskSource
@@ -74,7 +75,7 @@ class Painter:
         return Edits(
             self.model,
             self._slots,
-            Prompts(self.model, tuple(requests), settings, on_progress),
+            Asked(Prompts(self.model, tuple(requests), settings, on_progress)),
             tuple(settings.seed if r.seed is None else r.seed for r in requests),
             None if mask is None else masks.given(self.model, mask, drawn),
             on_progress,

@@ -6,7 +6,7 @@ import torch
 from imagic_lora import Adapter, EditRequest, EditSettings, ImagicEditor
 from imagic_lora.conditioning import Conditioning, concatenate
 from imagic_lora.editing import sampling
-from imagic_lora.editing.focus import asked_share, change_map, differences, focus_mask, reach
+from imagic_lora.editing.focus import Looks, asked_share, change_map, differences, focus_mask, reach
 from imagic_lora.progress import ignore
 from imagic_lora.seeding import generator, randn
 from tests.support.tiny import Kind
@@ -41,7 +41,8 @@ def test_a_change_is_found_where_the_prediction_follows_the_prompt(editor: Edito
     model = LeftHalf(editor("sd1").model)
     source, target = (Conditioning(torch.full((1, 4, 8), value)) for value in (0.0, 1.0))
 
-    change = change_map(differences(model, latents(0), source, target, [0]))  # type: ignore[arg-type]
+    looks = Looks(model, latents(0))  # type: ignore[arg-type]
+    change = change_map(differences(looks.at(source), looks.at(target)))
 
     assert change.shape == (1, 1, 16, 16)
     torch.testing.assert_close(change[..., :7], torch.ones(1, 1, 16, 7))
@@ -53,19 +54,15 @@ def test_each_row_has_a_map_of_its_own(editor: Editor) -> None:
     model = editor("sd1").model
     own, cat, dog = (model.encode_prompt(text) for text in ("a house", "a cat", "a dog"))
 
-    alone = [
-        change_map(differences(model, latents(0), own, cat, [3])),
-        change_map(differences(model, latents(1), own, dog, [4])),
-    ]
-    both = differences(
-        model,
-        torch.cat([latents(0), latents(1)]),
-        concatenate([own, own]),
-        concatenate([cat, dog]),
-        [3, 4],
-    )
+    def change(inputs: torch.Tensor, *prompts: Conditioning) -> torch.Tensor:
+        looks = Looks(model, inputs)
+        at_own = looks.at(concatenate([own] * len(prompts)))
+        return change_map(differences(at_own, looks.at(concatenate([*prompts]))))
 
-    torch.testing.assert_close(change_map(both), torch.cat(alone), rtol=1e-3, atol=1e-4)
+    alone = [change(latents(0), cat), change(latents(1), dog)]
+    both = change(torch.cat([latents(0), latents(1)]), cat, dog)
+
+    torch.testing.assert_close(both, torch.cat(alone), rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize("finer", [2, 4, 8])
@@ -87,7 +84,8 @@ def test_without_a_change_nothing_is_asked_for(editor: Editor) -> None:
     """Where source and target are the same, the map is zero, not a division by it."""
     own = editor("sd1").model.encode_prompt("a house")
 
-    none = differences(editor("sd1").model, latents(0), own, own, [0])
+    seen = Looks(editor("sd1").model, latents(0)).at(own)
+    none = differences(seen, seen)
 
     assert not change_map(none).any()
     assert (asked_share(none, none) == 1).all()
@@ -98,12 +96,13 @@ def test_reach_is_how_much_farther_the_target_is_from_no_prompt(
     editor: Editor, apart: float, expected: float
 ) -> None:
     """It is a ratio, so a model that follows prompts more strongly changes nothing; 1 to 8."""
-    model = LeftHalf(editor("sd1").model)
+    looks = Looks(LeftHalf(editor("sd1").model), torch.cat([latents(0), latents(1)]))  # type: ignore[arg-type]
     empty, source, target = (
-        Conditioning(torch.full((2, 4, 8), value)) for value in (0.0, 1 - apart, 1.0)
+        looks.noises(looks.at(Conditioning(torch.full((2, 4, 8), value))))
+        for value in (0.0, 1 - apart, 1.0)
     )
 
-    found = reach(model, torch.cat([latents(0), latents(1)]), empty, source, target)  # type: ignore[arg-type]
+    found = reach(empty, source, target)
 
     torch.testing.assert_close(found, torch.full((2,), expected), rtol=1e-3, atol=1e-3)
 
