@@ -255,14 +255,16 @@ def measure(bench: Bench, name: str, method: Method, case: Case, folder: Path) -
     first, seconds = next(iter(edits.values()))  # what the later take over from it is not counted
     pull = partial(bench.editor.pull, source=case.source, target=case.target)
     paths = [picture_path(folder, name, case.name, float(key)) for key in scores]
-    whole = pull(case.image).left
+    before = pull(case.image)
+    remaining = [pull(path).remaining(before) for path in paths]
+    chosen = choose(method.strengths, remaining, before.place, method.fixed)
     return {
         "method": name,
         "case": case.name,
         "kind": case.kind,
         "style": case.style,
         "scores": scores,
-        "chosen": [*scores][choose([pull(path).left / whole for path in paths])],
+        "chosen": [*scores][chosen],
         "passes_fwd": fit.forward + first,
         "passes_fwd_bwd": fit.forward_backward,
         "seconds_fit": round(fitted - began, 2),

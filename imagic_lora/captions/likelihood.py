@@ -68,6 +68,15 @@ class Pull:
         """Where between the source, 0, and the target, 1, the model sees the picture."""
         return 1 - self.left / self.whole if self.whole else 1.0
 
+    def remaining(self, before: "Pull") -> float:
+        """Return how much is left as a share of what there was on an edit's input.
+
+        Args:
+            before: The pull of the input.
+        """
+        # Where the prompts hardly differ on the input there is little to divide by.
+        return self.left / (max(before.left, before.whole / 4) or 1.0)
+
 
 @torch.no_grad()
 def pull(

@@ -1,7 +1,7 @@
 """Which alpha serves an edit, and how the change grows with it, by the model's own opinion."""
 
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate
@@ -26,14 +26,14 @@ _SEED = 0
 _DONE = 0.2
 """Remaining pull from which an edit is done."""
 
-_OVERDONE = -0.1
-"""Remaining pull below which an edit has gone past its prompt."""
+_OVERDONE = -1.0
+"""Remaining pull below which an edit has gone past its prompt, as far again as it was before it."""
 
 _FAINTEST, _STRONGEST = 0.25, 8.0
 """Strengths beyond which nothing is tried."""
 
-_CLOSE = 1.6
-"""Ratio of two strengths between which none is tried any more."""
+_USUAL = 1.0
+"""Strength at which an edit is done on most pictures, whatever the model: see `focus.reach`."""
 
 _TRUE, _ASTRAY = 0.75, (-0.6, 0.35)
 """Place of the input between the prompts, 0 being its caption, from which the target is true of it,
@@ -59,26 +59,22 @@ class AlphaSearch:
 
     @property
     def best(self) -> Edit:
-        """The weakest edit that is done, or else the weakest that is nearly as far as any.
-
-        Where the target seems true of the input already, nothing can be told from what is left of
-        it, and the edit nearest to alpha 1 is taken.
-        """
+        """The edit nearest to alpha 1 that is done and not past its prompt, or else see `choose`."""
         return self.edits[self._chosen]
 
     @property
     def _chosen(self) -> int:
-        """Place of the best edit; between prompts that say the same, all pulls are 0."""
-        if self.place > _TRUE and any(self.pulls):
-            return min(range(len(self.edits)), key=lambda i: abs(self.edits[i].alpha - 1))
-        return choose(self.pulls)
+        """Place of the best edit."""
+        return choose([edit.alpha for edit in self.edits], self.pulls, self.place)
 
     @property
     def useful(self) -> tuple[float, float]:
         """The smallest and the largest alpha around the best that serve too."""
         low = high = self._chosen
-        while high < len(self.edits) - 1 and _OVERDONE <= self.pulls[high + 1] <= _DONE:
+        while high < len(self.edits) - 1 and _serves(self.pulls[high + 1]):
             high += 1
+        while low > 0 and _serves(self.pulls[low - 1]):
+            low -= 1
         return self.edits[low].alpha, self.edits[high].alpha
 
     @property
@@ -117,9 +113,10 @@ class AlphaSearch:
         if self.doubt:
             return f"{chosen} no more than a guess."
         low, high = self.useful
-        span = f"up to {high:g} serves too" if low < high else "no stronger one that was tried does"
+        span = f"; {low:g} to {high:g} serve" if low < high else ""
         return (
-            f"{chosen} the weakest at which the base model sees {self.best.target!r} done; {span}."
+            f"{chosen} the nearest to {_USUAL:g} at which the base model sees {self.best.target!r} "
+            f"done{span}."
         )
 
 
@@ -128,18 +125,17 @@ def search(edits: Edits, alphas: Sequence[float]) -> AlphaSearch:
 
     Args:
         edits: The edit, alone.
-        alphas: Strengths to try, rising; none to look for them: outwards from 1 until one is done
-            and a weaker one is not, then between these two.
+        alphas: Strengths to try, rising; none to look for them, from 1 on: see `next_alpha`.
     """
     before = _seen(edits, edits.latents)
-    # Where the prompts hardly differ on the input there is little to divide by.
-    whole = max(before.left, before.whole / 4) or 1.0
     (input_image,) = edits.inputs()
     made: dict[float, Edit] = {}
     pulls: dict[float, float] = {}
+    if not alphas and before.place > _TRUE:
+        alphas = (_USUAL,)  # what is left tells nothing
     for alpha in alphas or _sought(pulls):
         (made[alpha],), latents = edits.with_latents([alpha])
-        pulls[alpha] = _seen(edits, latents).left / whole
+        pulls[alpha] = _seen(edits, latents).remaining(before)
     rising = sorted(made)
     found = AlphaSearch(
         edits=tuple(made[alpha] for alpha in rising),
@@ -161,29 +157,55 @@ def _sought(pulls: Mapping[float, float]) -> Iterator[float]:
 def next_alpha(tried: Mapping[float, float]) -> float | None:
     """Return the strength to try next, or None where it is known which serves.
 
+    Alpha 1 is as much on any model, so it is left only where the model says so: for twice as much as
+    long as the edit is not done, for half as much where it has gone far past its prompt.
+
     Args:
         tried: The remaining pull at each strength so far, by rising alpha.
     """
     if not tried:
-        return 1.0
-    done = [alpha for alpha, remaining in tried.items() if remaining <= _DONE]
-    if not done:
-        return 2 * max(tried) if max(tried) < _STRONGEST else None
-    weaker = [alpha for alpha in tried if alpha < done[0]]
-    if not weaker:
-        return done[0] / 2 if done[0] > _FAINTEST else None
-    return (weaker[-1] + done[0]) / 2 if done[0] / weaker[-1] > _CLOSE else None
+        return _USUAL
+    weakest, strongest = min(tried), max(tried)
+    if min(tried.values()) > _DONE:
+        return 2 * strongest if strongest < _STRONGEST else None
+    if tried[weakest] < _OVERDONE:
+        return weakest / 2 if weakest > _FAINTEST else None
+    return None
 
 
-def choose(pulls: Sequence[float]) -> int:
-    """Return which of several strengths serves: the first that is done, or comes as near as any.
+def choose(
+    strengths: Sequence[float], pulls: Sequence[float], place: float, usual: float = _USUAL
+) -> int:
+    """Return which of several strengths serves.
+
+    It is the nearest to the usual one that is done and not past its prompt; or else the first that is
+    done, or comes as near as any. Where the target seems true of the input already, nothing can be
+    told from what is left of it, and the nearest to the usual one is taken.
 
     Args:
-        pulls: The remaining pull at each strength, by rising strength, at least one.
+        strengths: Strengths, rising, at least one.
+        pulls: The remaining pull at each; all 0 between prompts that say the same.
+        place: Where between its caption, 0, and the target, 1, the base model sees the input.
+        usual: Strength that serves most pictures.
     """
+    if place > _TRUE and any(pulls):
+        return _nearest(strengths, range(len(strengths)), usual)
+    serving = [index for index, remaining in enumerate(pulls) if _serves(remaining)]
+    if serving:
+        return _nearest(strengths, serving, usual)
     least = min(pulls)
     enough = _DONE if least <= _DONE else least + _DONE * max(0.0, 1 - least)
     return next(index for index, remaining in enumerate(pulls) if remaining <= enough)
+
+
+def _serves(remaining: float) -> bool:
+    """Return whether an edit with so much left of its pull is done, and not past its prompt."""
+    return _OVERDONE <= remaining <= _DONE
+
+
+def _nearest(strengths: Sequence[float], allowed: Iterable[int], usual: float) -> int:
+    """Return which of the strengths that are allowed is the nearest to the usual one."""
+    return min(allowed, key=lambda index: abs(strengths[index] - usual))
 
 
 def pull(model: LatentModel, image: Image.Image, source: str, target: str) -> Pull:

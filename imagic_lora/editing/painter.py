@@ -96,7 +96,8 @@ class Painter:
         Args:
             adapter: The fit of the image.
             alpha: Prompt strength: 0 reconstructs the input, 1 is the target prompt; any real
-                number. "auto" tries several and returns the best, see `find_alpha`.
+                number. "auto" takes 1 unless the base model sees the edit not done or overdone
+                there, see `find_alpha`.
             target: Prompt to edit towards; default: the one that was given to the fit.
             mask: A picture or an array of the input's shape, white where the edit may change it
                 and black where the input stays; or words such as "the hat", see `ImagicEditor.find_mask`.
@@ -159,12 +160,12 @@ class Painter:
         settings: EditSettings = EditSettings(),
         on_progress: OnProgress = ignore,
     ) -> AlphaSearch:
-        """Find how strong an edit should be: the weakest at which the base model sees it done.
+        """Find how strong an edit should be: nearest to 1 among those that the base model sees done.
 
         Args:
             adapter: The fit of the image.
-            alphas: Strengths to try; default: outwards from 1 until one is done and a weaker one is
-                not, then between these, four or five in all.
+            alphas: Strengths to try; default: 1, which mostly is it; then twice as much as long as
+                the edit is not done, or half as much where it has gone far past its prompt.
             target: Prompt to edit towards; default: the one that was given to the fit.
             mask: Where the edit may change the picture, as for `edit`.
             settings: How to denoise.

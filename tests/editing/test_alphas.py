@@ -50,9 +50,16 @@ def sought(remaining: Callable[[float], float]) -> list[float]:
     return list(tried)
 
 
-def test_the_weakest_that_is_done_is_the_best() -> None:
-    """Stronger edits that are done too change more than was asked for."""
+def test_the_nearest_to_alpha_1_that_is_done_is_the_best() -> None:
+    """Alpha 1 is the edit done on any model, so it is left only where it is not."""
+    assert found((0.1, 0.0, -0.4)).best.alpha == 1
     assert found((0.9, 0.1, 0.0, -0.4)).best.alpha == 2
+
+
+def test_an_edit_that_is_far_past_its_prompt_is_not_the_best() -> None:
+    """Among those that are past it the weakest is taken, where nothing else serves."""
+    assert found((-1.2, 0.1)).best.alpha == 2
+    assert found((0.9, -1.2, -3.0)).best.alpha == 2
 
 
 def test_where_none_is_done_the_first_that_comes_as_near_is_the_best() -> None:
@@ -66,25 +73,31 @@ def test_where_nothing_can_be_told_alpha_1_is_the_best() -> None:
     assert found((-0.5, -2.0, -0.1), place=0.9).best.alpha == 1
 
 
-@pytest.mark.parametrize("needed", [0.2, 0.3, 0.45, 0.6, 0.9, 1.0, 1.3, 1.9, 3.5, 6.0, 7.9])
-def test_wherever_the_edit_is_done_it_is_found(needed: float) -> None:
-    """The range widens until it is done and narrows after: it is done, and a weaker one was not."""
+@pytest.mark.parametrize("needed", [0.2, 0.9, 1.0, 1.3, 1.9, 3.5, 6.0, 7.9])
+def test_an_edit_that_is_not_done_is_made_stronger(needed: float) -> None:
+    """The strength is doubled until it is done, and no weaker one is tried where it is."""
     tried = sought(lambda alpha: 0.0 if alpha >= needed else 1.0)
 
-    done = [alpha for alpha in tried if alpha >= needed]
-    assert min(done) <= max(0.25, 1.6 * needed)
-    assert len(tried) <= 5
+    assert min(alpha for alpha in (1, 2, 4, 8) if alpha >= needed) == tried[-1]
+    assert min(tried) == 1
+
+
+def test_an_edit_that_is_overdone_is_made_weaker() -> None:
+    """The strength is halved until the edit is no longer far past its prompt."""
+    assert sought(lambda alpha: 0.5 - 4 * alpha) == [1, 0.5, 0.25]
+    assert sought(lambda alpha: 0.5 - 2 * alpha) == [1, 0.5]
+    assert sought(lambda alpha: 0.5 - alpha) == [1]
 
 
 def test_a_range_that_does_not_help_ends() -> None:
     """Doubling ends at 8, halving at a quarter."""
     assert sought(lambda _: 0.6) == [1, 2, 4, 8]
-    assert sought(lambda _: 0.0) == [1, 0.5, 0.25]
+    assert sought(lambda _: -9.0) == [1, 0.5, 0.25]
 
 
-def test_the_useful_range_is_from_the_best_on() -> None:
-    """It holds stronger edits that are done, and nothing from one on that is past the prompt."""
-    assert found((0.9, 0.1, 0.0, -0.05, -0.3, 0.0)).useful == (2, 4)
+def test_the_useful_range_is_around_the_best() -> None:
+    """It holds the strengths next to it that are done, and none that is far past the prompt."""
+    assert found((0.9, 0.1, 0.0, -0.05, -1.3, 0.0)).useful == (2, 4)
     assert found((1.0, 2.0)).useful == (1, 1)
 
 
@@ -127,7 +140,7 @@ def test_the_choice_is_told_in_words() -> None:
     """The sentence names the choice, what was tried, the prompt and the useful range."""
     text = found((0.9, 0.1, 0.0)).explain()
 
-    assert all(part in text for part in ("alpha 2", "1, 2, 3", "'a cat'", "up to 3 serves"))
+    assert all(part in text for part in ("alpha 2", "1, 2, 3", "'a cat'", "2 to 3 serve"))
 
 
 @pytest.mark.filterwarnings("ignore::imagic_lora.ImagicWarning")
@@ -138,7 +151,8 @@ def test_auto_is_the_best_of_those_tried(editor: Editor, adapter: Fitted) -> Non
     edit = editor("sd1").edit(adapter("sd1"), alpha="auto", target="a cat", settings=FEW)
 
     assert 1.0 in [one.alpha for one in search.edits]
-    assert search.edits[choose(search.pulls)] == search.best
+    chosen = choose([one.alpha for one in search.edits], search.pulls, search.place)
+    assert search.edits[chosen] == search.best
     assert (edit.alpha, edit.image) == (search.best.alpha, search.best.image)
     again = editor("sd1").edit(adapter("sd1"), alpha=edit.alpha, target="a cat", settings=FEW)
     assert again.image == edit.image
@@ -152,7 +166,7 @@ def test_a_target_that_is_the_caption_is_doubted(editor: Editor, picture: Image.
     with pytest.warns(ImagicWarning, match="look at the sheet"):
         search = sd1.find_alpha(same, alphas=(0.5, 1), target="a cat", settings=FEW)
 
-    assert search.best.alpha == 0.5
+    assert search.best.alpha == 1
 
 
 def test_no_strength_to_try_is_refused(editor: Editor, adapter: Fitted) -> None:
