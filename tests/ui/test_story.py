@@ -276,7 +276,7 @@ def test_a_second_visitor_waits_for_their_turn(served_page: Served, page: Any) -
     other = opened(served_page.browser, served_page.address)
     quickly(page, LONG - 1)  # what another test stopped is a fit of as many steps
     fill(page, "fit-stop_at", "0")
-    press(page)
+    press(page, "a girl who is first")
     says(page, "edit-status", f"of {LONG - 1}")
     quickly(other, 1)
     press(other, "a girl who waits")
