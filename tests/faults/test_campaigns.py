@@ -21,14 +21,14 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
 @pytest.mark.parametrize(
     ("campaign", "count"),
     [
-        (files.adapters, 60),
+        (files.adapters, 40),
         (files.headers, 30),
-        (files.foreign, 60),
-        (files.pictures, 60),
-        (works.threads, 8),
-        (works.errors, 6),
-        (works.shortages, 6),
-        (works.switches, 6),
+        (files.foreign, 40),
+        (files.pictures, 40),
+        (works.threads, 4),
+        pytest.param(works.errors, 6, marks=pytest.mark.slow),
+        pytest.param(works.shortages, 6, marks=pytest.mark.slow),
+        (works.switches, 4),
         (endings.disks, 30),
     ],
 )

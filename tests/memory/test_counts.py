@@ -37,13 +37,10 @@ def test_a_fit_stays_below_its_limit(model: str, lever: str) -> None:
     assert all(counted[phase][rung] <= counted["fit"][rung] for phase in PHASES)
 
 
-@pytest.mark.early
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "limit"),
-    [
-        ("sd15", LIMITS["sd15", "8-bit"]),
-        pytest.param("sdxl", LIMITS["sdxl", "8-bit"], marks=pytest.mark.slow),
-    ],
+    [("sd15", LIMITS["sd15", "8-bit"]), ("sdxl", LIMITS["sdxl", "8-bit"])],
 )
 def test_a_fit_of_8_bit_weights_counted_now_stays_below_its_limit(model: str, limit: float) -> None:
     """The real step of the real model, at its true size: a lost lever shows at once."""
@@ -55,7 +52,7 @@ def test_a_fit_of_8_bit_weights_counted_now_stays_below_its_limit(model: str, li
     assert found == pytest.approx(footprints()[model].counted["fit"][RUNGS["8-bit"]], rel=0.01)
 
 
-@pytest.mark.parametrize("model", ["sd15", "sdxl"])
+@pytest.mark.parametrize("model", ["sd15", pytest.param("sdxl", marks=pytest.mark.slow)])
 def test_decoding_in_tiles_counted_now_is_as_in_the_table(model: str) -> None:
     """Tiles are smaller than the canvas, so that tiling saves what it says."""
     rung = RUNGS["tiling"]
@@ -67,6 +64,7 @@ def test_decoding_in_tiles_counted_now_is_as_in_the_table(model: str) -> None:
     assert found < counted[rung - 1] / 2
 
 
+@pytest.mark.slow
 def test_counting_leaves_nothing_pretended_behind() -> None:
     """What is first imported for a count is as whole as ever: no tensor in it lacks its data."""
     program = """
