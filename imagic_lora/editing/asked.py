@@ -12,7 +12,7 @@ import torch
 from imagic_lora.editing import focus, guidance
 from imagic_lora.editing.prompts import Prompts
 from imagic_lora.editing.request import EditRequest
-from imagic_lora.errors import SettingsError
+from imagic_lora.errors import SettingsError, warn
 from imagic_lora.models.base import LatentModel
 from imagic_lora.models.encoding import canvas_of
 from imagic_lora.settings import EditSettings
@@ -88,10 +88,20 @@ class Asked:
         if self.seeks:
             ends = (looks.at(prompts.empty), at_origin, at_target)
             reach = focus.reach(*(looks.noises(each) for each in ends))
+            self._remark(reach)
         if self.releases:
             said = focus.differences(at_origin, looks.at(prompts.own))
             share = focus.asked_share(differences, said)
         return _Seen(reach, focus.change_map(differences), share)
+
+    def _remark(self, reach: torch.Tensor) -> None:
+        """Warn where an adapter has learned its picture so well that a prompt hardly moves it."""
+        for request, found in zip(self.prompts.requests, reach.tolist(), strict=True):
+            if found >= focus.FARTHEST:
+                warn(
+                    f"the adapter hardly lets {request.target!r} change its picture; fit it in fewer "
+                    "steps, or say more of what is to be different."
+                )
 
 
 @dataclass(frozen=True, eq=False)

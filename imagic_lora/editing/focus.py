@@ -19,7 +19,7 @@ above, they follow the prompt everywhere."""
 _SEED = 0
 """Seed of their noises."""
 
-_FARTHEST = 8.0
+FARTHEST = 8.0
 """Most that a difference is weighted with for being small: beyond, it is rounding and chance."""
 
 _AROUND = 0.035
@@ -104,7 +104,7 @@ def reach(empty: torch.Tensor, source: torch.Tensor, target: torch.Tensor) -> to
         At least 1, at most 8, shape (B,).
     """
     wide, narrow = ((target - other).square().sum(dim=(0, 2, 3, 4)) for other in (empty, source))
-    return (wide / _divisor(narrow)).sqrt().clamp(1, _FARTHEST)
+    return (wide / _divisor(narrow)).sqrt().clamp(1, FARTHEST)
 
 
 def change_map(asked: torch.Tensor) -> torch.Tensor:
