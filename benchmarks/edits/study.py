@@ -17,7 +17,7 @@ import torch
 from PIL import Image
 
 from benchmarks import lines
-from benchmarks.edits.methods import Bench, Method
+from benchmarks.edits.methods import FOR, Bench, Method
 from benchmarks.edits.suite import Case, Split, Suite
 from benchmarks.edits.worlds import PORTRAITS, Portraits
 from benchmarks.environment import describe, write_result
@@ -69,7 +69,9 @@ class Study:
     pictures: Callable[["Run", dict[str, Any]], None] | None = None
 
     def within(self, world: World) -> "Study":
-        """Return the same study in a world; what it finds in another than the drawn one is named.
+        """Return the same study in a world, with the methods that its kind of model allows.
+
+        What it finds in another world than the drawn one has a name of its own.
 
         Args:
             world: Whose portraits are edited, and by whose model.
@@ -80,7 +82,12 @@ class Study:
         if not isinstance(self.suite, Portraits):
             raise TypeError(f"{self.name} edits no portraits, so it is the same in every world")
         result = self.result if world == DRAWN else f"{self.result}-{world.name}"
-        return replace(self, result=result, suite=self.suite.within(world))
+        methods = {
+            name: method
+            for name, method in self.methods.items()
+            if FOR.get(name.split(": ")[0], world.kind) == world.kind
+        }
+        return replace(self, result=result, methods=methods, suite=self.suite.within(world))
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import Literal
 
 from benchmarks.world.judge import WEIGHTS
 from benchmarks.world.pipeline import MODEL, REPOSITORY
@@ -21,12 +22,14 @@ class World:
         model: Folder of the finished pipeline.
         weights: File of the finished judge.
         photographed: Whether the portraits look like photographs, or are plainly drawn.
+        kind: What the model does.
     """
 
     name: str
     model: Path
     weights: Path
     photographed: bool = False
+    kind: Literal["diffusion", "flow"] = "diffusion"
 
 
 DRAWN = World("portraits", MODEL, WEIGHTS)
@@ -35,7 +38,7 @@ DRAWN = World("portraits", MODEL, WEIGHTS)
 PHOTOGRAPHED = World("photos", _PHOTOS / "model", _PHOTOS / "judge.safetensors", photographed=True)
 """What differs where the drawn world is kind: textures and light."""
 
-FLOWING = World("flow", _FLOWING / "model", WEIGHTS)
+FLOWING = World("flow", _FLOWING / "model", WEIGHTS, kind="flow")
 """The drawn portraits by a transformer that follows a flow."""
 
 WORLDS: Mapping[str, World] = MappingProxyType(

@@ -9,7 +9,7 @@ from imagic_lora.conditioning import Conditioning, concatenate
 from imagic_lora.models.base import LatentModel
 from imagic_lora.seeding import generator, randn
 
-_LOOKS = 12
+_LOOKS = 6
 """Noised copies of the input that are looked at, an even number: few leave the map speckled."""
 
 _LEVELS = (0.3499, 0.8494)

@@ -129,8 +129,9 @@ def test_the_fixed_strength_is_one_that_is_tried(name: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        ("", ("methods", "report", 120, 7)),
-        ("--small", ("methods", "report", 8, 7)),
+        ("", ("methods", "report", 120, 8)),
+        ("--small", ("methods", "report", 8, 8)),
+        ("--small --world flow", ("methods", "report", 8, 6)),
         ("--cases 3 --split tune --methods img2img", ("methods", "tune", 3, 1)),
         ("tuning --methods img2img", ("tuning", "tune", 24, 4)),
         ("levers --cases 2", ("levers", "report", 2, 8)),
