@@ -252,7 +252,7 @@ class EditSettings(SamplingSettings):
     )
     structure_lock: float = option(
         0.0,
-        "share of the noise levels that are left out: 0 lets the layout move, 1 is the input",
+        "noise levels that are left out, from the top: 0 lets the layout move, 1 is the input",
         low=0,
         high=1,
         usual=(0, 0.5),

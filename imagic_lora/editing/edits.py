@@ -22,6 +22,7 @@ from imagic_lora.images.pixels import to_mask
 from imagic_lora.memory.relief import lever_names, relieved
 from imagic_lora.models.base import LatentModel
 from imagic_lora.models.turns import taking_turns
+from imagic_lora.objective import Flow
 from imagic_lora.progress import OnProgress
 from imagic_lora.settings import ALPHA, EditSettings
 
@@ -167,8 +168,20 @@ class Edits:
     def start(self) -> sampling.Start:
         """Where denoising begins."""
         held = self.settings.fidelity or self.settings.focus or self.mask is not None
-        strength = 1 - self.settings.structure_lock
-        return sampling.Start(self.latents, strength, self.seeds, pure=not held)
+        return sampling.Start(self.latents, self._share_run(), self.seeds, pure=not held)
+
+    def _share_run(self) -> float:
+        """Return the share of the steps that the structure lock leaves in.
+
+        Steps of a diffusion lie evenly in noise levels. Those of a flow do not, and how they lie
+        depends on the model and the canvas.
+        """
+        settings, level = self.settings, 1 - self.settings.structure_lock
+        if not isinstance(self.model.objective, Flow) or level in (0, 1):
+            return level
+        shape = tuple(self.latents.shape)
+        times = self.model.sampler(settings.scheduler, settings.steps, shape).times
+        return float((times <= level).double().mean()) + 1e-9  # no step is lost by rounding
 
     def predictor(self, alphas: Sequence[float]) -> guidance.Predictor:
         """Return what is predicted at each step, with the adapters in the model.

@@ -350,6 +350,21 @@ def test_progress_counts_the_steps_that_are_run(editor: Editor, adapter: Fitted)
     assert [(n, 5) for n in range(1, 6)] == sampled
 
 
+@pytest.mark.parametrize("kind", FLOWS)
+def test_a_structure_lock_is_a_noise_level_where_steps_are_shifted(
+    kind: Kind, editor: Editor, adapter: Fitted
+) -> None:
+    """The first step of an edit of a flow lies at the level that is left in, however many there are."""
+    seen: list[Progress] = []
+    settings = EditSettings(steps=12, structure_lock=0.25)
+
+    editor(kind).edit(adapter(kind), settings=settings, on_progress=seen.append)
+
+    shape = (1, *adapter(kind).latents.shape[1:])
+    times = editor(kind).model.sampler("dpm++", 12, shape).times
+    assert int((times <= 0.75).sum()) == max(p.steps for p in seen if p.phase == "sample") < 9
+
+
 def test_a_sampler_that_draws_noise_is_repeatable() -> None:
     """Noise drawn inside the loop comes from the seed, not from the global random state."""
     model = with_scheduler(EulerAncestralDiscreteScheduler)
