@@ -1,6 +1,6 @@
 """What of a target prompt is true of an image already.
 
-It is the caption of an image that has none, and where an edit starts if the caption says more.
+It is the caption of an image that has none.
 """
 
 from collections.abc import Iterable, Iterator
@@ -9,7 +9,7 @@ from functools import partial
 import torch
 
 from imagic_lora.captions.likelihood import surprise
-from imagic_lora.captions.words import longest_of_the_likely, shared_parts
+from imagic_lora.captions.words import longest_of_the_likely, parts_of
 from imagic_lora.conditioning import Conditioning
 from imagic_lora.errors import heard_by
 from imagic_lora.memory import denoising, peak_bytes
@@ -30,7 +30,6 @@ def find(
     model: LatentModel,
     latents: torch.Tensor,
     target: str,
-    caption: str,
     seed: int,
     on_progress: OnProgress,
 ) -> str:
@@ -43,13 +42,12 @@ def find(
         model: The model, with no adapter in it, since that would know the image by heart.
         latents: Latents of the image, shape (1, C, h, w).
         target: Prompt of the edited image.
-        caption: What is known to be true of the image; it may be empty.
         seed: Seed of the noises.
         on_progress: Called after each prompt that was tried.
 
     Source: Li et al. 2023 (Diffusion Classifier), arXiv 2303.16203, equation 5: the likelihood.
     """
-    parts = shared_parts(target, caption)
+    parts = parts_of(target)
     # Of a target that is too long, the edit will say so, once.
     with heard_by(lambda _: None):
         prompts = dict(_encoded(model, [target, *parts]))

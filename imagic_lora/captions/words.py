@@ -1,4 +1,4 @@
-"""Prompts as words: what two of them share, and what is left of one without some of its words.
+"""Prompts as words: what two of them have in common, and what is left of one without some words.
 
 Pure text: knows no model.
 """
@@ -22,31 +22,36 @@ _AS_GOOD = 0.1
 """Share of what the likeliest part gains over the target that a longer one may fall short."""
 
 
-def shared_parts(prompt: str, caption: str = "") -> list[str]:
-    """Return what is left of a prompt without a run of words, some of them new to a caption.
+def parts_of(prompt: str) -> list[str]:
+    """Return what is left of a prompt without a run of words; the empty prompt is one of them.
 
-    A run is at most four words long, unless it begins or ends the prompt, and takes at most three
-    with it that the caption has. Of a prompt of more than forty words, pieces of two or more take
-    the place of words.
+    A run is at most four words long, unless it begins or ends the prompt. Of a prompt of more than
+    forty words, pieces of two or more take the place of words.
 
     Args:
         prompt: One prompt.
-        caption: What is known to be true of an image. If it is empty, every word is new, and the
-            empty caption is one of the parts.
     """
-    words, new = prompt.split()[:_READ], lacking(prompt, caption)
+    words = prompt.split()[:_READ]
     size = -(-len(words) // _MOST_WORDS)
-    longest = _RUN * size
 
     def may_go(start: int, end: int) -> bool:
-        run = new[start:end]
-        short = len(run) <= longest or start == 0 or end >= len(words)
-        return any(run) and short and run.count(False) < longest
+        return end - start <= _RUN * size or start == 0 or end >= len(words)
 
     edges = range(0, len(words) + size, size)
     runs = ((start, end) for start, end in combinations(edges, 2) if may_go(start, end))
     parts = (" ".join(words[:start] + words[end:]).strip(" ,;.") for start, end in runs)
     return list(dict.fromkeys(parts))
+
+
+def in_common(caption: str, target: str) -> str:
+    """Return the words of a target that a caption has too, in their order; "" where there are none.
+
+    Args:
+        caption: What is true of an image.
+        target: Prompt of the edited image.
+    """
+    pairs = zip(target.split(), lacking(target, caption), strict=False)
+    return " ".join(word for word, new in pairs if not new).strip(" ,;.")
 
 
 def says_more(caption: str, target: str) -> bool:

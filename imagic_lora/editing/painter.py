@@ -75,7 +75,7 @@ class Painter:
         return Edits(
             self.model,
             self._slots,
-            Asked(Prompts(self.model, tuple(requests), settings, on_progress)),
+            Asked(Prompts(self.model, tuple(requests), settings)),
             tuple(settings.seed if r.seed is None else r.seed for r in requests),
             None if mask is None else masks.given(self.model, mask, drawn),
             on_progress,
@@ -102,8 +102,7 @@ class Painter:
             mask: A picture or an array of the input's shape, white where the edit may change it
                 and black where the input stays; or words such as "the hat", see `ImagicEditor.find_mask`.
             settings: How to denoise.
-            on_progress: Called after every step; also after each prompt that is tried where the fit's
-                caption says more than the target, so that what both share has to be found.
+            on_progress: Called after every step.
 
         Raises:
             SettingsError: When alpha is not a finite number.

@@ -9,12 +9,11 @@ from functools import cached_property
 
 import torch
 
-from imagic_lora.captions import search, words
+from imagic_lora.captions import words
 from imagic_lora.conditioning import Conditioning, concatenate
 from imagic_lora.editing.request import EditRequest
 from imagic_lora.models.base import LatentModel
 from imagic_lora.models.learned import restored
-from imagic_lora.progress import OnProgress
 from imagic_lora.settings import EditSettings
 
 
@@ -23,16 +22,14 @@ class Prompts:
     """The conditionings between which a batch of edits moves, one row for each edit.
 
     Attributes:
-        model: The model, with no adapter in it where a caption has to be found.
+        model: The model.
         requests: One for each row.
         settings: How to denoise.
-        on_progress: Called after each prompt that is tried where a caption is searched.
     """
 
     model: LatentModel
     requests: Sequence[EditRequest]
     settings: EditSettings
-    on_progress: OnProgress
 
     @cached_property
     def own(self) -> Conditioning:
@@ -44,23 +41,14 @@ class Prompts:
 
     @cached_property
     def shared(self) -> tuple[str | None, ...]:
-        """What each target shares with its input; None where the fit's caption is that."""
+        """What each target shares with its fit's caption; None where that is the whole caption."""
         if self.settings.direction == "interpolate" or self.settings.negative:
             return (None,) * len(self.requests)
-        found: dict[tuple[str, str], str | None] = {}
-        for request in self.requests:
-            key = (request.adapter.sha256, request.target)
-            if key not in found:
-                found[key] = self._shared(request)
-        return tuple(found[request.adapter.sha256, request.target] for request in self.requests)
-
-    def _shared(self, request: EditRequest) -> str | None:
-        """Return what one target shares with its input, or None where the caption is that."""
-        source = request.adapter.record.source
-        if not words.says_more(source, request.target):
-            return None
-        latents = request.adapter.latents.to(self.model.plan.device, torch.float32)
-        return search.find(self.model, latents, request.target, source, 0, self.on_progress)
+        pairs = [(request.adapter.record.source, request.target) for request in self.requests]
+        return tuple(
+            words.in_common(caption, target) if words.says_more(caption, target) else None
+            for caption, target in pairs
+        )
 
     @cached_property
     def origin(self) -> Conditioning:

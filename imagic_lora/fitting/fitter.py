@@ -86,7 +86,7 @@ class Fitter:
         if source is None:
             try:
                 latents = encoded.latents
-                source = search.find(self.model, latents, target, "", settings.seed, on_progress)
+                source = search.find(self.model, latents, target, settings.seed, on_progress)
             except StopFit:
                 source = ""
         anchor = self.model.encode_prompt(source)
@@ -127,7 +127,7 @@ class Fitter:
         """
         target = prompt(target)
         latents = encode(self.model, image).latents
-        return search.find(self.model, latents, target, "", seed, on_progress)
+        return search.find(self.model, latents, target, seed, on_progress)
 
     @taking_turns
     def adopt(

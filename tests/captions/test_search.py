@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import groupby
 
 import numpy as np
 import pytest
@@ -107,41 +106,24 @@ RICH, TERSE = "a cat on a red mat", "a dog"
 QUICK = EditSettings(steps=2)
 
 
-def test_what_a_target_shares_is_looked_for_once(editor: Editor, picture: Image.Image) -> None:
-    """The first edit that needs it finds it; a sweep goes on with that."""
-    ours, seen = editor("sd1"), list[Progress]()
-    adapter, target = ours.fit(picture, source=RICH, settings=FEW), "a bird"  # asked for here alone
-
-    edits = list(
-        ours.sweep(
-            adapter, alphas=(0, 1, 2), target=target, settings=QUICK, on_progress=seen.append
-        )
-    )
-
-    phases = [phase for phase, _ in groupby(progress.phase for progress in seen)]
-    assert ["sample", "caption", "sample"] == phases
-    alone = ours.edit(adapter, alpha=1, target=target, settings=QUICK)
-    assert alone.image.tobytes() == edits[1].image.tobytes()
-
-
 @pytest.mark.parametrize(
-    ("target", "settings"),
+    ("target", "settings", "expected"),
     [
-        (RICH, QUICK),
-        (TERSE, replace(QUICK, direction="interpolate")),
-        (TERSE, replace(QUICK, negative="blurry")),
+        (TERSE, QUICK, "a"),
+        (f"{RICH}, a dog", QUICK, None),
+        (TERSE, replace(QUICK, direction="interpolate"), None),
+        (TERSE, replace(QUICK, negative="blurry"), None),
     ],
 )
-def test_nothing_is_looked_for_where_it_has_no_use(
-    target: str, settings: EditSettings, editor: Editor, picture: Image.Image
+def test_an_edit_starts_at_what_target_and_caption_share(
+    target: str, settings: EditSettings, expected: str | None, editor: Editor, picture: Image.Image
 ) -> None:
     """A target that repeats the caption, the paper's line and a negative prompt start elsewhere."""
-    ours, seen = editor("sd1"), list[Progress]()
-    adapter = ours.fit(picture, source=RICH, settings=FEW)
+    adapter = editor("sd1").fit(picture, source=RICH, settings=FEW)
 
-    ours.edit(adapter, target=target, settings=settings, on_progress=seen.append)
+    edit = editor("sd1").edit(adapter, target=target, settings=settings)
 
-    assert {"sample"} == {progress.phase for progress in seen}
+    assert expected == edit.shared
 
 
 def test_rows_of_a_batch_start_where_they_would_alone(editor: Editor, picture: Image.Image) -> None:

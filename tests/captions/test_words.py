@@ -1,11 +1,17 @@
 import pytest
 
-from imagic_lora.captions.words import lacking, longest_of_the_likely, says_more, shared_parts
+from imagic_lora.captions.words import (
+    in_common,
+    lacking,
+    longest_of_the_likely,
+    parts_of,
+    says_more,
+)
 
 
 def test_parts_leave_out_one_run_of_words() -> None:
     """Everything is there that is shared with a prompt that has other words in one place."""
-    parts = shared_parts("a girl with a hat, in a meadow")
+    parts = parts_of("a girl with a hat, in a meadow")
 
     assert {"", "a girl", "a girl, in a meadow", "a girl with a hat", "in a meadow"} <= {
         part.replace("girl in", "girl, in") for part in parts
@@ -18,29 +24,27 @@ def test_parts_of_a_long_prompt_are_not_many() -> None:
     """However long it is, what is tried stays within what a fit takes."""
     words = [str(number) for number in range(600)]
 
-    assert 240 > len(shared_parts(" ".join(words))) > len(shared_parts(" ".join(words[:20])))
+    assert 240 > len(parts_of(" ".join(words))) > len(parts_of(" ".join(words[:20])))
 
 
-def test_parts_keep_what_a_caption_has_already() -> None:
-    """Each run that is left out has a word that is new to the caption, wherever it stands there."""
-    caption, prompt = (
-        "A girl with red hair, in red clothes",
-        "a girl with red hair, in blue clothes",
-    )
-
-    parts = shared_parts(prompt, caption)
-
-    assert "a girl with red hair, in clothes" in parts
-    assert "a girl with hair, in blue clothes" not in parts
-    assert all("blue" not in part for part in parts)
-    assert set(parts) < set(shared_parts(prompt))
-
-
-def test_one_new_word_in_a_long_prompt_is_soon_looked_at() -> None:
-    """What is tried does not grow with what the caption has already."""
-    long, longer = (" ".join(str(number) for number in range(most)) for most in (10, 40))
-
-    assert len(shared_parts(f"{long} now", long)) == len(shared_parts(f"{longer} now", longer)) < 10
+@pytest.mark.parametrize(
+    ("caption", "target", "expected"),
+    [
+        (
+            "A girl with red hair, in red clothes",
+            "a girl with red hair, in blue clothes",
+            "a girl with red hair, in clothes",
+        ),
+        ("a girl with cat ears, at sunset", "a girl in the snow.", "a girl"),
+        ("a kitten", "dogs", ""),
+        ("a girl with cat ears", "a girl with a flower", "a girl with"),
+    ],
+)
+def test_what_two_prompts_have_in_common_is_in_the_targets_words(
+    caption: str, target: str, expected: str
+) -> None:
+    """Each word of the target that the caption has in the same order."""
+    assert expected == in_common(caption, target)
 
 
 def test_of_likely_captions_the_longest_is_taken() -> None:
@@ -81,5 +85,5 @@ def test_of_endless_prompts_the_beginning_is_compared() -> None:
     """What no encoder would read costs nothing: comparing takes the square of what it reads."""
     long, endless = " ".join(["very"] * 512), " ".join(["very"] * 5_000)
 
-    assert shared_parts(f"new {long}", long) == shared_parts(f"new {endless}", endless)
+    assert in_common(long, f"new {long}") == in_common(endless, f"new {endless}")
     assert 512 == len(lacking(endless, endless))

@@ -136,6 +136,7 @@ class FlowAlign(_Inversionless):
     """
 
     share: float = 1.0
+    fixed: float = 5.0
 
     def move(
         self,
