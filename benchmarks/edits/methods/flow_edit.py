@@ -106,7 +106,7 @@ class FlowEdit(_Inversionless):
         source_guidance: Guidance of the source.
     """
 
-    source_guidance: float = 1.5
+    source_guidance: float = 3.5
 
     def move(
         self,
