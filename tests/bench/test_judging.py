@@ -19,8 +19,10 @@ from imagic_lora.bench.judging import server as asking
 from imagic_lora.bench.judging.judge import Judge, judge_all, judged, verdict
 from imagic_lora.bench.judging.server import Server
 from imagic_lora.bench.made import Made
+from imagic_lora.bench.suites import tedbench
 from imagic_lora.errors import JudgeError
 from tests.bench import layouts
+from tests.support.command import runner
 
 YES, NO = "It does.\nAnswer: yes", "It does not.\n**Answer: no**"
 
@@ -158,6 +160,26 @@ def test_a_refusal_is_counted_and_never_guessed(
     assert [(None, 1.0)] * 2 == [
         (one["judged"], one["unanswered"]) for one in judged(made, stub.judge, log)
     ]
+
+
+def test_a_judge_is_a_column_of_the_report(
+    stub: Stub, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It needs no other score, and what it did not answer stands beside what it did."""
+    data, theirs = layouts.tedbench(tmp_path / "data"), tmp_path / "theirs"
+    for item in tedbench.load(data).items:
+        layouts.picture(theirs / item.result)
+    stub.say(YES, YES, NO, NO, "No idea.", YES)
+    server = stub.judge.server
+    asked = ("--judge", server.url, "--judge-model", server.model, "--stages", "judge,report")
+
+    done = runner(capsys)(
+        *("bench", "tedbench", "--data", data, "-o", tmp_path / "out", "--score", theirs), *asked
+    )
+
+    assert 0 == done.code, done.err
+    page = (tmp_path / "out" / "report.md").read_text()
+    assert "| theirs | 50.0 [0.0, 100.0] n=2 | 33.3 [0.0, 100.0] n=3 |" in page
 
 
 def test_a_busy_server_is_asked_again(stub: Stub, made: list[Made], tmp_path: Path) -> None:
