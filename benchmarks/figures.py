@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from benchmarks.tables import by_name, number, percent, share, table, versions
+from benchmarks.tables import by_name, number, percent, share, versions
+from imagic_lora.bench.tables import table
 from imagic_lora.memory.footprint import Footprint, footprints
 from imagic_lora.memory.ladder import LADDER, PHASES
 

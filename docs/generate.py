@@ -19,8 +19,8 @@ from benchmarks import figures as tables
 from benchmarks.edits.figures import automatic, brief, captions, figures, reuse, search, tuning
 from benchmarks.environment import RESULTS
 from benchmarks.faults import figures as faults
-from benchmarks.tables import table
 from benchmarks.world import report
+from imagic_lora.bench.tables import table
 from imagic_lora.cli.main import program
 from imagic_lora.errors import DeviceError
 from imagic_lora.memory import MemoryPlan

@@ -14,6 +14,7 @@
     ├── FitError              a fit that diverged
     ├── SamplingError         a picture that became no numbers
     ├── HubError              a repository that is missing, or a Hub out of reach
+    ├── JudgeError            a judge of pictures that is out of reach, or is none
     ├── OutputError           a path that cannot be written, or exists already
     └── MissingExtraError     an optional package that is not installed
 
@@ -106,6 +107,10 @@ class SamplingError(ImagicError):
 
 class HubError(ImagicError):
     """A repository on the Hugging Face Hub is missing or refused, or the Hub is out of reach."""
+
+
+class JudgeError(ImagicError):
+    """The server of a judge of pictures is out of reach, or does not answer as one."""
 
 
 class OutputError(ImagicError):

@@ -6,7 +6,8 @@ Each function is given the content of a result file, and returns Markdown.
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from benchmarks.tables import by_name, number, percent, share, table, versions
+from benchmarks.tables import by_name, number, percent, share, versions
+from imagic_lora.bench.tables import table
 
 _AUTO = {"perfect, automatic strength": share("perfect_auto")}
 _BEST = {"perfect, best strength": share("perfect_best")}

@@ -16,24 +16,22 @@ from typing import Any
 import torch
 from PIL import Image
 
-from benchmarks import lines
 from benchmarks.edits.methods import FOR, Bench, Method
 from benchmarks.edits.suite import Case, Split, Suite
 from benchmarks.edits.worlds import PORTRAITS, Portraits
 from benchmarks.environment import describe, write_result
 from benchmarks.world.pipeline import REPOSITORY
 from benchmarks.world.worlds import DRAWN, World
+from imagic_lora.bench import lines
 from imagic_lora.editing.alphas import choose
 from imagic_lora.images.reading import open_image
-from imagic_lora.memory import peak_bytes
 
 BUILD = REPOSITORY / "build" / "edits"
 _PIECE = 1 << 24
 
 Record = dict[str, Any]
 """One method on one case: who, what, the scores by strength, the strength that the product's rule
-chooses, what it took, and the method's own facts; "edits" has the forward passes and the seconds of
-each strength."""
+chooses, what it took, and the method's own facts."""
 
 _benches: list[Bench] = []  # of a worker process; filled once, since loading takes seconds
 
@@ -242,24 +240,20 @@ def measure(bench: Bench, name: str, method: Method, case: Case, folder: Path) -
         case: The case.
         folder: Where pictures go.
     """
-    device = bench.editor.plan.device
-    if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats(device)
     began = time.monotonic()
     bench.passes.take()
     prepared = method.prepare(bench, case)
     fit, fitted = bench.passes.take(), time.monotonic()
-    scores, edits = {}, {}
+    scores, edits = {}, []
     for strength in method.strengths:
         asked = time.monotonic()
         picture = method.edit(bench, case, prepared, strength)
-        edits[f"{strength:g}"] = (bench.passes.take().forward, time.monotonic() - asked)
+        edits.append((bench.passes.take().forward, time.monotonic() - asked))
         path = picture_path(folder, name, case.name, strength)
         path.parent.mkdir(parents=True, exist_ok=True)
         picture.save(path)
         scores[f"{strength:g}"] = bench.suite.score(picture, case)
-    peak = peak_bytes(device)
-    first, seconds = next(iter(edits.values()))  # what the later take over from it is not counted
+    first, seconds = edits[0]  # what the later take over from it is not counted
     pull = partial(bench.editor.pull, source=case.source, target=case.target)
     paths = [picture_path(folder, name, case.name, float(key)) for key in scores]
     before = pull(case.image)
@@ -276,9 +270,6 @@ def measure(bench: Bench, name: str, method: Method, case: Case, folder: Path) -
         "passes_fwd_bwd": fit.forward_backward,
         "seconds_fit": round(fitted - began, 2),
         "seconds": round(fitted - began + seconds, 2),
-        "passes_fwd_fit": fit.forward,
-        "edits": {key: [forward, round(took, 2)] for key, (forward, took) in edits.items()},
-        "peak_bytes": peak,
         **method.facts(prepared),
     }
 

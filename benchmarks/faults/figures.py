@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from benchmarks.tables import table, versions
+from benchmarks.tables import versions
+from imagic_lora.bench.tables import table
 
 _HEADER = ("campaign", "tried", "refused", "accepted", "right", "faults", "slowest", "most memory")
 

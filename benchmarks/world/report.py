@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from benchmarks.tables import percent, table, versions
+from benchmarks.tables import percent, versions
+from imagic_lora.bench.tables import table
 
 
 def figures(result: dict[str, Any]) -> str:

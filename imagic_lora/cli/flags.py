@@ -98,10 +98,22 @@ def answer(name: str, help: str, text: Callable[[click.Context], str]) -> Flag:
     return Flag([name], is_flag=True, is_eager=True, expose_value=False, callback=say, help=help)
 
 
-def place(name: str, metavar: str, help: str, *, many: bool = False) -> Declare:
-    """Declare a positional argument, or several: paths."""
+def place(
+    name: str,
+    metavar: str,
+    help: str,
+    *,
+    read: Callable[[str], Any] | None = None,
+    many: bool = False,
+) -> Declare:
+    """Declare a positional argument, or several: paths, unless something else is read of them."""
     return click.argument(
-        name, type=Value(path), metavar=metavar, help=help, nargs=-1 if many else 1, required=True
+        name,
+        type=Value(read or path),
+        metavar=metavar,
+        help=help,
+        nargs=-1 if many else 1,
+        required=True,
     )
 
 
@@ -236,6 +248,22 @@ def several(described: Option, words: tuple[str, ...] = ()) -> Callable[[str], t
     """Return a function from words with commas between them to checked values, each once."""
     read = one(described, words)
     return lambda word: tuple(dict.fromkeys(read(each.strip()) for each in word.split(",")))
+
+
+def pairs(example: str) -> Callable[[str], dict[str, str]]:
+    """Return a function from words such as "a=1,b=2" to values by name.
+
+    Args:
+        example: What an error gives as an example.
+    """
+
+    def read(words: str) -> dict[str, str]:
+        found = [word.partition("=") for word in words.split(",")]
+        if not all(name.strip() and value.strip() for name, _, value in found):
+            raise InputError(f"the value was {words!r}, allowed is e.g. {example}.")
+        return {name.strip(): value.strip() for name, _, value in found}
+
+    return read
 
 
 def path(word: str) -> Path:

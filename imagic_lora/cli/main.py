@@ -8,6 +8,7 @@ from importlib.metadata import version
 
 import click
 
+from imagic_lora.cli.commands.bench import bench
 from imagic_lora.cli.commands.demo import demo
 from imagic_lora.cli.commands.edit import edit
 from imagic_lora.cli.commands.export import export
@@ -38,7 +39,7 @@ class Program(Command, click.Group):
 program = Program(
     "imagic-lora",
     params=[answer("--version", "say which version this is", lambda _: version("imagic-lora"))],
-    commands=[demo, fit, edit, img2img, run, export, inspect, models, plan, ui],
+    commands=[demo, fit, edit, img2img, run, bench, export, inspect, models, plan, ui],
     help="Text-guided editing of one image: fit a small adapter once, edit it at any strength.",
     subcommand_metavar="COMMAND ...",
     no_args_is_help=False,

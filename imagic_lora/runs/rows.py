@@ -100,8 +100,8 @@ class RowReader:
             "source": lambda value: prompt(value, "source", required=False),
             "alpha": _alpha,
             "mask": lambda value: self._mask(self._place(value, "mask")),
-            "fit": lambda value: _settings(FitSettings, "fit", value),
-            "edit": lambda value: _settings(EditSettings, "edit", value),
+            "fit": lambda value: settings_of(FitSettings, "fit", value),
+            "edit": lambda value: settings_of(EditSettings, "edit", value),
         }
 
     def row(self, count: int, line: Line) -> Row | None:
@@ -203,8 +203,17 @@ def _alpha(value: Any) -> float | Literal["auto"]:
     return "auto" if value == "auto" else float(_checked("alpha", ALPHA, value, "'auto' or "))
 
 
-def _settings(kind: type[Settings], group: str, values: Any) -> Settings:
-    """Return settings, or raise for all that is wrong with them."""
+def settings_of(kind: type[Settings], group: str, values: Any) -> Settings:
+    """Return the settings in plain values.
+
+    Args:
+        kind: Their class.
+        group: What they are called together: "fit" or "edit".
+        values: Values by name; a number may be written as a text.
+
+    Raises:
+        SettingsError: When they are none; it names all that is wrong with them.
+    """
     if not isinstance(values, dict):
         raise SettingsError(f"its '{group}' was {quoted(values)}, allowed is an object.")
     known = dict(options(kind))

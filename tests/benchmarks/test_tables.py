@@ -1,4 +1,5 @@
-from benchmarks.tables import by_name, number, percent, share, table
+from benchmarks.tables import by_name, number, percent, share
+from imagic_lora.bench.tables import table
 
 
 def test_columns_have_a_side_each() -> None:

@@ -24,7 +24,7 @@ ROWS: tuple[frozenset[str], ...] = (
     frozenset({"planning"}),
     frozenset({"editor"}),
     frozenset({"runs"}),
-    frozenset({"ui"}),
+    frozenset({"bench", "ui"}),
     frozenset({"cli"}),
     frozenset({"__main__"}),
 )
@@ -32,8 +32,9 @@ ROWS: tuple[frozenset[str], ...] = (
 
 OWNERS = {
     "huggingface_hub": {"hub"},
-    "diffusers": {"models"},
-    "transformers": {"models"},
+    "diffusers": {"models", "bench/rivals/ledits", "bench/rivals/instruct"},
+    "transformers": {"models", "bench/metrics/clip", "bench/metrics/dino"},
+    "torchmetrics": {"bench/metrics/lpips", "bench/metrics/pixels"},
     "safetensors": {"adapters", "models"},
     "peft": {"fitting/lora"},
     "gradio": {"ui"},
@@ -53,6 +54,8 @@ INSIDE = {
     r"memory/levers/.*": r"imagic_lora\.memory\.(plan|ladder|footprint)",
     r"adapters/.*": r"imagic_lora\.models\.(?!famil(y|ies))",
     r"ui/jobs/.*": r"gradio",
+    r"bench/(suites|metrics|rivals)/.*": r"imagic_lora\.bench\.(evaluation|report|catalogue|rows)",
 }
 """What modules, by a pattern of their names, must not import: families are siblings, levers know
-nothing of plans, adapters know of models nothing but data, and the page's work no widgets."""
+nothing of plans, adapters know of models nothing but data, the page's work no widgets, and how a benchmark is read,
+scored or held against others nothing of its report."""

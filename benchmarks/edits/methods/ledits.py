@@ -1,27 +1,19 @@
-"""LEDITS++ as diffusers has it: perfect inversion with noise maps, then masked guidance."""
+"""LEDITS++ as the package's own bench has it, at several scales of one inversion."""
 
 import copy
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-from diffusers.pipelines.ledits_pp.pipeline_leditspp_stable_diffusion import (
-    LEditsPPPipelineStableDiffusion,
-)
-from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
 from PIL import Image
 
-from benchmarks.edits.methods.base import SEED, STEPS, Bench
+from benchmarks.edits.methods.base import STEPS, Bench
 from benchmarks.edits.suite import Case
+from imagic_lora.bench.rivals import ledits
 
 
 @dataclass(frozen=True)
 class LeditsPP:
     """LEDITS++; the strength is the scale of its edit guidance.
-
-    Its mask is that of the largest predicted differences alone. The other one, from attention at a
-    quarter of the latents' resolution, needs cross-attention there, which this model does not have.
-    Source: Brack et al. 2023, arXiv 2311.16711.
 
     Attributes:
         threshold: Share of the picture that the mask leaves out.
@@ -37,39 +29,16 @@ class LeditsPP:
 
     def prepare(self, bench: Bench, case: Case) -> Any:
         """Invert the input and return the pipeline that holds the inversion."""
-        parts = bench.pipeline
-        pipeline = LEditsPPPipelineStableDiffusion(
-            vae=parts.vae,
-            text_encoder=parts.text_encoder,
-            tokenizer=parts.tokenizer,
-            unet=copy.deepcopy(parts.unet),  # it changes the attention processors
-            scheduler=DPMSolverMultistepScheduler.from_config(
-                parts.scheduler.config, algorithm_type="sde-dpmsolver++", solver_order=2
-            ),
-            safety_checker=None,
-            feature_extractor=None,
-            requires_safety_checker=False,
-        )
-        pipeline.set_progress_bar_config(disable=True)
-        pipeline.invert(
-            image=case.image,
-            num_inversion_steps=STEPS,
-            skip=self.skip,
-            generator=torch.Generator().manual_seed(SEED),
-        )
+        parts = copy.copy(bench.pipeline)
+        parts.unet = copy.deepcopy(parts.unet)  # its attention is changed
+        pipeline = ledits.of_parts(parts)
+        ledits.invert(pipeline, case.image, STEPS, self.skip)
         return pipeline
 
     def edit(self, bench: Bench, case: Case, prepared: Any, strength: float) -> Image.Image:  # noqa: ARG002 (the pipeline has all)
         """Denoise with guidance towards the prompt."""
-        image: Image.Image = prepared(
-            editing_prompt=[case.target],
-            edit_guidance_scale=strength,
-            edit_threshold=self.threshold,
-            use_intersect_mask=False,
-        ).images[0]
-        return image
+        return ledits.edited(prepared, case.target, strength, self.threshold)
 
     def facts(self, prepared: Any) -> dict[str, float]:
         """Return the bytes of the inverted latents and the noise maps, in half precision."""
-        tensors: tuple[torch.Tensor, ...] = (prepared.zs, prepared.init_latents)
-        return {"bytes": 2 * sum(tensor.numel() for tensor in tensors)}
+        return {"bytes": 2 * (prepared.zs.numel() + prepared.init_latents.numel())}

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from benchmarks import lines
 from benchmarks.edits import __main__ as command
 from benchmarks.edits import study as studies
 from benchmarks.edits.methods import METHODS, Bench
@@ -18,6 +17,7 @@ from benchmarks.edits.study import Run, Study, measure, picture_path
 from benchmarks.edits.suite import Case, Scores, Split
 from benchmarks.world.pipeline import MODEL
 from benchmarks.world.worlds import DRAWN, PHOTOGRAPHED
+from imagic_lora.bench import lines
 
 QUICK = Img2Img(strengths=(0.1,), fixed=0.1)
 STUDY = Study("a study", "nothing", {"quick": QUICK, "long": QUICK}, lambda _: {}, slow=("long",))

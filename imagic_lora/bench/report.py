@@ -1,0 +1,208 @@
+"""The last stage: scores and costs by row, as numbers and as a page; beside them what others print."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from imagic_lora.bench.columns import COLUMNS
+from imagic_lora.bench.intervals import Mean
+from imagic_lora.bench.items import Item
+from imagic_lora.bench.metrics.base import Scores
+from imagic_lora.bench.published import PUBLISHED, Published
+from imagic_lora.bench.tables import table
+from imagic_lora.runs.events import Outcome
+
+_HOW = (
+    "Each cell is the mean, its 95 % interval by drawing items again, and of how many items it is: "
+    "where a mask leaves nothing to compare, an item has no score. Every row has one setting for all "
+    "items; 'auto' is the strength that the product finds without any score. Where the benchmark has "
+    "masks, PSNR, SSIM, MSE and LPIPS are of what should stay; else of the whole picture."
+)
+
+Table = Mapping[str, Mapping[str, Mean]]
+"""Means by row and score."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What one picture is worth.
+
+    Attributes:
+        row: Row of the table.
+        item: The item.
+        scores: Its scores.
+    """
+
+    row: str
+    item: Item
+    scores: Scores
+
+
+def means(scored: Iterable[Scored]) -> dict[str, dict[str, Mean]]:
+    """Return the means of each row; a score that an item does not have is left out of its mean."""
+    values: dict[str, dict[str, list[float]]] = {}
+    for one in scored:
+        row = values.setdefault(one.row, {})
+        for name, value in one.scores.items():
+            if value is not None:
+                row.setdefault(name, []).append(value)
+    return {
+        row: {name: Mean.of(listed) for name, listed in scores.items()}
+        for row, scores in values.items()
+    }
+
+
+def by_kind(scored: Sequence[Scored], kinds: Sequence[str], name: str) -> dict[str, Any]:
+    """Return the means of one score by row and kind.
+
+    Args:
+        scored: All that was scored.
+        kinds: The kinds of edits.
+        name: The score.
+    """
+    rows = dict.fromkeys(one.row for one in scored)
+    return {
+        row: {
+            kind: means(o for o in scored if o.row == row and o.item.kind == kind)
+            .get(row, {})
+            .get(name)
+            for kind in kinds
+        }
+        for row in rows
+    }
+
+
+def costs(outcomes: Sequence[Outcome]) -> dict[str, dict[str, float]]:
+    """Return what an item takes by row: its fit apart from its edit, and the peak of memory.
+
+    A fit that several rows and items share is counted once. The peak is the GPU's; on a CPU it is
+    that of the process, whatever it did before.
+
+    Args:
+        outcomes: How pictures ended.
+    """
+    done = [one for one in outcomes if one.status == "ok"]
+    found = {}
+    for row in dict.fromkeys(str(one.notes["row"]) for one in done):
+        mine = [one for one in done if one.notes["row"] == row]
+        fits = {o.adapter: o.fit_seconds for o in mine if o.fit_seconds is not None}
+        edits = [one.seconds for one in mine if one.seconds is not None]
+        found[row] = {
+            "fits": len({one.adapter for one in mine if one.adapter}),
+            "fit_seconds": _mean([*fits.values()]),
+            "edits": len(mine),
+            "edit_seconds": _mean(edits),
+            "peak_bytes": max((one.peak_bytes or 0 for one in mine), default=0),
+        }
+    return found
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values) if values else 0.0
+
+
+def page(
+    names: tuple[str, str],
+    counts: tuple[int, int],
+    scored: Sequence[Scored],
+    outcomes: Sequence[Outcome],
+    kinds: Sequence[str],
+) -> str:
+    """Return the whole report as Markdown.
+
+    Args:
+        names: What people call the benchmark, and its name.
+        counts: Items that were taken, and items that there are.
+        scored: All that was scored.
+        outcomes: How the pictures of methods ended.
+        kinds: The kinds of edits.
+    """
+    (title, name), (taken, whole) = names, counts
+    parts = [
+        f"# {title}",
+        f"{taken} of {whole} items. {_HOW}",
+        scores_table(means(scored)),
+    ]
+    if failed := [one for one in outcomes if one.status != "ok"]:
+        parts += ["## What failed", failures_table(failed)]
+    if outcomes:
+        parts += ["## What an item takes", costs_table(costs(outcomes))]
+    if len(kinds) > 1:
+        leading = leading_score(scored)
+        parts += [f"## {COLUMNS[leading].heading} by kind", kinds_table(scored, kinds, leading)]
+    if others := PUBLISHED.get(name):
+        parts += ["## Published by others", *(published(one, taken) for one in others)]
+    return "\n\n".join(parts) + "\n"
+
+
+def failures_table(failed: Sequence[Outcome]) -> str:
+    """Return a table of what failed, and why."""
+    rows = ((str(o.notes["row"]), str(o.notes["item"]), o.brief) for o in failed)
+    return table(("row", "item", "why"), rows, "l")
+
+
+def leading_score(scored: Iterable[Scored]) -> str:
+    """Return the score that says best whether the edit was made, of those that there are."""
+    known = {name for one in scored for name in one.scores}
+    order = ("judged", "clip_direction", "clip_edited", "clip", "clip_b16", *COLUMNS)
+    return next(name for name in order if name in known)
+
+
+def scores_table(found: Table) -> str:
+    """Return a table with a row for each method and a column for each score."""
+    known = {name for scores in found.values() for name in scores}
+    columns = {name: column for name, column in COLUMNS.items() if name in known}
+    rows = (
+        (row, *(column.cell(scores.get(name)) for name, column in columns.items()))
+        for row, scores in found.items()
+    )
+    return table(("row", *(column.heading for column in columns.values())), rows)
+
+
+def kinds_table(scored: Sequence[Scored], kinds: Sequence[str], name: str) -> str:
+    """Return a table with a row for each method and a column for each kind of edit."""
+    column = COLUMNS[name]
+    rows = (
+        (row, *(column.cell(found[kind]) for kind in kinds))
+        for row, found in by_kind(scored, kinds, name).items()
+    )
+    return table(("row", *kinds), rows)
+
+
+def costs_table(found: Mapping[str, Mapping[str, float]]) -> str:
+    """Return a table of what an item takes."""
+    header = ("row", "fits", "seconds a fit", "edits", "seconds an edit", "peak, MB")
+    rows = (
+        (
+            row,
+            f"{took['fits']:.0f}" if took["fits"] else "-",
+            f"{took['fit_seconds']:.1f}" if took["fit_seconds"] else "-",
+            f"{took['edits']:.0f}",
+            f"{took['edit_seconds']:.1f}",
+            f"{took['peak_bytes'] / 1e6:.0f}",
+        )
+        for row, took in found.items()
+    )
+    return table(header, rows)
+
+
+def published(one: Published, taken: int) -> str:
+    """Return a table of others, and whether it may be read beside ours.
+
+    Args:
+        one: The table.
+        taken: How many items were taken.
+    """
+    if one.items is None:
+        verdict = one.reason
+    elif taken < one.items:
+        verdict = f"no: {taken} of {one.items} items were edited; else {one.reason}"
+    else:
+        verdict = f"yes, for rows with {one.reason}"
+    rows = table(("method", *one.columns), one.rows)
+    return f"{one.source}. Comparable: {verdict}.\n\n{rows}"
+
+
+def as_json(found: Table) -> dict[str, Any]:
+    """Return means as plain values."""
+    return {row: {name: asdict(m) for name, m in scores.items()} for row, scores in found.items()}
