@@ -18,6 +18,7 @@ from imagic_lora.ui.fits import Wanted
 from imagic_lora.ui.jobs.mask import Framed
 from imagic_lora.ui.jobs.run import Fitting
 from imagic_lora.ui.sessions import Session
+from imagic_lora.ui.uploads import Upload
 from imagic_lora.ui.widgets import Values
 from imagic_lora.ui.workspace import Workspace
 
@@ -160,16 +161,16 @@ class PictureForm:
             ImagicError: When there is nothing to edit, or it cannot be fitted like this.
         """
         library, target = self._workspace.library, (values[self.target] or "").strip()
-        if session.picture is None and not session.taken:
-            raise ImageError(_NONE)
-        if session.picture is None:
-            adapter = library.load(session.taken)
-            if not (target or adapter.record.target):
+        if session.picture is not None:
+            if not target:
                 raise PromptError(_WORDLESS)
-            return adapter
-        if not target:
+            return self._fitting(session, session.picture, target, values)
+        if not session.taken:
+            raise ImageError(_NONE)
+        adapter = library.load(session.taken)
+        if not (target or adapter.record.target):
             raise PromptError(_WORDLESS)
-        return self._fitting(session, target, values)
+        return adapter
 
     def framed(self, session: Session, values: Values) -> Framed:
         """Return the picture that a session edits, to look for a mask on.
@@ -185,15 +186,15 @@ class PictureForm:
             image = open_image(session.picture.path)
             return Framed(image, self._framed(image.size, values))
 
-    def _fitting(self, session: Session, target: str, values: Values) -> Adapter | Fitting:
-        """Return the fit of the session's picture that is there already, or the one that is needed."""
-        if session.picture is None:
-            raise ImageError(_NONE)
+    def _fitting(
+        self, session: Session, picture: Upload, target: str, values: Values
+    ) -> Adapter | Fitting:
+        """Return the fit of a session's picture that is there already, or the one that is needed."""
         library, editor = self._workspace.library, self._workspace.editor
         source = (values[self.source] or "").strip()
         settings = widgets.read(FitSettings, self.settings, values)
         with heard_by(lambda _: None):  # what there is to remark stands beneath the picture
-            image = open_image(session.picture.path)
+            image = open_image(picture.path)
             frame = self._framed(image.size, values)
         wanted = Wanted(
             image_sha256=image_hash(image),
