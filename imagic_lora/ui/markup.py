@@ -91,6 +91,26 @@ def waiting(before: int) -> str:
     return note(f"In line: {jobs} before yours. It starts by itself.", "warn")
 
 
+def jobs(rows: Iterable[tuple[str, str, str, str]]) -> str:
+    """Return the line of jobs, or "" where there is none.
+
+    Args:
+        rows: What each is, how far it is, what names it and what its button says; no button where
+            that is "".
+    """
+    parts = [
+        f'<span class="job"><b>{escape(title)}</b> <span>{escape(far)}</span>{_cancel(key, verb)}'
+        "</span>"
+        for title, far, key, verb in rows
+    ]
+    return f'<div class="jobs" role="group" aria-label="Jobs">{"".join(parts)}</div>' * bool(parts)
+
+
+def _cancel(key: str, verb: str) -> str:
+    """Return the button that ends a job."""
+    return f'<button type="button" data-cancel="{escape(key)}">{verb}</button>' if verb else ""
+
+
 def stopped(begun: bool) -> str:  # noqa: FBT001
     """Return what to say of a job that was stopped before it made anything.
 

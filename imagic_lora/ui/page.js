@@ -5,15 +5,17 @@ window.imagicLora = (() => {
   let chosen = null; // address of the picture that was chosen by hand
   let title = "";
 
-  /* A name for this browser tab that outlives loading the page anew. */
-  function tab() {
-    const known = sessionStorage.getItem("imagic-lora");
+  /* A name that outlives loading the page anew, drawn when it is first asked for. */
+  function drawn(storage) {
+    const known = storage.getItem("imagic-lora");
     if (known) return known;
     const bytes = crypto.getRandomValues(new Uint8Array(16));
     const fresh = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-    sessionStorage.setItem("imagic-lora", fresh);
+    storage.setItem("imagic-lora", fresh);
     return fresh;
   }
+  const tab = () => drawn(sessionStorage); // of this browser tab
+  const visitor = () => drawn(localStorage); // of all tabs of this browser
 
   /* What the fields hold outlives loading the page anew. */
   function keep(names, values) {
@@ -39,6 +41,9 @@ window.imagicLora = (() => {
     Object.getOwnPropertyDescriptor(Object.getPrototypeOf(field), "value").set.call(field, text);
     field.dispatchEvent(new Event("input", { bubbles: true }));
   }
+
+  /* Tell the server something through a field that nobody sees. */
+  const tell = (name, text) => write(document.querySelector(`#${name} textarea, #${name} input`), text);
 
   const pictureOf = (data) =>
     [...(data?.files || [])].find((file) => !file.name.endsWith(".safetensors"));
@@ -108,6 +113,8 @@ window.imagicLora = (() => {
     if (more) further(more.closest(".stage"));
     const prompt = event.target.closest("[data-prompt]");
     if (prompt) write(document.querySelector("#target textarea"), prompt.dataset.prompt);
+    const cancel = event.target.closest("[data-cancel]");
+    if (cancel) tell("jobs-cancel", cancel.dataset.cancel);
     const by = event.target.closest("[data-step]");
     if (by) step(by.closest(".stage"), by.dataset.step);
     if (event.target.closest("[data-press=picture]")) document.querySelector("#picture").click();
@@ -184,5 +191,10 @@ window.imagicLora = (() => {
   if (document.body) observe();
   else document.addEventListener("DOMContentLoaded", observe);
 
-  return { keep, kept, tab, upload };
+  /* The line of jobs is looked at as long as somebody can see it. */
+  setInterval(() => {
+    if (!document.hidden) document.querySelector("#jobs-look")?.click();
+  }, 2000);
+
+  return { keep, kept, tab, upload, visitor };
 })();

@@ -9,6 +9,7 @@ import gradio
 from imagic_lora.editing.recipe import Recipe
 from imagic_lora.errors import ImagicError
 from imagic_lora.ui import markup, widgets
+from imagic_lora.ui.line import JobsLine
 from imagic_lora.ui.tabs.compare import CompareTab
 from imagic_lora.ui.tabs.edit import EditTab
 from imagic_lora.ui.tabs.library import LibraryTab
@@ -24,8 +25,9 @@ SCRIPT = "".join(
 )
 
 _DAY = 24 * 60 * 60
-_REMEMBER = "() => [imagicLora.tab(), imagicLora.kept()]"
-"""Gives each browser tab a name that outlives loading the page anew, and what its fields held."""
+_REMEMBER = "() => [imagicLora.tab(), imagicLora.visitor(), imagicLora.kept()]"
+"""Gives the browser's tab and the browser names that outlive loading the page anew, and what the
+tab's fields held."""
 
 _MOST_WAITING = 256
 """Requests that may wait at once, so that nobody can fill the memory with them."""
@@ -60,7 +62,8 @@ class Page:
         editor = self._workspace.editor
         facts = (editor.model.traits.name, str(editor.plan.device))
         gradio.HTML(markup.heading(TITLE, SENTENCE, facts))
-        self._key, self._held = gradio.Textbox(visible=False), gradio.Textbox(visible=False)
+        self._key, self._visitor, self._held = (gradio.Textbox(visible=False) for _ in range(3))
+        self.line = JobsLine(self._workspace)
         with gradio.Tabs(elem_id="tabs") as self._tabs:
             with gradio.Tab("Edit", id="edit"):
                 self.edit = EditTab(self._workspace)
@@ -73,6 +76,7 @@ class Page:
         """Connect the parts, and what crosses from one to another."""
         ended = self.edit.wire()
         self.compare.wire()
+        self.line.wire()
         for event in (ended, *self.library.wire()):
             self._refreshing(event.then)
         self._refreshing(self._place.select)
@@ -106,8 +110,8 @@ class Page:
         )
         opened = self.blocks.load(
             self._open,
-            [self._key, self._held],
-            [edit.masked, *fields.values()],
+            [self._key, self._visitor, self._held],
+            [self.line.text, edit.masked, *fields.values()],
             js=_REMEMBER,
             **widgets.QUIET,
         )
@@ -127,11 +131,15 @@ class Page:
         found = [*self.edit.asked, *self.compare.asked]
         return {str(each.elem_id): each for each in sorted(found, key=lambda each: each.elem_id)}
 
-    def _open(self, key: str, held: str, request: gradio.Request) -> dict[Any, Any]:
+    def _open(self, key: str, visitor: str, held: str, request: gradio.Request) -> dict[Any, Any]:
         """Find the session of a page that was just loaded, and fill in what its fields held."""
-        session = self._workspace.sessions.open(str(request.session_hash), key)
+        session = self._workspace.sessions.open(str(request.session_hash), key, visitor)
         filled = widgets.remembered(self._fields, held)
-        return {self.edit.masked: self.edit.mask.note(session), **filled}
+        return {
+            self.edit.masked: self.edit.mask.note(session),
+            **self.line.show(request),
+            **filled,
+        }
 
     def _refresh(self, request: gradio.Request) -> dict[Any, Any]:
         """Return the adapters, wherever they are shown."""

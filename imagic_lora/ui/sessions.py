@@ -24,6 +24,7 @@ class Session:
 
     Attributes:
         folder: Where its files go.
+        visitor: What names the browser, which may have several sessions; nobody else is told it.
         picture: The picture to edit, or None where an adapter of the library is edited.
         taken: Name of that adapter, or "".
         input: A picture of what that adapter was fitted to, or None.
@@ -37,6 +38,7 @@ class Session:
     """
 
     folder: Path
+    visitor: str = ""
     picture: Upload | None = None
     taken: str = ""
     input: Path | None = None
@@ -88,17 +90,20 @@ class Sessions:
         self._by_key: OrderedDict[str, Session] = OrderedDict()
         self._keys: OrderedDict[str, str] = OrderedDict()
 
-    def open(self, page: str, key: str) -> Session:
+    def open(self, page: str, key: str, visitor: str = "") -> Session:
         """Return the session of a page that has just been loaded.
 
         Args:
             page: What names the page, until it is loaded anew.
             key: What names the browser's tab; 32 hex digits that the tab has drawn.
+            visitor: What names the browser, in all its tabs; as many digits.
         """
-        known = key if _KEY.fullmatch(key or "") else secrets.token_hex(16)
+        known = _known(key)
         if known not in self._by_key:
             folder = self._folder / secrets.token_hex(16)
-            self._by_key[known] = Session(folder, self._picture, prompt=self._prompt)
+            self._by_key[known] = Session(
+                folder, _known(visitor), picture=self._picture, prompt=self._prompt
+            )
         self._by_key.move_to_end(known)
         self._keys[page] = known
         self._by_key[known].turn_over()
@@ -112,3 +117,8 @@ class Sessions:
         """Return the session of a page."""
         found = self._by_key.get(self._keys.get(page, ""))
         return found or self.open(page, "")
+
+
+def _known(key: str) -> str:
+    """Return a name that a browser has drawn, or a new one where it has not."""
+    return key if _KEY.fullmatch(key or "") else secrets.token_hex(16)

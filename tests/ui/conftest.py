@@ -58,7 +58,12 @@ def client(shared_client: TestClient, workspace: Workspace) -> TestClient:
 @pytest.fixture
 def visit(client: TestClient) -> Callable[..., Visitor]:
     """Give a function that opens the page: in a new browser tab, or in one of a given name."""
-    return lambda tab=None: Visitor(client, secrets.token_hex(8), tab or secrets.token_hex(16))
+
+    def visit(tab: str | None = None, browser: str | None = None) -> Visitor:
+        names = {"tab": tab or secrets.token_hex(16), "browser": browser or secrets.token_hex(16)}
+        return Visitor(client, secrets.token_hex(8), **names)
+
+    return visit
 
 
 @pytest.fixture

@@ -54,6 +54,12 @@ class ComparisonState:
     before: Path | None = None
     made: tuple[SavedPicture, ...] = ()
 
+    @property
+    def share(self) -> float:
+        """Share of both pictures that is done, 0 to 1."""
+        step = self.progress.step / self.progress.steps if self.progress else 0.0
+        return (len(self.made) + step) / 2
+
 
 def make_both(editor: ImagicEditor, asked: Comparison, folder: PictureFolder, job: Job) -> None:
     """Make the edit, then the variation.
@@ -64,13 +70,17 @@ def make_both(editor: ImagicEditor, asked: Comparison, folder: PictureFolder, jo
         folder: Where they go.
         job: What tells how far the work is.
     """
+
+    def post(state: ComparisonState) -> None:
+        job.post(state, state.share)
+
     first = editor.input_image(asked.adapter)
     state = ComparisonState("edit", before=folder.save_input(first))
-    job.post(state)
+    post(state)
 
     def show(progress: Progress) -> None:
         job.check()
-        job.post(replace(state, progress=progress))
+        post(replace(state, progress=progress))
 
     edit = editor.edit(
         asked.adapter,
@@ -81,7 +91,7 @@ def make_both(editor: ImagicEditor, asked: Comparison, folder: PictureFolder, jo
     )
     made = folder.save(edit, f"alpha {asked.alpha:g}", f"seed {asked.settings.seed}")
     state = replace(state, label="img2img", progress=None, made=(made,))
-    job.post(state)
+    post(state)
     variation = editor.img2img(
         first,
         asked.target,
@@ -92,4 +102,4 @@ def make_both(editor: ImagicEditor, asked: Comparison, folder: PictureFolder, jo
     )
     label = f"strength {asked.strength:g}, noise {asked.noise:g}"
     other = folder.save(variation, label, f"seed {asked.settings.seed}")
-    job.post(replace(state, progress=None, made=(made, other)))
+    post(replace(state, progress=None, made=(made, other)))

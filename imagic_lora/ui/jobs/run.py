@@ -82,11 +82,11 @@ def make_run(
         nonlocal state
         ahead = course.fitting(fit.progress) if fit.progress else NOWHERE
         state = replace(state, ahead=ahead, fit=fit)
-        job.post(state)
+        job.post(state, ahead.share)
 
     def editing(sweep: SweepState) -> None:
         ahead = course.editing(sweep.progress, len(sweep.made))
-        job.post(replace(state, ahead=ahead, sweep=sweep))
+        job.post(replace(state, ahead=ahead, sweep=sweep), ahead.share)
 
     adapter = run.start
     if isinstance(adapter, Fitting):

@@ -126,6 +126,10 @@ class EditTab(WorkingTab):
         except ImageError:
             return None
 
+    def _title(self, session: Session, values: Values) -> str:
+        """Return what a run is called in the line of jobs."""
+        return (values[self.picture.target] or "").strip() or session.taken
+
     def _work(self, session: Session, values: Values) -> Work:
         """Return the job that fits where that is needed, and makes the pictures."""
         start = self.picture.start(session, values)

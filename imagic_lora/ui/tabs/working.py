@@ -13,6 +13,8 @@ from imagic_lora.ui.sessions import Session
 from imagic_lora.ui.widgets import Values
 from imagic_lora.ui.workspace import Workspace
 
+_BUSY = "One is under way already: wait for it, or stop it."
+
 
 class WorkingTab(ABC):
     """Layout and wiring of one kind of work: a button starts a job, and another ends it.
@@ -41,6 +43,10 @@ class WorkingTab(ABC):
     @abstractmethod
     def _work(self, session: Session, values: Values) -> Work:
         """Return the job that is asked for, everything checked that can be checked before."""
+
+    @abstractmethod
+    def _title(self, session: Session, values: Values) -> str:
+        """Return what a job is called in the line of jobs."""
 
     @abstractmethod
     def _follow(self, session: Session, views: Iterable[View]) -> Iterator[dict[Any, Any]]:
@@ -91,12 +97,20 @@ class WorkingTab(ABC):
     def _run(self, values: Values, request: gradio.Request) -> Iterator[dict[Any, Any]]:
         """Check what was given, get in the queue, and yield how far the work is."""
         session = self._workspace.session(request)
+        before = session.jobs.get(self._name)
+        if before is not None and not before.done:  # asked for by a key, in a page loaded anew
+            yield {self.status: markup.note(_BUSY, "warn")}
+            yield from self.watch(request)
+            return
         try:
             work = self._work(session, values)
         except ImagicError as error:
             yield {self.status: markup.note(str(error), "bad")}
             return
-        session.jobs[self._name] = self._workspace.jobs.submit(work)
+        title = self._title(session, values)
+        session.jobs[self._name] = self._workspace.jobs.submit(
+            work, title=title, owner=session.visitor
+        )
         yield from self.watch(request)
 
     def _stop(self, request: gradio.Request) -> dict[Any, Any]:
