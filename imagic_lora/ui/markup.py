@@ -1,13 +1,28 @@
 """Pieces of HTML: whatever comes from outside is escaped here, and nowhere else is HTML written."""
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from imagic_lora.units import seconds_text
 
 _SPARK = (72, 24)
 """Width and height of the line of a loss, in pixels."""
+
+_NOTIFY = (
+    '<span class="job"><button type="button" data-act="notify" hidden>Tell me when mine is done'
+    "</button></span>"
+)
+"""Shown where the browser can tell."""
+
+
+def address(path: Path) -> str:
+    """Return where the page finds a file of the work folder."""
+    root = os.environ.get("GRADIO_ROOT_PATH", "").rstrip("/")
+    return f"{root}/gradio_api/file={quote(str(path))}"
 
 
 def note(text: str, kind: str = "info") -> str:
@@ -103,7 +118,8 @@ def jobs(rows: Iterable[tuple[str, str, str, str]]) -> str:
         "</span>"
         for title, far, key, verb in rows
     ]
-    return f'<div class="jobs" role="group" aria-label="Jobs">{"".join(parts)}</div>' * bool(parts)
+    inner = "".join(parts) + _NOTIFY
+    return f'<div class="jobs" role="group" aria-label="Jobs">{inner}</div>' if parts else ""
 
 
 def _cancel(key: str, verb: str) -> str:

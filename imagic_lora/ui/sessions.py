@@ -9,6 +9,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from imagic_lora.adapters.adapter import Adapter
 from imagic_lora.ui.jobs.queue import Job
 from imagic_lora.ui.uploads import Upload
 
@@ -31,9 +32,12 @@ class Session:
         mask: Where edits may change the picture, or None for everywhere.
         mask_error: Why the mask that the page shows cannot be used, or "".
         adapter: Name of the adapter that the library shows and that is compared, or "".
+        unsaved: What was fitted last, where the library could not take it, or None.
         prompt: The words that the page put into the prompt by itself.
         named: Name in the page's field to rename it by, as the page was last told.
         doomed: Name of the adapter that the page asks whether to delete, or "".
+        run: Name of the run that the history shows, or "".
+        doomed_run: Name of the run that the page asks whether to delete, or "".
         jobs: The last job of each part of the page, waiting, running or over, by the part's name.
     """
 
@@ -45,14 +49,17 @@ class Session:
     mask: Path | None = None
     mask_error: str = ""
     adapter: str = ""
+    unsaved: Adapter | None = None
     prompt: str = ""
     named: str = ""
     doomed: str = ""
+    run: str = ""
+    doomed_run: str = ""
     jobs: dict[str, Job] = field(default_factory=dict)
 
     def turn_over(self) -> None:
         """Forget what the page showed before it was loaded anew: its fields are empty now."""
-        self.named = self.mask_error = self.doomed = ""
+        self.named = self.mask_error = self.doomed = self.doomed_run = ""
 
     def take(self, adapter: str, input_: Path | None, target: str) -> None:
         """Edit an adapter of the library from now on.

@@ -243,6 +243,24 @@ def seeds(text: str, described: Option) -> tuple[int, ...]:
     return tuple(dict.fromkeys(found))
 
 
+def two(text: str, described: Option) -> tuple[float, float]:
+    """Return two different numbers that the page's script sends, the smaller one first.
+
+    Args:
+        text: Both, with a blank between.
+        described: What is known of them.
+
+    Raises:
+        SettingsError: When they are none, not allowed, or the same.
+    """
+    found = [_number_in(described, word) for word in text[:80].split()]
+    for each in found:
+        described.check("strength", each)
+    if len(found) != 2 or found[0] == found[1]:
+        raise SettingsError("Two pictures of different strengths are needed; choose another one.")
+    return min(found), max(found)
+
+
 def spread(low: float, high: float, count: int) -> tuple[float, ...]:
     """Return numbers from one to another at even distances; of one, the first.
 

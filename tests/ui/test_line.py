@@ -3,7 +3,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from imagic_lora.ui.jobs.queue import Job
+from imagic_lora.ui.jobs.queue import Job, View
 from imagic_lora.ui.workspace import Workspace
 from tests.support.visitor import Visitor
 
@@ -65,14 +65,21 @@ def test_nobody_reads_or_ends_the_jobs_of_others(
 
 
 def test_a_second_press_begins_nothing_while_a_run_goes_on(
-    visitor: Visitor, workspace: Workspace, busy: Callable[[str, str], Job]
+    visitor: Visitor,
+    workspace: Workspace,
+    busy: Callable[[str, str], Job],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Who presses Enter in a page that was loaded anew sees the run that is under way."""
-    session = workspace.sessions.get(visitor.page)
+    session, watch = workspace.sessions.get(visitor.page), workspace.jobs.watch
     session.jobs["edit"] = job = busy("a cat", session.visitor)
-    started = visitor.begin("target", "submit")
-    workspace.jobs.stop(job)
-    started.end()
+
+    def watch_to_the_end(watched: Job) -> Iterator[View]:
+        workspace.jobs.stop(job)
+        return watch(watched)
+
+    monkeypatch.setattr(workspace.jobs, "watch", watch_to_the_end)
+    visitor.do("target", "submit")
 
     assert job is session.jobs["edit"]
     assert "Stopped" in visitor.text("edit-status")

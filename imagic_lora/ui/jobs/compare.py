@@ -31,12 +31,6 @@ class Comparison:
     noise: float
     settings: EditSettings
 
-    def plain(self) -> SamplingSettings:
-        """Return the settings of img2img: those that both ways share."""
-        names = dict(options(SamplingSettings))
-        given = {name: getattr(self.settings, name) for name in names}
-        return SamplingSettings(**{name: each for name, each in given.items() if each is not None})
-
 
 @dataclass(frozen=True)
 class ComparisonState:
@@ -59,6 +53,13 @@ class ComparisonState:
         """Share of both pictures that is done, 0 to 1."""
         step = self.progress.step / self.progress.steps if self.progress else 0.0
         return (len(self.made) + step) / 2
+
+
+def plain(settings: EditSettings) -> SamplingSettings:
+    """Return the settings of img2img: those that both ways share."""
+    names = dict(options(SamplingSettings))
+    given = {name: getattr(settings, name) for name in names}
+    return SamplingSettings(**{name: each for name, each in given.items() if each is not None})
 
 
 def make_both(editor: ImagicEditor, asked: Comparison, folder: PictureFolder, job: Job) -> None:
@@ -89,7 +90,7 @@ def make_both(editor: ImagicEditor, asked: Comparison, folder: PictureFolder, jo
         settings=asked.settings,
         on_progress=show,
     )
-    made = folder.save(edit, f"alpha {asked.alpha:g}", f"seed {asked.settings.seed}")
+    made = folder.save_edit(edit)
     state = replace(state, label="img2img", progress=None, made=(made,))
     post(state)
     variation = editor.img2img(
@@ -97,7 +98,7 @@ def make_both(editor: ImagicEditor, asked: Comparison, folder: PictureFolder, jo
         asked.target,
         strength=asked.strength,
         noise=asked.noise,
-        settings=asked.plain(),
+        settings=plain(asked.settings),
         on_progress=show,
     )
     label = f"strength {asked.strength:g}, noise {asked.noise:g}"

@@ -143,6 +143,12 @@ class JobQueue:
             self._changed.notify_all()
         return job
 
+    def over(self, state: Any) -> Job:
+        """Return a job that has ended, of which only what it came to is left."""
+        job = Job(lambda _: None, self._changed)
+        job.state, job.begun, job.done = state, True, True
+        return job
+
     def line(self) -> tuple[Job, ...]:
         """Return the jobs that are not over: the one whose turn it is, then those that wait."""
         with self._changed:

@@ -10,7 +10,6 @@ import gradio
 from imagic_lora.adapters.adapter import Adapter
 from imagic_lora.errors import ImageError, ImagicError, PromptError, heard_by
 from imagic_lora.images.canvas import Frame
-from imagic_lora.images.png import image_hash
 from imagic_lora.images.reading import open_image
 from imagic_lora.settings import FitSettings, Option
 from imagic_lora.ui import markup, stage, widgets
@@ -197,7 +196,7 @@ class PictureForm:
             image = open_image(picture.path)
             frame = self._framed(image.size, values)
         wanted = Wanted(
-            image_sha256=image_hash(image),
+            image_sha256=picture.sha256,
             frame=frame,
             source=source,
             settings=settings,
@@ -206,13 +205,16 @@ class PictureForm:
         if (entry := wanted.found(library)) is not None:
             session.adapter = entry.name
             return library.load(entry.name)
+        if session.unsaved is not None and wanted.met_by(session.unsaved.record):
+            return session.unsaved
         given: dict[str, Any] = {
             "target": target,
             "source": source or None,
             "settings": settings,
             "frame": frame,
         }
-        return Fitting(fit=partial(editor.fit, image, **given), settings=settings, wish=target)
+        fit = partial(editor.fit, image, **given)
+        return Fitting(fit=fit, settings=settings, wish=target, canvas=frame.cut(image))
 
     def _taken(self, session: Session, values: Values, veil: Veil) -> tuple[str, str]:
         """Return the picture of the adapter that is edited."""
