@@ -28,23 +28,24 @@ class JobsLine:
         self._workspace = workspace
         self.text = gradio.HTML(elem_id="jobs")
         self.look = gradio.Button(visible="hidden", elem_id="jobs-look")
-        self.cancel = gradio.Textbox(visible="hidden", elem_id="jobs-cancel")
+        self.cancel = gradio.Button(visible="hidden", elem_id="jobs-cancel")
+        self.key = gradio.Textbox(visible=False, elem_id="jobs-key")
 
     def wire(self) -> None:
         """Connect the widgets."""
         self.look.click(self.show, outputs=[self.text], queue=False, **widgets.QUIET)
-        self.cancel.input(self._cancel, {self.cancel}, [self.text], queue=False, **widgets.QUIET)
+        self.cancel.click(self._cancel, {self.key}, [self.text], queue=False, **widgets.SAID)
 
     def show(self, request: gradio.Request) -> dict[Any, Any]:
         """Return the jobs as they are."""
         session = self._workspace.session(request)
-        return {self.text: markup.jobs(_rows(session, self._workspace.jobs.line()))}
+        return {self.text: markup.jobs(list(_rows(session, self._workspace.jobs.line())))}
 
     def _cancel(self, values: widgets.Values, request: gradio.Request) -> dict[Any, Any]:
         """End a job of whoever asks, whichever of their pages has begun it."""
         session, jobs = self._workspace.session(request), self._workspace.jobs
         for job in jobs.line():
-            if (job.key, job.owner) == (values[self.cancel], session.visitor):
+            if (job.key, job.owner) == (values[self.key], session.visitor):
                 jobs.stop(job)
         return self.show(request)
 
@@ -58,7 +59,7 @@ def _rows(session: Session, line: tuple[Job, ...]) -> Iterator[Row]:
             yield "Another visitor's job", f"{job.share:.0%}", "", ""
     others = sum(not job.begun and job.owner != session.visitor for job in line)
     if others:
-        yield f"{others} of other visitors", "in line", "", ""
+        yield f"{others} job{'s' if others > 1 else ''} of others", "in line", "", ""
 
 
 def _own(job: Job, before: int) -> Row:

@@ -13,8 +13,8 @@ _SPARK = (72, 24)
 """Width and height of the line of a loss, in pixels."""
 
 _NOTIFY = (
-    '<span class="job"><button type="button" data-act="notify" hidden>Tell me when mine is done'
-    "</button></span>"
+    '<button type="button" data-act="notify" hidden title="Tells you when yours is done">'
+    "Notify me</button>"
 )
 """Shown where the browser can tell."""
 
@@ -106,7 +106,7 @@ def waiting(before: int) -> str:
     return note(f"In line: {jobs} before yours. It starts by itself.", "warn")
 
 
-def jobs(rows: Iterable[tuple[str, str, str, str]]) -> str:
+def jobs(rows: Sequence[tuple[str, str, str, str]]) -> str:
     """Return the line of jobs, or "" where there is none.
 
     Args:
@@ -118,7 +118,7 @@ def jobs(rows: Iterable[tuple[str, str, str, str]]) -> str:
         "</span>"
         for title, far, key, verb in rows
     ]
-    inner = "".join(parts) + _NOTIFY
+    inner = "".join(parts) + (_NOTIFY if any(verb for *_, verb in rows) else "")
     return f'<div class="jobs" role="group" aria-label="Jobs">{inner}</div>' if parts else ""
 
 

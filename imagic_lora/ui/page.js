@@ -40,8 +40,13 @@ window.imagicLora = (() => {
     field.dispatchEvent(new Event("input", { bubbles: true }));
   }
 
-  /* Tell the server something through a field that nobody sees. */
-  const tell = (name, text) => write(document.querySelector(`#${name} textarea, #${name} input`), text);
+  /* Tell the server something by a button that nobody sees. */
+  let words = "";
+  const said = () => words;
+  function tell(name, text) {
+    words = text;
+    document.querySelector(`#${name}`).click();
+  }
 
   const pictureOf = (data) =>
     [...(data?.files || [])].find((file) => !file.name.endsWith(".safetensors"));
@@ -126,5 +131,5 @@ window.imagicLora = (() => {
     if (!document.hidden) document.querySelector("#jobs-look")?.click();
   }, 2000);
 
-  return { keep, kept, observe, tab, tell, upload, visitor };
+  return { keep, kept, observe, said, tab, tell, upload, visitor };
 })();

@@ -47,6 +47,10 @@ _STEPS = 100
 """Positions of a slider for numbers that are not whole."""
 
 
+SAID: dict[str, Any] = {"js": "() => imagicLora.said()", "show_progress": "hidden"}
+"""How an event is wired that the page's script starts: what it says is the one input."""
+
+
 def nothing() -> dict[Any, Any]:
     """Return what an event answers that changes no widget."""
     return dict(gradio.skip())
@@ -241,24 +245,6 @@ def seeds(text: str, described: Option) -> tuple[int, ...]:
     if not found:
         raise SettingsError("There was no seed, and one is needed: give a whole number, e.g. 0.")
     return tuple(dict.fromkeys(found))
-
-
-def two(text: str, described: Option) -> tuple[float, float]:
-    """Return two different numbers that the page's script sends, the smaller one first.
-
-    Args:
-        text: Both, with a blank between.
-        described: What is known of them.
-
-    Raises:
-        SettingsError: When they are none, not allowed, or the same.
-    """
-    found = [_number_in(described, word) for word in text[:80].split()]
-    for each in found:
-        described.check("strength", each)
-    if len(found) != 2 or found[0] == found[1]:
-        raise SettingsError("Two pictures of different strengths are needed; choose another one.")
-    return min(found), max(found)
 
 
 def spread(low: float, high: float, count: int) -> tuple[float, ...]:

@@ -38,11 +38,11 @@ def test_every_tab_of_a_browser_sees_its_jobs_and_ends_them(
     assert "a &lt;b&gt;fox" in page.text("jobs")
     assert "in line, 1 before it" in page.text("jobs")
 
-    page.fill(jobs_cancel=second.key)
-    page.do("jobs-cancel", "input")
+    page.fill(jobs_key=second.key)
+    page.do("jobs-cancel")
     assert "a dog" not in page.text("jobs")
-    page.fill(jobs_cancel=first.key)
-    page.do("jobs-cancel", "input")
+    page.fill(jobs_key=first.key)
+    page.do("jobs-cancel")
     list(workspace.jobs.watch(first))
     page.do("jobs-look")
     assert "" == page.text("jobs")
@@ -55,11 +55,11 @@ def test_nobody_reads_or_ends_the_jobs_of_others(
     running, waiting = busy("a secret", YOURS), busy("another secret", YOURS)
     page = visit(browser=MINE)
     for job in (running, waiting):
-        page.fill(jobs_cancel=job.key)
-        page.do("jobs-cancel", "input")
+        page.fill(jobs_key=job.key)
+        page.do("jobs-cancel")
 
     assert "Another visitor&#x27;s job" in page.text("jobs")
-    assert "1 of other visitors" in page.text("jobs")
+    assert "1 job of others" in page.text("jobs")
     assert "secret" not in page.text("jobs")
     assert [False, False] == [job.stopping for job in (running, waiting)]
 

@@ -9,7 +9,6 @@ import gradio
 from imagic_lora.adapters.adapter import Adapter
 from imagic_lora.editing.recipe import Recipe, read_recipe
 from imagic_lora.errors import AdapterError, ImageError, ImagicError, SettingsError
-from imagic_lora.settings import ALPHA
 from imagic_lora.ui import markup, stage, widgets
 from imagic_lora.ui.jobs.edit import SweepState, finer
 from imagic_lora.ui.jobs.pictures import PictureFolder, SavedEdit
@@ -17,7 +16,7 @@ from imagic_lora.ui.jobs.queue import View, Work
 from imagic_lora.ui.jobs.run import Run, RunState, make_run
 from imagic_lora.ui.sessions import Session
 from imagic_lora.ui.tabs import run_text
-from imagic_lora.ui.tabs.edit_form import EditForm, checked
+from imagic_lora.ui.tabs.edit_form import EditForm, checked, two
 from imagic_lora.ui.tabs.mask_form import MaskForm
 from imagic_lora.ui.tabs.picture import PictureForm
 from imagic_lora.ui.tabs.working import WorkingTab
@@ -51,7 +50,8 @@ class EditTab(WorkingTab):
             self.all = gradio.DownloadButton("All, as a zip", size="sm", elem_id="edit-all")
             self.adapter = gradio.DownloadButton("The adapter", size="sm", elem_id="edit-adapter")
             self.again = gradio.Button("Save it again", size="sm", elem_id="edit-again")
-        self.finer = gradio.Textbox(visible="hidden", elem_id="edit-finer")
+        self.finer = gradio.Button(visible="hidden", elem_id="edit-finer")
+        self.two = gradio.Textbox(visible=False, elem_id="edit-two")
 
     def _controls(self) -> None:
         """Lay out what asks for edits."""
@@ -75,7 +75,9 @@ class EditTab(WorkingTab):
             self.looked_at,
             **widgets.LATEST,
         )
-        self.finer.input(self._refine, {self.finer}, self.shown, **widgets.STREAM)
+        self.finer.click(
+            self._refine, {self.two}, self.shown, concurrency_limit=None, **widgets.SAID
+        )
         started = [self.run.click, self.picture.target.submit, self.picture.source.submit]
         return [
             self._start([*started, *self.form.entered], self.asked, self.shown),
@@ -173,16 +175,16 @@ class EditTab(WorkingTab):
     def _refine(self, values: Values, request: gradio.Request) -> Iterator[dict[Any, Any]]:
         """Make strengths between two of those that are there."""
         session = self._workspace.session(request)
-        prepare = partial(self._finer, session, str(values[self.finer] or ""))
+        prepare = partial(self._finer, session, values[self.two] or "")
         yield from self._begin("finer strengths", prepare, request)
 
-    def _finer(self, session: Session, two: str) -> Work:
-        """Return the job that makes strengths between two, given as numbers with a blank between."""
+    def _finer(self, session: Session, given: str) -> Work:
+        """Return the job that makes strengths between two that are given."""
         job = session.jobs.get("edit")
         state = job.state.sweep if job is not None and job.state is not None else None
         if state is None or not state.made:
             raise ImageError(_NO_PICTURES)
-        low, high = widgets.two(two, ALPHA)
+        low, high = two(given)
         shared, sweep = self._workspace, checked(finer(state, low, high))
         if not sweep.missing:
             raise SettingsError(_ALL_MADE)
@@ -223,8 +225,8 @@ class EditTab(WorkingTab):
             return {}
         preview = state.fit.preview if state.fit else None
         drawn = PictureFolder(session.folder).save_preview(preview) if preview else None
-        quick = ("A quick try", "plain img2img with your words; nothing is learned yet")
-        learned = ("What is learned so far", "drawn anew from noise")
+        quick = ("A quick try", "plain img2img; nothing learned yet")
+        learned = ("Learned so far", "drawn anew from noise")
         return {self.stage: stage.row([(*quick, state.quick.path), (*learned, drawn)])}
 
     def _under_way(self, view: View, state: RunState) -> dict[Any, Any]:

@@ -154,3 +154,22 @@ def checked(sweep: Sweep) -> Sweep:
             "seeds."
         )
     return sweep
+
+
+def two(text: str) -> tuple[float, float]:
+    """Return the strengths of two pictures, which are given with a blank between.
+
+    Raises:
+        SettingsError: When they are no two strengths that differ.
+    """
+    try:
+        low, high = sorted(float(word) for word in text.split())
+    except ValueError as error:
+        raise SettingsError(
+            f"The strengths were {text[:80]!r}, and two are needed; choose another picture."
+        ) from error
+    for each in (low, high):
+        ALPHA.check("strength", each)
+    if low == high:
+        raise SettingsError("Both pictures have the same strength; choose another one.")
+    return low, high

@@ -32,7 +32,8 @@ class HistoryTab:
                 self.unreadable = gradio.HTML(elem_id="history-unreadable")
             with gradio.Column(elem_classes=["controls"]):
                 self._right()
-        self.chosen = gradio.Textbox(visible="hidden", elem_id="history-run")
+        self.chosen = gradio.Button(visible="hidden", elem_id="history-run")
+        self.name = gradio.Textbox(visible=False, elem_id="history-name")
         looks = [self.runs, self.stage, self.unreadable, self.about]
         self.shown = [*looks, self.actions, self.download, self.asking]
 
@@ -57,7 +58,7 @@ class HistoryTab:
         self.spare.click(self._spare, outputs=[self.asking], queue=False)
         return [
             self.which.change(lambda: "", outputs=[self.status], **widgets.LATEST),
-            self.chosen.input(self._choose, {self.chosen}, [self.status], **widgets.LATEST),
+            self.chosen.click(self._choose, {self.name}, [self.status], **widgets.SAID),
             self.sure.click(self._delete, outputs=[self.status], **widgets.QUIET),
         ]
 
@@ -117,7 +118,7 @@ class HistoryTab:
 
     def _choose(self, values: Values, request: gradio.Request) -> dict[Any, Any]:
         """Choose the run that was clicked."""
-        self._workspace.session(request).run = str(values[self.chosen] or "")
+        self._workspace.session(request).run = values[self.name] or ""
         return {self.status: ""}
 
     def _question(self, session: Session) -> Any:

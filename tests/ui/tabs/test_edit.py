@@ -255,8 +255,8 @@ def test_finer_strengths_are_made_between_two(quick: Visitor) -> None:
     quick.fill(edit_seeds="3")
     quick.do("edit-run")
     before = set(quick.pictures("stage"))
-    quick.fill(edit_finer="1.0 0.0")
-    quick.do("edit-finer", "input")
+    quick.fill(edit_two="1.0 0.0")
+    quick.do("edit-finer")
 
     assert [0.0, 0.25, 0.5, 0.75, 1.0] == strengths(quick)
     assert before < set(quick.pictures("stage"))
@@ -266,20 +266,20 @@ def test_finer_strengths_are_made_between_two(quick: Visitor) -> None:
 
 def test_nothing_is_made_between_what_are_no_two(quick: Visitor) -> None:
     """What a page sends is checked as what is typed."""
-    quick.fill(edit_finer="0 1")
-    quick.do("edit-finer", "input")
+    quick.fill(edit_two="0 1")
+    quick.do("edit-finer")
     assert "no pictures yet" in quick.text("edit-status")
     quick.fill(edit_count=1)
     quick.do("edit-run")
 
     for two, expected in {
-        "0.5 0.5": "different strengths",
-        "0.5": "different strengths",
-        "a b": "strength was &#x27;a&#x27;",
-        "nan 1": "strength was nan",
+        "0.5 0.5": "the same strength",
+        "0.5": "two are needed",
+        "a b": "two are needed",
+        "1 nan": "strength was nan",
     }.items():
-        quick.fill(edit_finer=two)
-        quick.do("edit-finer", "input")
+        quick.fill(edit_two=two)
+        quick.do("edit-finer")
         assert expected in quick.text("edit-status")
 
 

@@ -69,7 +69,7 @@ def test_a_run_is_deleted_once_it_is_confirmed(done: Visitor) -> None:
     assert "The run is deleted" in done.text("history-status")
     assert [] == runs(done)
 
-    done.fill(history_run=name)
-    done.do("history-run", "input")
+    done.fill(history_name=name)
+    done.do("history-run")
     done.do("history-restore")
     assert "not here any more" in done.text("history-status")
