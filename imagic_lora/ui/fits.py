@@ -31,9 +31,9 @@ class Wanted:
 
     def found(self, library: Library) -> Entry | None:
         """Return the newest adapter that is such a fit and has learned something, or None."""
-        return next((e for e in library.entries() if self._met_by(e.record)), None)
+        return next((e for e in library.entries() if self.met_by(e.record)), None)
 
-    def _met_by(self, record: FitRecord) -> bool:
+    def met_by(self, record: FitRecord) -> bool:
         """Return whether a record is of such a fit, for whatever prompt."""
         asked = (self.image_sha256, self.frame, self.settings, self.fingerprint)
         held = (record.image_sha256, record.frame, record.settings, record.fingerprint)

@@ -5,7 +5,8 @@ Every file is read by `Adapter.load`, which believes nothing; a name is a name, 
 
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +14,7 @@ from pathlib import Path
 from imagic_lora.adapters.adapter import Adapter
 from imagic_lora.adapters.keeping import keep
 from imagic_lora.adapters.record import FitRecord
-from imagic_lora.errors import AdapterError, ImageError, OutputError
+from imagic_lora.errors import AdapterError, ImageError, OutputError, quoted
 from imagic_lora.images.reading import open_image, opened
 
 SUFFIX = ".safetensors"
@@ -22,6 +23,9 @@ _LONGEST = 80
 _MOST_SIDE = 1024
 """Longest side, in pixels, of a thumbnail that is shown."""
 _NAME = re.compile(r"\w[\w .,()+-]*")
+_DEVICE = re.compile(r"(con|prn|aux|nul|(com|lpt)[0-9¹²³])\s*(\..*)?", re.IGNORECASE)
+"""What Windows takes for devices, whatever follows the first dot."""
+
 _BROKEN = "something in it is not as it should be"
 
 
@@ -104,23 +108,34 @@ class Library:
             OutputError: When it cannot be written here; it says where the adapter is instead.
         """
         name = self._free(wish)
-        keep(adapter, self._path(name), force=False)
+        with _unnamed(path := self._path(name)):
+            keep(adapter, path, force=False)
+        return name
+
+    def save(self, adapter: Adapter, wish: str) -> str:
+        """Save an adapter as `keep` does, but here or nowhere.
+
+        Raises:
+            OutputError: When it cannot be written here.
+        """
+        name = self._free(wish)
+        with _unnamed(path := self._path(name)):
+            adapter.save(path)
         return name
 
     def accept(self, file: Path) -> str:
         """Take in a file that somebody brought, once it is known to be an adapter for this model.
 
         Returns:
-            The name that it got.
+            The name that it got, or has already where the same adapter is here.
 
         Raises:
             AdapterError: When it is none, or belongs to another kind of model.
         """
         adapter = _load(file)
         self._check(adapter)
-        name = self._free(file.stem)
-        adapter.save(self._path(name))
-        return name
+        same = self.find_hash(adapter.sha256)
+        return same.name if same is not None else self.save(adapter, file.stem)
 
     def copy(self, name: str, folder: Path) -> Path:
         """Copy an adapter's file into a folder, and return where it is."""
@@ -134,9 +149,10 @@ class Library:
         Raises:
             OutputError: When the name is taken or is no plain name.
         """
-        source, target = self._path(self.find(name).name), self._path(wish.strip())
-        if target.exists():
-            raise OutputError(f"There is an adapter {wish.strip()!r} already; choose another name.")
+        fresh = wish.strip().removesuffix(SUFFIX)
+        source, target = self._path(self.find(name).name), self._path(fresh)
+        if self._is_taken(fresh) and fresh.casefold() != name.casefold():
+            raise OutputError(f"There is an adapter {fresh!r} already; choose another name.")
         source.rename(target)
         return target.stem
 
@@ -151,18 +167,23 @@ class Library:
             OutputError: When the name is no plain name.
         """
         known = name in {path.stem for path in self._files()}
-        if not known and not (_NAME.fullmatch(name) and len(name) <= _LONGEST):
+        if not known and not _is_plain(name):
             raise OutputError(
                 f"The name was {name[:_LONGEST]!r}, allowed are letters, digits, blanks and "
-                f"_ . , ( ) + -, beginning with a letter or digit, up to {_LONGEST} in all."
+                f"_ . , ( ) + -, beginning with a letter or digit, with no dot at the end, up to "
+                f"{_LONGEST} in all, and no device of Windows such as CON."
             )
         return self.folder / (name + SUFFIX)
 
     def _free(self, wish: str) -> str:
         """Return a plain name like a wish that no file has."""
-        plain = re.sub(r"\W+", "-", wish).strip("-")[: _LONGEST - 5] or "adapter"
-        names = [plain, *(f"{plain}-{number}" for number in range(2, 10_000))]
-        return next(name for name in names if not self._path(name).exists())
+        name = plain_name(wish)
+        names = [name, *(f"{name}-{number}" for number in range(2, 10_000))]
+        return next(each for each in names if not self._is_taken(each))
+
+    def _is_taken(self, name: str) -> bool:
+        """Return whether a file has a name, on a disk that knows no capital letters."""
+        return name.casefold() in {path.stem.casefold() for path in self.folder.glob("*" + SUFFIX)}
 
     def _files(self) -> list[Path]:
         """Return the files that might be adapters: plain ones, in the folder itself."""
@@ -231,6 +252,28 @@ class Library:
             pass
         path.unlink()
         return None
+
+
+@contextmanager
+def _unnamed(path: Path) -> Iterator[None]:
+    """Let errors of a block name a file and not its folder."""
+    try:
+        yield
+    except OutputError as error:
+        said = str(error).replace(quoted(str(path)), quoted(path.name))
+        raise OutputError(said) from error
+
+
+def plain_name(wish: str) -> str:
+    """Return a name like a wish that every disk takes."""
+    plain = re.sub(r"\W+", "-", wish).strip("-")[: _LONGEST - 10] or "adapter"
+    return f"{plain}-adapter" if _DEVICE.fullmatch(plain) else plain
+
+
+def _is_plain(name: str) -> bool:
+    """Return whether a name is one that every disk takes."""
+    device = _DEVICE.fullmatch(name) or name.endswith((".", " "))
+    return bool(_NAME.fullmatch(name)) and len(name) <= _LONGEST and not device
 
 
 def _load(path: Path) -> Adapter:

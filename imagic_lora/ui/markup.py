@@ -1,13 +1,28 @@
 """Pieces of HTML: whatever comes from outside is escaped here, and nowhere else is HTML written."""
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from imagic_lora.units import seconds_text
 
 _SPARK = (72, 24)
 """Width and height of the line of a loss, in pixels."""
+
+_NOTIFY = (
+    '<button type="button" data-act="notify" hidden title="Tells you when yours is done">'
+    "Notify me</button>"
+)
+"""Shown where the browser can tell."""
+
+
+def address(path: Path) -> str:
+    """Return where the page finds a file of the work folder."""
+    root = os.environ.get("GRADIO_ROOT_PATH", "").rstrip("/")
+    return f"{root}/gradio_api/file={quote(str(path))}"
 
 
 def note(text: str, kind: str = "info") -> str:
@@ -89,6 +104,27 @@ def waiting(before: int) -> str:
         return note("Starting.")
     jobs = "1 job is" if before == 1 else f"{before} jobs are"
     return note(f"In line: {jobs} before yours. It starts by itself.", "warn")
+
+
+def jobs(rows: Sequence[tuple[str, str, str, str]]) -> str:
+    """Return the line of jobs, or "" where there is none.
+
+    Args:
+        rows: What each is, how far it is, what names it and what its button says; no button where
+            that is "".
+    """
+    parts = [
+        f'<span class="job"><b>{escape(title)}</b> <span>{escape(far)}</span>{_cancel(key, verb)}'
+        "</span>"
+        for title, far, key, verb in rows
+    ]
+    inner = "".join(parts) + (_NOTIFY if any(verb for *_, verb in rows) else "")
+    return f'<div class="jobs" role="group" aria-label="Jobs">{inner}</div>' if parts else ""
+
+
+def _cancel(key: str, verb: str) -> str:
+    """Return the button that ends a job."""
+    return f'<button type="button" data-cancel="{escape(key)}">{verb}</button>' if verb else ""
 
 
 def stopped(begun: bool) -> str:  # noqa: FBT001

@@ -7,11 +7,14 @@ from typing import Any
 import gradio
 
 from imagic_lora.editing.recipe import Recipe
-from imagic_lora.errors import ImagicError
+from imagic_lora.errors import ImageError, ImagicError
 from imagic_lora.ui import markup, widgets
+from imagic_lora.ui.line import JobsLine
 from imagic_lora.ui.tabs.compare import CompareTab
 from imagic_lora.ui.tabs.edit import EditTab
+from imagic_lora.ui.tabs.history import HistoryTab
 from imagic_lora.ui.tabs.library import LibraryTab
+from imagic_lora.ui.tabs.working import BUSY
 from imagic_lora.ui.widgets import Values
 from imagic_lora.ui.workspace import Workspace
 
@@ -20,12 +23,14 @@ SENTENCE = "Change one picture by saying what it should show."
 _HERE = Path(__file__).parent
 CSS = (_HERE / "style.css").read_text("utf-8")
 SCRIPT = "".join(
-    f"<script>{(_HERE / name).read_text('utf-8')}</script>" for name in ("page.js", "painter.js")
+    f"<script>{(_HERE / name).read_text('utf-8')}</script>"
+    for name in ("page.js", "looking.js", "painter.js")
 )
 
 _DAY = 24 * 60 * 60
-_REMEMBER = "() => [imagicLora.tab(), imagicLora.kept()]"
-"""Gives each browser tab a name that outlives loading the page anew, and what its fields held."""
+_REMEMBER = "() => [imagicLora.tab(), imagicLora.visitor(), imagicLora.kept()]"
+"""Gives the browser's tab and the browser names that outlive loading the page anew, and what the
+tab's fields held."""
 
 _MOST_WAITING = 256
 """Requests that may wait at once, so that nobody can fill the memory with them."""
@@ -60,22 +65,29 @@ class Page:
         editor = self._workspace.editor
         facts = (editor.model.traits.name, str(editor.plan.device))
         gradio.HTML(markup.heading(TITLE, SENTENCE, facts))
-        self._key, self._held = gradio.Textbox(visible=False), gradio.Textbox(visible=False)
+        self._key, self._visitor, self._held = (gradio.Textbox(visible=False) for _ in range(3))
+        self.line = JobsLine(self._workspace)
         with gradio.Tabs(elem_id="tabs") as self._tabs:
             with gradio.Tab("Edit", id="edit"):
                 self.edit = EditTab(self._workspace)
             with gradio.Tab("Compare", id="compare"):
                 self.compare = CompareTab(self._workspace)
+            with gradio.Tab("History", id="history", elem_id="history-tab") as self._past:
+                self.history = HistoryTab(self._workspace)
             with gradio.Tab("Library", id="library", elem_id="library-tab") as self._place:
                 self.library = LibraryTab(self._workspace)
 
     def _wire(self) -> None:
         """Connect the parts, and what crosses from one to another."""
-        ended = self.edit.wire()
+        brought = self.edit.wire()
         self.compare.wire()
-        for event in (ended, *self.library.wire()):
+        self.line.wire()
+        for event in (*brought, *self.library.wire()):
             self._refreshing(event.then)
         self._refreshing(self._place.select)
+        for event in self.history.wire():
+            self._remembering(event.then)
+        self._remembering(self._past.select)
         picture, edit = self.edit.picture, self.edit
         looked_at = [*edit.looked_at, edit.masked, edit.status, edit.downloads]
         self.library.use.click(
@@ -93,6 +105,12 @@ class Page:
             **widgets.LATEST,
         )
         self._refreshing(chosen.then)
+        self.history.restore.click(
+            self._restore,
+            edit.looked_by,
+            {self._tabs, self.history.status, *looked_at, *edit.shown, *filled},
+            **widgets.QUIET,
+        )
         self._wire_opening()
 
     def _wire_opening(self) -> None:
@@ -106,8 +124,8 @@ class Page:
         )
         opened = self.blocks.load(
             self._open,
-            [self._key, self._held],
-            [edit.masked, *fields.values()],
+            [self._key, self._visitor, self._held],
+            [self.line.text, edit.masked, *fields.values()],
             js=_REMEMBER,
             **widgets.QUIET,
         )
@@ -121,17 +139,26 @@ class Page:
         outputs = [self.compare.used, *self.library.shown]
         return event(self._refresh, outputs=outputs, **widgets.LATEST)
 
+    def _remembering(self, event: Any) -> Any:
+        """Show the runs as they are, after an event."""
+        history = self.history
+        return event(history.refresh, {history.which}, history.shown, **widgets.LATEST)
+
     @property
     def _fields(self) -> dict[str, Any]:
         """The fields that outlive loading the page anew, by their names."""
         found = [*self.edit.asked, *self.compare.asked]
         return {str(each.elem_id): each for each in sorted(found, key=lambda each: each.elem_id)}
 
-    def _open(self, key: str, held: str, request: gradio.Request) -> dict[Any, Any]:
+    def _open(self, key: str, visitor: str, held: str, request: gradio.Request) -> dict[Any, Any]:
         """Find the session of a page that was just loaded, and fill in what its fields held."""
-        session = self._workspace.sessions.open(str(request.session_hash), key)
+        session = self._workspace.sessions.open(str(request.session_hash), key, visitor)
         filled = widgets.remembered(self._fields, held)
-        return {self.edit.masked: self.edit.mask.note(session), **filled}
+        return {
+            self.edit.masked: self.edit.mask.note(session),
+            **self.line.show(request),
+            **filled,
+        }
 
     def _refresh(self, request: gradio.Request) -> dict[Any, Any]:
         """Return the adapters, wherever they are shown."""
@@ -174,6 +201,20 @@ class Page:
         if not recipe.alphas:
             return {**self.compare.take_up(recipe), self._tabs: gradio.Tabs(selected="compare")}
         return self._take_up(recipe, values, request)
+
+    def _restore(self, values: Values, request: gradio.Request) -> dict[Any, Any]:
+        """Take up a run of the history: what made it, and its pictures."""
+        session, history = self._workspace.session(request), self._workspace.history
+        try:
+            if self.edit.is_busy(session):
+                raise ImageError(BUSY)
+            recipe = history.find(session.run).recipe
+            made = history.open(session.run, session.folder)
+        except ImagicError as error:
+            return {self.history.status: markup.note(str(error), "bad")}
+        taken = self._take_up(recipe, values, request)
+        said = {self.edit.status: taken[self.edit.status], self.history.status: ""}
+        return {**taken, **self.edit.past(session, made), **said}
 
     def _take_up(self, recipe: Recipe, values: Values, request: gradio.Request) -> dict[Any, Any]:
         """Take up what made edits: the words, the settings, and the adapter if it is here."""

@@ -9,6 +9,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from imagic_lora.adapters.adapter import Adapter
 from imagic_lora.ui.jobs.queue import Job
 from imagic_lora.ui.uploads import Upload
 
@@ -24,33 +25,41 @@ class Session:
 
     Attributes:
         folder: Where its files go.
+        visitor: What names the browser, which may have several sessions; nobody else is told it.
         picture: The picture to edit, or None where an adapter of the library is edited.
         taken: Name of that adapter, or "".
         input: A picture of what that adapter was fitted to, or None.
         mask: Where edits may change the picture, or None for everywhere.
         mask_error: Why the mask that the page shows cannot be used, or "".
         adapter: Name of the adapter that the library shows and that is compared, or "".
+        unsaved: What was fitted last, where the library could not take it, or None.
         prompt: The words that the page put into the prompt by itself.
         named: Name in the page's field to rename it by, as the page was last told.
         doomed: Name of the adapter that the page asks whether to delete, or "".
+        run: Name of the run that the history shows, or "".
+        doomed_run: Name of the run that the page asks whether to delete, or "".
         jobs: The last job of each part of the page, waiting, running or over, by the part's name.
     """
 
     folder: Path
+    visitor: str = ""
     picture: Upload | None = None
     taken: str = ""
     input: Path | None = None
     mask: Path | None = None
     mask_error: str = ""
     adapter: str = ""
+    unsaved: Adapter | None = None
     prompt: str = ""
     named: str = ""
     doomed: str = ""
+    run: str = ""
+    doomed_run: str = ""
     jobs: dict[str, Job] = field(default_factory=dict)
 
     def turn_over(self) -> None:
         """Forget what the page showed before it was loaded anew: its fields are empty now."""
-        self.named = self.mask_error = self.doomed = ""
+        self.named = self.mask_error = self.doomed = self.doomed_run = ""
 
     def take(self, adapter: str, input_: Path | None, target: str) -> None:
         """Edit an adapter of the library from now on.
@@ -88,17 +97,20 @@ class Sessions:
         self._by_key: OrderedDict[str, Session] = OrderedDict()
         self._keys: OrderedDict[str, str] = OrderedDict()
 
-    def open(self, page: str, key: str) -> Session:
+    def open(self, page: str, key: str, visitor: str = "") -> Session:
         """Return the session of a page that has just been loaded.
 
         Args:
             page: What names the page, until it is loaded anew.
             key: What names the browser's tab; 32 hex digits that the tab has drawn.
+            visitor: What names the browser, in all its tabs; as many digits.
         """
-        known = key if _KEY.fullmatch(key or "") else secrets.token_hex(16)
+        known = _known(key)
         if known not in self._by_key:
             folder = self._folder / secrets.token_hex(16)
-            self._by_key[known] = Session(folder, self._picture, prompt=self._prompt)
+            self._by_key[known] = Session(
+                folder, _known(visitor), picture=self._picture, prompt=self._prompt
+            )
         self._by_key.move_to_end(known)
         self._keys[page] = known
         self._by_key[known].turn_over()
@@ -112,3 +124,8 @@ class Sessions:
         """Return the session of a page."""
         found = self._by_key.get(self._keys.get(page, ""))
         return found or self.open(page, "")
+
+
+def _known(key: str) -> str:
+    """Return a name that a browser has drawn, or a new one where it has not."""
+    return key if _KEY.fullmatch(key or "") else secrets.token_hex(16)

@@ -1,30 +1,21 @@
 """The pictures of the page as HTML: one large one to look at, and the sheet of all beneath it.
 
-What they do when they are touched is in `page.js`; whatever comes from outside is escaped.
+What they do when they are touched is in `looking.js`; whatever comes from outside is escaped.
 """
 
-import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from html import escape
-from itertools import groupby
 from pathlib import Path
-from urllib.parse import quote
 
 from imagic_lora.images.canvas import Frame
-from imagic_lora.ui import markup
+from imagic_lora.ui import markup, sheet
 from imagic_lora.ui.jobs.edit import SweepState
-from imagic_lora.ui.jobs.pictures import SavedPicture
+from imagic_lora.ui.jobs.pictures import SavedEdit
 
 _EMPTY = (
     '<button type="button" class="drop" data-press="picture"><b>Drop a picture here</b>'
     "<span>paste one, or click to choose</span></button>"
 )
-
-
-def address(path: Path) -> str:
-    """Return where the page finds a file of the work folder."""
-    root = os.environ.get("GRADIO_ROOT_PATH", "").rstrip("/")
-    return f"{root}/gradio_api/file={quote(str(path))}"
 
 
 def empty() -> str:
@@ -56,7 +47,7 @@ def framed(shown: Path, frame: Frame, name: str, veil: Path | None = None) -> st
     words = f"{width} x {height} pixels, edited at {frame.size[0]} x {frame.size[1]}"
     return _stage(
         f'<figure class="view" style="--ratio:{width / height:.4f}">'
-        f'<img src="{address(shown)}" alt="{escape(name)}">{box}</figure>'
+        f'<img src="{markup.address(shown)}" alt="{escape(name)}">{box}</figure>'
         f'<p class="about"><b>{escape(name)}</b><span>{escape(words)}</span></p>'
     )
 
@@ -72,7 +63,7 @@ def single(shown: Path, words: str, size: tuple[int, int], veil: Path | None = N
     """
     return _stage(
         f'<figure class="view" style="--ratio:{size[0] / size[1]:.4f}">'
-        f'<img src="{address(shown)}" alt="{escape(words)}">{_veil(veil)}</figure>'
+        f'<img src="{markup.address(shown)}" alt="{escape(words)}">{_veil(veil)}</figure>'
         f'<p class="about"><span>{escape(words)}</span></p>'
     )
 
@@ -82,8 +73,11 @@ def results(state: SweepState) -> str:
     made, before = state.made, state.before
     if not made:
         return "" if before is None else _stage(_waiting(state, before))
-    index = len(made) - 1 if not state.files else _best(state)
-    return _stage(_pair(before, made[index]) + _about(made[index]) + _sheet(state, index))
+    index = len(made) - 1 if not state.files else state.shown
+    shown = made[index]
+    views = f'<div class="views">{_pair(before, shown)}{_second(shown)}</div>'
+    through = sheet.through(state, shown)
+    return _stage(views + through + _about(shown) + sheet.contact(state, index))
 
 
 def row(pictures: Sequence[tuple[str, str, Path | None]]) -> str:
@@ -97,19 +91,12 @@ def row(pictures: Sequence[tuple[str, str, Path | None]]) -> str:
         f"<figcaption>{escape(line)}</figcaption></figure>"
         for heading, line, path in pictures
     )
-    return f'<div class="stage"><div class="trio">{figures}</div></div>'
-
-
-def facts(saved: SavedPicture) -> str:
-    """Return what made a picture, in a line."""
-    record = saved.picture.record()
-    pairs = markup.settings_facts(record["settings"])
-    return " · ".join(f"{name} {value}" for name, value in pairs)
+    return _stage(f'<div class="abreast" style="--columns:{len(pictures)}">{figures}</div>')
 
 
 def _veil(veil: Path | None) -> str:
     """Return what dims all that a mask keeps as it is."""
-    return "" if veil is None else f'<img class="veil" src="{address(veil)}" alt="A mask">'
+    return "" if veil is None else f'<img class="veil" src="{markup.address(veil)}" alt="A mask">'
 
 
 def _stage(inner: str) -> str:
@@ -117,111 +104,55 @@ def _stage(inner: str) -> str:
     return f'<div class="stage">{inner}</div>'
 
 
-def _best(state: SweepState) -> int:
-    """Return which picture is shown first: what was found, or the one nearest to the prompt itself."""
-    if state.best is not None:
-        return state.best
-    away = [abs(float(_number(each)) - 1) for each in state.made]
-    return away.index(min(away))
-
-
-def _pair(before: Path | None, after: SavedPicture) -> str:
+def _pair(before: Path | None, after: SavedEdit) -> str:
     """Return a picture over the input, with a divider that is dragged or moved by the arrow keys."""
-    width, height = after.picture.image.size
     return (
-        f'<figure class="view pair" style="--ratio:{width / height:.4f}">'
-        f'<img class="after" src="{address(after.path)}" alt="{_name(after)}">'
-        f'<img class="before" src="{address(before) if before else ""}" alt="The input">'
+        f'<figure class="view pair" style="{_ratio(after)}">'
+        f'<img class="after" src="{markup.address(after.path)}" alt="{sheet.name(after)}">'
+        f'<img class="before" src="{markup.address(before) if before else ""}" alt="The input">'
         '<span class="tag left">before</span><span class="tag right">after</span>'
+        f'<span class="tag which">{escape(after.caption)}</span>'
         '<input type="range" class="cut" min="0" max="100" value="0" '
         'aria-label="Before and after: how much of the input is shown"></figure>'
     )
 
 
-def _about(shown: SavedPicture) -> str:
+def _second(first: SavedEdit) -> str:
+    """Return the place of another picture beside the first, until one is chosen."""
+    return (
+        f'<figure class="view second" style="{_ratio(first)}" hidden><img class="after" alt="">'
+        '<span class="tag which"></span></figure>'
+    )
+
+
+def _ratio(shown: SavedEdit) -> str:
+    """Return the shape of a picture."""
+    width, height = shown.picture.image.size
+    return f"--ratio:{width / height:.4f}"
+
+
+def _about(shown: SavedEdit) -> str:
     """Return what is known of the picture that is shown in large, and what can be done with it."""
     return (
-        f'<div class="about"><b>{_title(shown)}</b><div class="deeds">'
+        f'<div class="about"><b>{escape(shown.label)}</b><div class="deeds">'
         '<button type="button" data-step="ArrowLeft" aria-label="weaker">&lsaquo;</button>'
         '<button type="button" data-step="ArrowRight" aria-label="stronger">&rsaquo;</button>'
         '<button type="button" data-act="hold">Hold for the input</button>'
         '<button type="button" data-act="full">Full window</button>'
+        '<button type="button" data-act="beside">Side by side</button>'
+        '<button type="button" data-act="finer">Finer between these two</button>'
         '<button type="button" data-act="further">Edit further</button>'
-        f'<a class="one" href="{address(shown.path)}" download="{escape(shown.path.name)}">'
+        f'<a class="one" href="{markup.address(shown.path)}" download="{escape(shown.path.name)}">'
         "Download</a><details><summary>Settings</summary>"
-        f'<span class="facts-line">{escape(facts(shown))}</span></details></div></div>'
+        f'<span class="facts-line">{escape(sheet.facts(shown))}</span></details></div></div>'
     )
-
-
-def _sheet(state: SweepState, chosen: int) -> str:
-    """Return all pictures: a row for each seed, its strengths above it."""
-    numbered = list(enumerate(state.made))
-    rows = [list(group) for _, group in groupby(numbered, key=lambda each: each[1].row)]
-    columns = max(state.sweep.columns if state.sweep.alphas else 1, *map(len, rows))
-    shared, parts, last = bool(state.sweep.alphas), [], len(rows) - 1
-    for number, group in enumerate(rows):
-        if number == 0 or not shared:
-            headings = [f"{alpha:g}" for alpha in state.sweep.alphas] if shared else _labels(group)
-            parts.append(_headings(headings, columns))
-        seed = group[0][1].row
-        parts.append(f'<span class="side">{escape(seed.removeprefix("seed "))}</span>')
-        parts += [_thumb(index, saved, index == chosen) for index, saved in group]
-        missing = columns - len(group) if not (number == last and state.files) else 0
-        parts.append('<span class="to-come"></span>' * missing if shared else "")
-        parts.append("<i></i>" * (0 if shared and missing else columns - len(group)))
-    return (
-        f'<div class="scroll"><div class="sheet" style="--columns:{columns}" role="group" '
-        f'aria-label="Strengths across, seeds down">{"".join(parts)}</div></div>'
-    )
-
-
-def _labels(group: Iterable[tuple[int, SavedPicture]]) -> list[str]:
-    """Return the strengths of a row."""
-    return [_number(saved) for _, saved in group]
-
-
-def _headings(labels: Sequence[str], columns: int) -> str:
-    """Return strengths above their columns."""
-    cells = "".join(f'<span class="head">{escape(label)}</span>' for label in labels)
-    return f'<span class="corner">seed</span>{cells}{"<i></i>" * (columns - len(labels))}'
-
-
-def _thumb(index: int, saved: SavedPicture, chosen: bool) -> str:  # noqa: FBT001
-    """Return a small picture that is shown in large when it is pressed."""
-    return (
-        f'<button type="button" class="thumb" aria-label="{_name(saved)}" '
-        f'aria-pressed="{str(chosen).lower()}" tabindex="{0 if chosen else -1}" '
-        f'data-index="{index}" data-src="{address(saved.path)}" '
-        f'data-file="{escape(saved.path.name)}" data-title="{_title(saved)}" '
-        f'data-facts="{escape(facts(saved))}"><img src="{address(saved.path)}" alt=""></button>'
-    )
-
-
-def _number(saved: SavedPicture) -> str:
-    """Return the strength of an edit, alone."""
-    return saved.label.removeprefix("alpha ")
-
-
-def _title(saved: SavedPicture) -> str:
-    """Return a picture's strength as a heading."""
-    return escape(saved.label)
-
-
-def _name(saved: SavedPicture) -> str:
-    """Return what a picture is, in words."""
-    return escape(f"{saved.picture.target}, {saved.label}, {saved.row}")
 
 
 def _waiting(state: SweepState, before: Path) -> str:
     """Return the input, and empty places for the pictures to come."""
-    (first, *_), columns = state.sweep.seeds, state.sweep.columns
-    headings = _headings([f"{alpha:g}" for alpha in state.sweep.alphas], columns)
-    cells = f'<span class="side">{first}</span>' + '<span class="to-come"></span>' * columns
     return (
-        f'<figure class="view"><img src="{address(before)}" alt="The input"></figure>'
-        '<p class="about"><span>the input, as the model sees it</span></p>'
-        f'<div class="scroll"><div class="sheet" style="--columns:{columns}">{headings}{cells}</div>'
-        "</div>"
+        f'<figure class="view"><img src="{markup.address(before)}" alt="The input"></figure>'
+        f'<p class="about"><span>the input, as the model sees it</span></p>{sheet.contact(state, -1)}'
     )
 
 
@@ -229,4 +160,4 @@ def _image(path: Path | None, words: str) -> str:
     """Return a picture, or an empty place for it."""
     if path is None:
         return '<span class="to-come"></span>'
-    return f'<img src="{address(path)}" alt="{escape(words)}">'
+    return f'<img src="{markup.address(path)}" alt="{escape(words)}">'

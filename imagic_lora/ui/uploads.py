@@ -2,12 +2,14 @@
 
 import hashlib
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
 from imagic_lora.errors import ImageError, heard_by
+from imagic_lora.images.png import image_hash
 from imagic_lora.images.reading import open_image
 
 MOST_IMAGE_BYTES = 64_000_000
@@ -38,6 +40,12 @@ class Upload:
     size: tuple[int, int]
     shown: Path
     notes: tuple[str, ...] = field(default=())
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hash of it, as an adapter names the picture that it was fitted to."""
+        with heard_by(lambda _: None):  # it was remarked when it was taken in
+            return image_hash(open_image(self.path))
 
 
 @dataclass(frozen=True)

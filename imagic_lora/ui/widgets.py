@@ -47,6 +47,10 @@ _STEPS = 100
 """Positions of a slider for numbers that are not whole."""
 
 
+SAID: dict[str, Any] = {"js": "() => imagicLora.said()", "show_progress": "hidden"}
+"""How an event is wired that the page's script starts: what it says is the one input."""
+
+
 def nothing() -> dict[Any, Any]:
     """Return what an event answers that changes no widget."""
     return dict(gradio.skip())

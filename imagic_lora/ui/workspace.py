@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from imagic_lora.editor import ImagicEditor
+from imagic_lora.ui.history import History
 from imagic_lora.ui.jobs.queue import JobQueue
 from imagic_lora.ui.library import Library
 from imagic_lora.ui.sessions import Session, Sessions
@@ -41,6 +42,7 @@ class Workspace:
         editor: The editor; only jobs make it work.
         jobs: The queue of jobs.
         library: The adapters.
+        history: The runs that were made.
         sessions: What each browser session has.
         example: What the page shows at first, or None.
         plan: What the work will need, as rows of phase, memory, slowdown and levers.
@@ -50,6 +52,7 @@ class Workspace:
     editor: ImagicEditor
     jobs: JobQueue
     library: Library
+    history: History
     sessions: Sessions
     example: Example | None
     plan: Sequence[Sequence[str]]

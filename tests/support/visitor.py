@@ -28,10 +28,16 @@ class Visitor:
         page: What names the page until it is loaded anew.
         tab: What names the browser tab; 32 hex digits.
         kept: What the browser tab kept of its fields.
+        browser: What names the browser; as many digits.
     """
 
     def __init__(
-        self, client: TestClient, page: str = "page", tab: str = "0" * 32, kept: str = "{}"
+        self,
+        client: TestClient,
+        page: str = "page",
+        tab: str = "0" * 32,
+        kept: str = "{}",
+        browser: str = "0" * 32,
     ) -> None:
         self._client = client
         self.page = page
@@ -46,8 +52,8 @@ class Visitor:
             if props.get("elem_id")
         }
         for event in self._started_by(None, "load"):
-            if event["js"]:  # the script in which a browser tab gives its name and what it kept
-                for number, value in zip(event["inputs"], (tab, kept), strict=True):
+            if event["js"]:  # the script in which a browser gives its names and what it kept
+                for number, value in zip(event["inputs"], (tab, browser, kept), strict=True):
                     self._widgets[number]["value"] = value
             self._fire(event)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import shutil
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -42,9 +43,10 @@ def shared_client(shared_workspace: Workspace) -> Iterator[TestClient]:
 @pytest.fixture
 def workspace(shared_workspace: Workspace, adapter: Callable[[Kind], Adapter]) -> Workspace:
     """Give what the page works with, its folder holding one adapter."""
-    for path in shared_workspace.library.folder.glob("*"):
-        path.unlink()
-    adapter("sd1").save(shared_workspace.library.folder / "cat.safetensors")
+    folder = shared_workspace.library.folder
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.unlink(missing_ok=True)  # a file that a test has put in its way
+    adapter("sd1").save(folder / "cat.safetensors")
     return shared_workspace
 
 
@@ -58,7 +60,12 @@ def client(shared_client: TestClient, workspace: Workspace) -> TestClient:
 @pytest.fixture
 def visit(client: TestClient) -> Callable[..., Visitor]:
     """Give a function that opens the page: in a new browser tab, or in one of a given name."""
-    return lambda tab=None: Visitor(client, secrets.token_hex(8), tab or secrets.token_hex(16))
+
+    def visit(tab: str | None = None, browser: str | None = None) -> Visitor:
+        names = {"tab": tab or secrets.token_hex(16), "browser": browser or secrets.token_hex(16)}
+        return Visitor(client, secrets.token_hex(8), **names)
+
+    return visit
 
 
 @pytest.fixture

@@ -33,6 +33,10 @@ NOT_PLAIN = (
     "<b>x</b>",
     "a\x00b",
     "CON:",
+    "con",
+    "Nul.txt",
+    "LPT1",
+    "ends in a dot.",
 )
 
 
@@ -114,6 +118,17 @@ def test_renaming_replaces_nothing(library: Library, adapter: Fitted) -> None:
     assert {"Mia, at home", "a-dog"} == {entry.name for entry in library.entries()}
 
 
+def test_names_are_those_of_every_disk(library: Library, adapter: Fitted) -> None:
+    """No name is a device of Windows, has its ending twice, or differs in capitals alone."""
+    first, second = (library.keep(adapter("sd1"), wish) for wish in ("con", "Mia"))
+    assert ("con-adapter", "Mia") == (first, second)
+    assert "mia-2" == library.keep(adapter("sd1"), "mia")
+
+    with pytest.raises(OutputError, match="already"):
+        library.rename(first, "MIA")
+    assert "MIA" == library.rename(second, "MIA.safetensors")
+
+
 def test_what_is_deleted_is_gone(library: Library, adapter: Fitted) -> None:
     """A deleted adapter is neither listed nor there."""
     library.delete(library.keep(adapter("sd1"), "a cat"))
@@ -154,6 +169,15 @@ def test_an_adapter_of_another_model_is_refused_with_the_reason(
     with pytest.raises(AdapterMismatchError, match=r"tiny-sd2.*tiny-sd1"):
         library.accept(tmp_path / "other.safetensors")
     assert [] == library.entries()
+
+
+def test_the_same_adapter_is_one(library: Library, adapter: Fitted, tmp_path: Path) -> None:
+    """What is brought ten times, under whatever names, is here once."""
+    for number in range(3):
+        adapter("sd1").save(tmp_path / f"{number}.safetensors")
+        assert "0" == library.accept(tmp_path / f"{number}.safetensors")
+
+    assert ["0"] == [entry.name for entry in library.entries()]
 
 
 def test_a_foreign_or_damaged_file_in_the_folder_spoils_nothing(

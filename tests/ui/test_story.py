@@ -197,8 +197,27 @@ def test_the_whole_story(served_page: Served, page: Any, tmp_path: Path, capsys:
     assert "0, 1" == page.locator("#edit-seeds textarea, #edit-seeds input").first.input_value()
 
 
+def side_by_side(page: Any) -> None:
+    """Go through the strengths that were made, put two side by side, make more between them."""
+    title = page.locator("#stage .about b")
+    page.locator(".through input").focus()
+    page.keyboard.press("End")
+    assert page.locator(".thumb").last.get_attribute("data-title") == title.inner_text()
+    page.locator("[data-act=beside]").focus()
+    page.keyboard.press("Enter")
+    page.locator(".thumb[aria-pressed=true]").focus()
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("Enter")
+    other = page.locator(".thumb.other").get_attribute("data-src")
+    assert other == page.locator(".second img").get_attribute("src")
+    assert page.locator(".thumb").last.get_attribute("data-title") == title.inner_text()
+    page.locator("[data-act=finer]").click()
+    page.locator(".thumb").nth(7).wait_for()  # three more than five
+    says(page, "edit-status", "Done.")
+
+
 def test_pictures_are_looked_at_with_the_keys_alone(page: Any) -> None:
-    """In the full window, keys go through strengths, move the divider, and leave."""
+    """Keys go through strengths, in the full window too, move the divider, and choose a second."""
     quickly(page)
     press(page, "a girl with keys")
     says(page, "edit-status", "Done.")
@@ -213,6 +232,7 @@ def test_pictures_are_looked_at_with_the_keys_alone(page: Any) -> None:
     assert before != title.inner_text()
     page.keyboard.press("Escape")
     assert 0 == page.locator(".stage.full").count()
+    side_by_side(page)
     cut = page.locator(".cut")
     cut.focus()
     page.keyboard.press("End")
@@ -272,7 +292,10 @@ def test_a_run_is_stopped_in_the_middle(served_page: Served, page: Any) -> None:
 
 
 def test_a_second_visitor_waits_for_their_turn(served_page: Served, page: Any) -> None:
-    """While one fits, the other sees their place in the line; then it begins by itself."""
+    """While one fits, the other sees their place in the line; then it begins by itself.
+
+    Whoever stops the first does so from another part of the page, and is told of the end as asked.
+    """
     other = opened(served_page.browser, served_page.address)
     quickly(page, LONG - 1)  # what another test stopped is a fit of as many steps
     fill(page, "fit-stop_at", "0")
@@ -281,8 +304,13 @@ def test_a_second_visitor_waits_for_their_turn(served_page: Served, page: Any) -
     quickly(other, 1)
     press(other, "a girl who waits")
     says(other, "edit-status", "In line: 1 job is before yours")
-    page.locator("#edit-stop").click()
+    page.evaluate(_AWAY)
+    turn_to(page, "Library")
+    page.locator("[data-act=notify]").click()
+    page.locator("#jobs [data-cancel]").click()
     says(other, "edit-status", "Fitted in 1 step")
+    page.wait_for_function("notices.length")
+    assert "What was learned is kept" in page.evaluate("notices[0]")
     other.context.close()
 
 
@@ -342,7 +370,7 @@ def test_an_adapter_is_renamed_and_deleted_once_it_is_confirmed(
 def test_a_phone_shows_everything(served_page: Served) -> None:
     """Nothing is wider than a phone, in any part of the page."""
     phone = opened(served_page.browser, served_page.address, PHONE, color_scheme="dark")
-    for part in ("Edit", "Compare", "Library"):
+    for part in ("Edit", "Compare", "History", "Library"):
         turn_to(phone, part)
         assert PHONE["width"] >= phone.evaluate("document.documentElement.scrollWidth")
     phone.context.close()
@@ -363,6 +391,17 @@ _IN_VIEW = """(button) => {
     const box = button.getBoundingClientRect();
     return box.top >= 0 && box.bottom <= innerHeight;
 }"""
+
+_AWAY = """() => {
+    window.notices = [];
+    document.hasFocus = () => false;
+    window.Notification = class {
+        static permission = "default";
+        static requestPermission = async () => "granted";
+        constructor(_, said) { window.notices.push(said.body); }
+    };
+}"""
+"""Lets the page believe that nobody looks at it, and writes down what it would tell them."""
 
 _DROP = """async () => {
     const canvas = Object.assign(document.createElement("canvas"), {width: 40, height: 30});

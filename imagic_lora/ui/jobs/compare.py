@@ -31,12 +31,6 @@ class Comparison:
     noise: float
     settings: EditSettings
 
-    def plain(self) -> SamplingSettings:
-        """Return the settings of img2img: those that both ways share."""
-        names = dict(options(SamplingSettings))
-        given = {name: getattr(self.settings, name) for name in names}
-        return SamplingSettings(**{name: each for name, each in given.items() if each is not None})
-
 
 @dataclass(frozen=True)
 class ComparisonState:
@@ -54,6 +48,19 @@ class ComparisonState:
     before: Path | None = None
     made: tuple[SavedPicture, ...] = ()
 
+    @property
+    def share(self) -> float:
+        """Share of both pictures that is done, 0 to 1."""
+        step = self.progress.step / self.progress.steps if self.progress else 0.0
+        return (len(self.made) + step) / 2
+
+
+def plain(settings: EditSettings) -> SamplingSettings:
+    """Return the settings of img2img: those that both ways share."""
+    names = dict(options(SamplingSettings))
+    given = {name: getattr(settings, name) for name in names}
+    return SamplingSettings(**{name: each for name, each in given.items() if each is not None})
+
 
 def make_both(editor: ImagicEditor, asked: Comparison, folder: PictureFolder, job: Job) -> None:
     """Make the edit, then the variation.
@@ -64,13 +71,17 @@ def make_both(editor: ImagicEditor, asked: Comparison, folder: PictureFolder, jo
         folder: Where they go.
         job: What tells how far the work is.
     """
+
+    def post(state: ComparisonState) -> None:
+        job.post(state, state.share)
+
     first = editor.input_image(asked.adapter)
     state = ComparisonState("edit", before=folder.save_input(first))
-    job.post(state)
+    post(state)
 
     def show(progress: Progress) -> None:
         job.check()
-        job.post(replace(state, progress=progress))
+        post(replace(state, progress=progress))
 
     edit = editor.edit(
         asked.adapter,
@@ -79,17 +90,17 @@ def make_both(editor: ImagicEditor, asked: Comparison, folder: PictureFolder, jo
         settings=asked.settings,
         on_progress=show,
     )
-    made = folder.save(edit, f"alpha {asked.alpha:g}", f"seed {asked.settings.seed}")
+    made = folder.save_edit(edit)
     state = replace(state, label="img2img", progress=None, made=(made,))
-    job.post(state)
+    post(state)
     variation = editor.img2img(
         first,
         asked.target,
         strength=asked.strength,
         noise=asked.noise,
-        settings=asked.plain(),
+        settings=plain(asked.settings),
         on_progress=show,
     )
     label = f"strength {asked.strength:g}, noise {asked.noise:g}"
     other = folder.save(variation, label, f"seed {asked.settings.seed}")
-    job.post(replace(state, progress=None, made=(made, other)))
+    post(replace(state, progress=None, made=(made, other)))

@@ -1,6 +1,6 @@
 """A sweep as a job: every strength of every seed, each picture kept as it lands."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,14 @@ from imagic_lora.editing.picture import Edit
 from imagic_lora.editor import ImagicEditor
 from imagic_lora.progress import OnProgress, Progress
 from imagic_lora.settings import EditSettings
-from imagic_lora.ui.jobs.pictures import PictureFolder, SavedPicture
+from imagic_lora.ui.jobs.pictures import PictureFolder, SavedEdit
 from imagic_lora.ui.jobs.queue import Job
 
 _TRIED = 5
 """Strengths that finding one takes, about."""
+
+_FINER = 3
+"""Strengths that are made between two."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +33,7 @@ class Sweep:
         seeds: Seeds, a row each.
         settings: How to denoise.
         mask: An image, white where the edit may change the input, or None for everywhere.
+        known: Pictures of it that are there already.
     """
 
     target: str
@@ -37,21 +41,34 @@ class Sweep:
     seeds: tuple[int, ...]
     settings: EditSettings
     mask: Image.Image | None = None
+    known: tuple[SavedEdit, ...] = ()
 
     @property
     def columns(self) -> int:
         """How many pictures there are of each seed, about where strengths are found."""
         return len(self.alphas) or _TRIED
 
-    def __len__(self) -> int:
-        return self.columns * len(self.seeds)
+    @property
+    def missing(self) -> tuple[float, ...]:
+        """The strengths that are to be made."""
+        there = {each.alpha for each in self.known}
+        return tuple(alpha for alpha in self.alphas if alpha not in there)
 
-    def label(self, index: int) -> str:
-        """Return what tells the picture of an index apart from the others."""
-        row, column = divmod(index, self.columns)
+    def __len__(self) -> int:
+        """Return how many pictures are to be made."""
+        return (len(self.missing) if self.alphas else _TRIED) * len(self.seeds)
+
+    def ordered(self, made: Iterable[SavedEdit]) -> tuple[SavedEdit, ...]:
+        """Return pictures as they stand: row by row of seeds, and by strength in each."""
         if not self.alphas:
-            return f"finding a strength, seed {self.seeds[min(row, len(self.seeds) - 1)]}"
-        return f"alpha {self.alphas[column]:g}, seed {self.seeds[row]}"
+            return tuple(made)
+        rows, columns = (
+            {value: number for number, value in enumerate(values)}
+            for values in (self.seeds, self.alphas)
+        )
+        return tuple(
+            sorted(made, key=lambda each: (rows.get(each.seed, 0), columns.get(each.alpha, 0)))
+        )
 
 
 @dataclass(frozen=True)
@@ -70,16 +87,38 @@ class SweepState:
 
     sweep: Sweep
     progress: Progress | None = None
-    made: tuple[SavedPicture, ...] = ()
+    made: tuple[SavedEdit, ...] = ()
     before: Path | None = None
     found: tuple[str, ...] = ()
     best: int | None = None
     files: tuple[Path, ...] = ()
 
     @property
-    def label(self) -> str:
-        """What is being made."""
-        return self.sweep.label(len(self.made))
+    def fresh(self) -> int:
+        """How many pictures were made of those that are to be."""
+        return len(self.made) - len(self.sweep.known)
+
+    @property
+    def shown(self) -> int:
+        """Which picture is shown first: what was found, or the one nearest to the prompt itself."""
+        if self.best is not None:
+            return self.best
+        away = [abs(each.alpha - 1) for each in self.made]
+        return away.index(min(away))
+
+
+def finer(state: SweepState, low: float, high: float) -> Sweep:
+    """Return a sweep with more strengths between two.
+
+    Args:
+        state: What was made already.
+        low: One strength.
+        high: Another.
+    """
+    step = (high - low) / (_FINER + 1)
+    there = {each.alpha for each in state.made}
+    between = {round(low + step * number, 4) for number in range(1, _FINER + 1)}
+    return replace(state.sweep, alphas=tuple(sorted(there | between)), known=state.made)
 
 
 def make_sweep(
@@ -101,7 +140,7 @@ def make_sweep(
         post: Told how far the sweep is.
     """
     first = editor.input_image(adapter)
-    state = SweepState(sweep, before=folder.save_input(first))
+    state = SweepState(sweep, made=sweep.known, before=folder.save_input(first))
     post(state)
 
     def show(progress: Progress) -> None:
@@ -114,6 +153,7 @@ def make_sweep(
             post(state)
     finally:
         if state.made:
+            state = replace(state, made=sweep.ordered(state.made), progress=None)
             sheet = folder.save_sheet(state.made, first)
             post(replace(state, files=(sheet, folder.save_all(state.made, [sheet]))))
 
@@ -121,9 +161,7 @@ def make_sweep(
 def _with(state: SweepState, made: Edit | AlphaSearch, folder: PictureFolder) -> SweepState:
     """Return a state with what was just made, which is written."""
     edits = (made,) if isinstance(made, Edit) else made.edits
-    saved = [
-        folder.save(each, f"alpha {each.alpha:g}", f"seed {each.settings.seed}") for each in edits
-    ]
+    saved = map(folder.save_edit, edits)
     state = replace(state, made=(*state.made, *saved))
     if isinstance(made, Edit):
         return state
@@ -141,7 +179,7 @@ def _edits(
     given: dict[str, Any] = {"target": sweep.target, "mask": sweep.mask, "on_progress": on_progress}
     if sweep.alphas:
         yield from editor.sweep(
-            adapter, alphas=sweep.alphas, seeds=sweep.seeds, settings=sweep.settings, **given
+            adapter, alphas=sweep.missing, seeds=sweep.seeds, settings=sweep.settings, **given
         )
         return
     for seed in sweep.seeds:

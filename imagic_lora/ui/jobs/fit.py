@@ -8,10 +8,11 @@ from pathlib import Path
 from PIL import Image
 
 from imagic_lora.adapters.adapter import Adapter
+from imagic_lora.errors import OutputError
 from imagic_lora.progress import Progress, StopFit
 from imagic_lora.ui.fits import HARDLY
 from imagic_lora.ui.jobs.queue import Job
-from imagic_lora.ui.library import Library
+from imagic_lora.ui.library import SUFFIX, Library, plain_name
 from imagic_lora.ui.sessions import Session
 
 _PREVIEW_SECONDS = 3
@@ -27,8 +28,9 @@ class FitState:
         losses: The losses of all steps.
         preview: The picture as it was last drawn, or None.
         name: The adapter's name, once it is saved.
-        file: A copy of its file, to download.
-        words: What was done, once it is saved.
+        unsaved: Why it could not be saved in the library, and where it is instead, or "".
+        file: A copy of its file, to download, or None.
+        words: What was done, once it is over.
         hardly: Whether it was stopped before it had learned much.
     """
 
@@ -36,6 +38,7 @@ class FitState:
     losses: tuple[float, ...] = ()
     preview: Image.Image | None = None
     name: str = ""
+    unsaved: str = ""
     file: Path | None = None
     words: str = ""
     hardly: bool = False
@@ -60,7 +63,7 @@ def make_adapter(
         post: Told how far the fit is.
 
     Returns:
-        The adapter, which is saved.
+        The adapter, which is saved, or kept by the session where it could not be.
     """
     state, drawn = FitState(), 0.0
 
@@ -76,12 +79,33 @@ def make_adapter(
             raise StopFit
 
     adapter = fit(on_progress=show)
-    name = session.adapter = library.keep(adapter, wish)
-    file = library.copy(name, session.folder)
     hardly = job.stopping and (adapter.record.gap is None or adapter.record.gap > HARDLY)
-    words = _words(adapter, job.stopping, hardly)
-    post(replace(state, name=name, file=file, words=words, hardly=hardly))
+    state = replace(state, words=_words(adapter, job.stopping, hardly), hardly=hardly)
+    post(_kept(adapter, library, session, wish, state))
     return adapter
+
+
+def _kept(
+    adapter: Adapter, library: Library, session: Session, wish: str, state: FitState
+) -> FitState:
+    """Save what was fitted; where the library cannot take it, let the session keep it."""
+    try:
+        name = library.keep(adapter, wish)
+    except OutputError as error:
+        session.unsaved = adapter
+        return replace(state, unsaved=str(error), file=_copy(adapter, session, plain_name(wish)))
+    session.adapter, session.unsaved = name, None
+    return replace(state, name=name, file=_copy(adapter, session, name))
+
+
+def _copy(adapter: Adapter, session: Session, name: str) -> Path | None:
+    """Write a copy to download, and return where it is, or None where there is no room for it."""
+    path = session.folder / f"{name}{SUFFIX}"
+    try:
+        adapter.save(path, force=True)
+    except OutputError:
+        return None
+    return path
 
 
 def _words(adapter: Adapter, stopped: bool, hardly: bool) -> str:  # noqa: FBT001

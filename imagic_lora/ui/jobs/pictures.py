@@ -12,7 +12,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from imagic_lora.editing.picture import Picture
+from imagic_lora.editing.picture import Edit, Picture
 from imagic_lora.editing.sheets import Labelled, save_sheet
 from imagic_lora.files import write_atomic
 from imagic_lora.images.png import save_png
@@ -40,6 +40,28 @@ class SavedPicture:
         return f"{self.label}, {self.row}"
 
 
+@dataclass(frozen=True)
+class SavedEdit(SavedPicture):
+    """One edit that was made: it stands in its seed's row, at its strength."""
+
+    picture: Edit
+
+    @classmethod
+    def of(cls, path: Path, edit: Edit) -> "SavedEdit":
+        """Return an edit that is written."""
+        return cls(path, edit, f"alpha {edit.alpha:g}", f"seed {edit.settings.seed}")
+
+    @property
+    def alpha(self) -> float:
+        """Its strength."""
+        return self.picture.alpha
+
+    @property
+    def seed(self) -> int:
+        """Its seed."""
+        return self.picture.settings.seed
+
+
 class PictureFolder:
     """Writes the pictures of one run into a fresh folder.
 
@@ -55,6 +77,12 @@ class PictureFolder:
         path = self._folder / f"{_plain(label)}_{_plain(row)}.png"
         picture.save(path, force=True)
         return SavedPicture(path, picture, label, row)
+
+    def save_edit(self, edit: Edit) -> SavedEdit:
+        """Write one edit."""
+        path = self._folder / f"alpha_{edit.alpha:g}_seed_{edit.settings.seed}.png"
+        edit.save(path, force=True)
+        return SavedEdit.of(path, edit)
 
     def save_input(self, image: Image.Image) -> Path:
         """Write the picture that was edited."""

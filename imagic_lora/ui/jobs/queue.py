@@ -4,6 +4,7 @@ Knows nothing of the page, nor of what the jobs do. A job that nobody watches an
 page may come back.
 """
 
+import secrets
 import threading
 import time
 import traceback
@@ -54,11 +55,22 @@ class View:
 
 
 class Job:
-    """A piece of work that waits, runs and ends; made by `JobQueue.submit`."""
+    """A piece of work that waits, runs and ends; made by `JobQueue.submit`.
 
-    def __init__(self, work: "Work", changed: threading.Condition) -> None:
+    Attributes:
+        title: What it is called in the line.
+        owner: What names whoever asked for it.
+        key: What names it, as long as it is not over.
+        share: Share of it that is done, 0 to 1.
+    """
+
+    def __init__(
+        self, work: "Work", changed: threading.Condition, *, title: str = "", owner: str = ""
+    ) -> None:
         self._work = work
         self._changed = changed
+        self.title, self.owner, self.key = title, owner, secrets.token_hex(8)
+        self.share = 0.0
         self.state: Any = None
         self.notes: dict[str, None] = {}
         self.error = ""
@@ -67,10 +79,15 @@ class Job:
         self.done = False
         self.version = 0
 
-    def post(self, state: Any) -> None:
-        """Let those who watch see how far the work is."""
+    def post(self, state: Any, share: float = 0.0) -> None:
+        """Let those who watch see how far the work is.
+
+        Args:
+            state: What they are to see.
+            share: Share of the work that is done, 0 to 1.
+        """
         with self._changed:
-            self.state = state
+            self.state, self.share = state, share
             self.touch()
 
     def check(self) -> None:
@@ -112,17 +129,30 @@ class JobQueue:
         self._worker = threading.Thread(target=self._run, name="imagic-lora jobs", daemon=True)
         self._worker.start()
 
-    def submit(self, work: Work) -> Job:
+    def submit(self, work: Work, *, title: str = "", owner: str = "") -> Job:
         """Put a job at the end of the queue.
 
         Args:
             work: What to do.
+            title: What it is called in the line.
+            owner: What names whoever asks for it.
         """
-        job = Job(work, self._changed)
+        job = Job(work, self._changed, title=title, owner=owner)
         with self._changed:
             self._waiting.append(job)
             self._changed.notify_all()
         return job
+
+    def over(self, state: Any) -> Job:
+        """Return a job that has ended, of which only what it came to is left."""
+        job = Job(lambda _: None, self._changed)
+        job.state, job.begun, job.done = state, True, True
+        return job
+
+    def line(self) -> tuple[Job, ...]:
+        """Return the jobs that are not over: the one whose turn it is, then those that wait."""
+        with self._changed:
+            return tuple(self._waiting)
 
     def watch(self, job: Job) -> Iterator[View]:
         """Yield what is to be seen of a job, whenever that changes, until it is over."""

@@ -3,16 +3,25 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from PIL import Image
+
 from imagic_lora.adapters.adapter import Adapter
 from imagic_lora.editor import ImagicEditor
+from imagic_lora.errors import OutputError, warn
+from imagic_lora.progress import Progress
 from imagic_lora.settings import FitSettings
+from imagic_lora.ui.history import History
+from imagic_lora.ui.jobs.compare import plain
 from imagic_lora.ui.jobs.course import NOWHERE, Ahead, Course
 from imagic_lora.ui.jobs.edit import Sweep, SweepState, make_sweep
 from imagic_lora.ui.jobs.fit import FitState, make_adapter
-from imagic_lora.ui.jobs.pictures import PictureFolder
+from imagic_lora.ui.jobs.pictures import PictureFolder, SavedPicture
 from imagic_lora.ui.jobs.queue import Job
 from imagic_lora.ui.library import Library
 from imagic_lora.ui.sessions import Session
+
+_QUICK_STEPS = 15
+"""Most denoising steps of a quick try: it is to be there at once."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,11 +32,13 @@ class Fitting:
         fit: The fit, which lacks nothing but a callback.
         settings: How it is fitted.
         wish: What the adapter should be called like.
+        canvas: The part of the picture that is fitted, at its size.
     """
 
     fit: Callable[..., Adapter]
     settings: FitSettings
     wish: str
+    canvas: Image.Image
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,11 +60,15 @@ class RunState:
 
     Attributes:
         ahead: What is behind, and what is ahead.
+        trying: The last step of the quick try, or None.
+        quick: A picture made without a fit, to look at while it is fitted, or None.
         fit: How far its fit is, or None where it has none.
         sweep: How far its edits are, or None before the first.
     """
 
     ahead: Ahead = NOWHERE
+    trying: Progress | None = None
+    quick: SavedPicture | None = None
     fit: FitState | None = None
     sweep: SweepState | None = None
 
@@ -62,8 +77,8 @@ def make_run(
     editor: ImagicEditor,
     run: Run,
     library: Library,
+    history: History,
     session: Session,
-    folder: PictureFolder,
     job: Job,
 ) -> None:
     """Fit where that is needed, then make the pictures; a stop keeps what there is.
@@ -72,27 +87,63 @@ def make_run(
         editor: What does the work.
         run: What to do.
         library: Where an adapter goes.
+        history: Where the run goes once it is over.
         session: Whose run it is.
-        folder: Where the pictures go.
         job: What tells how far the work is.
     """
-    course, state = _course(run), RunState()
+    course, state, folder = _course(run), RunState(), PictureFolder(session.folder)
 
     def fitting(fit: FitState) -> None:
         nonlocal state
         ahead = course.fitting(fit.progress) if fit.progress else NOWHERE
         state = replace(state, ahead=ahead, fit=fit)
-        job.post(state)
+        job.post(state, ahead.share)
 
     def editing(sweep: SweepState) -> None:
-        ahead = course.editing(sweep.progress, len(sweep.made))
-        job.post(replace(state, ahead=ahead, sweep=sweep))
+        nonlocal state
+        ahead = course.editing(sweep.progress, sweep.fresh)
+        state = replace(state, ahead=ahead, sweep=sweep)
+        job.post(state, ahead.share)
 
     adapter = run.start
     if isinstance(adapter, Fitting):
+        state = RunState(quick=_quick(editor, adapter, run.sweep, folder, job))
+        job.post(state)
         adapter = make_adapter(adapter.fit, library, session, adapter.wish, job, fitting)
     job.check()
-    make_sweep(editor, adapter, run.sweep, folder, job, editing)
+    try:
+        make_sweep(editor, adapter, run.sweep, folder, job, editing)
+    finally:
+        if state.sweep is not None and state.sweep.fresh and state.sweep.files:
+            _remember(history, adapter, state.sweep)
+
+
+def _quick(
+    editor: ImagicEditor, fitting: Fitting, sweep: Sweep, folder: PictureFolder, job: Job
+) -> SavedPicture:
+    """Make a picture by plain img2img, which needs no fit, in few steps."""
+
+    def show(progress: Progress) -> None:
+        job.check()
+        job.post(RunState(trying=progress))
+
+    width, height = fitting.canvas.size
+    settings = replace(
+        plain(sweep.settings),
+        steps=min(sweep.settings.steps, _QUICK_STEPS),
+        width=width,
+        height=height,
+    )
+    made = editor.img2img(fitting.canvas, sweep.target, settings=settings, on_progress=show)
+    return folder.save(made, "quick try", f"seed {settings.seed}")
+
+
+def _remember(history: History, adapter: Adapter, sweep: SweepState) -> None:
+    """Keep the pictures of a run; that they cannot be kept takes nothing from who made them."""
+    try:
+        history.keep(adapter.record.image_sha256 or adapter.sha256, sweep)
+    except OutputError as error:
+        warn(f"This run is not kept in the history: {error}")
 
 
 def _course(run: Run) -> Course:

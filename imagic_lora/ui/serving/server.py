@@ -16,6 +16,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from imagic_lora.editor import ImagicEditor
+from imagic_lora.ui.history import History
 from imagic_lora.ui.jobs.queue import JobQueue
 from imagic_lora.ui.library import Library
 from imagic_lora.ui.page import CSS, SCRIPT, Page
@@ -74,6 +75,7 @@ def open_workspace(
                 editor=editor,
                 jobs=jobs,
                 library=Library(adapters, work / "thumbnails", editor.check),
+                history=History(adapters / "history", work / "history"),
                 sessions=Sessions(work, picture, example.target if example else ""),
                 example=example,
                 plan=plan,

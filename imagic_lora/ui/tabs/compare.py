@@ -93,6 +93,10 @@ class CompareTab(WorkingTab):
             **{self.form[name]: getattr(recipe.settings, name) for name in names},
         }
 
+    def _title(self, session: Session, values: Values) -> str:
+        """Return what a comparison is called in the line of jobs."""
+        return f"compare: {(values[self.target] or '').strip() or session.adapter}"
+
     def _work(self, session: Session, values: Values) -> Work:
         """Return the job that makes both pictures."""
         asked, folder = self._comparison(session, values), PictureFolder(session.folder)
@@ -144,9 +148,8 @@ def _text(view: View, state: ComparisonState) -> str:
         return markup.note(*(("Done.", "good") if complete else ("Stopped.", "warn")))
     if state.progress is None:
         return markup.waiting(view.before)
-    progress, made = state.progress, len(state.made)
-    share = (made + progress.step / progress.steps) / 2
-    return markup.bar(share, f"Making the {state.label} picture", progress.seconds_left)
+    words = f"Making the {state.label} picture"
+    return markup.bar(state.share, words, state.progress.seconds_left)
 
 
 def _stage(state: ComparisonState) -> str:

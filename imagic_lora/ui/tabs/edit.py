@@ -6,28 +6,26 @@ from typing import Any
 
 import gradio
 
+from imagic_lora.adapters.adapter import Adapter
 from imagic_lora.editing.recipe import Recipe, read_recipe
-from imagic_lora.errors import ImageError, ImagicError
+from imagic_lora.errors import AdapterError, ImageError, ImagicError, SettingsError
 from imagic_lora.ui import markup, stage, widgets
-from imagic_lora.ui.jobs.fit import FitState
-from imagic_lora.ui.jobs.pictures import PictureFolder
+from imagic_lora.ui.jobs.edit import SweepState, finer
+from imagic_lora.ui.jobs.pictures import PictureFolder, SavedEdit
 from imagic_lora.ui.jobs.queue import View, Work
 from imagic_lora.ui.jobs.run import Run, RunState, make_run
 from imagic_lora.ui.sessions import Session
-from imagic_lora.ui.tabs.edit_form import EditForm
+from imagic_lora.ui.tabs import run_text
+from imagic_lora.ui.tabs.edit_form import EditForm, checked, two
 from imagic_lora.ui.tabs.mask_form import MaskForm
 from imagic_lora.ui.tabs.picture import PictureForm
 from imagic_lora.ui.tabs.working import WorkingTab
 from imagic_lora.ui.widgets import Values
 from imagic_lora.ui.workspace import Workspace
 
-_KEPT = "What was learned is kept: press again to edit with it."
-_AGAIN = "This picture is learned already; other words need no second fit."
-_PHASES = {
-    "caption": "Finding what the picture shows",
-    "fit embedding": "1 of 2: learning the picture",
-    "fit": "1 of 2: learning the picture",
-}
+_NO_PICTURES = "There are no pictures yet to be finer between; edit a picture first."
+_ALL_MADE = "There is nothing between these two that is not there already; choose others."
+_NO_ADAPTER = "The adapter of these pictures is not in the library any more; bring it there."
 
 
 class EditTab(WorkingTab):
@@ -39,7 +37,7 @@ class EditTab(WorkingTab):
 
     def __init__(self, workspace: Workspace) -> None:
         super().__init__(workspace, "edit")
-        files = [self.downloads, self.sheet, self.all, self.adapter]
+        files = [self.downloads, self.sheet, self.all, self.adapter, self.again]
         self.shown = [self.status, self.stage, self.run, self.stop, *files]
         self.looked_at = [self.stage, self.picture.remarks]
 
@@ -51,6 +49,9 @@ class EditTab(WorkingTab):
             self.sheet = gradio.DownloadButton("The sheet", size="sm", elem_id="edit-sheet")
             self.all = gradio.DownloadButton("All, as a zip", size="sm", elem_id="edit-all")
             self.adapter = gradio.DownloadButton("The adapter", size="sm", elem_id="edit-adapter")
+            self.again = gradio.Button("Save it again", size="sm", elem_id="edit-again")
+        self.finer = gradio.Button(visible="hidden", elem_id="edit-finer")
+        self.two = gradio.Textbox(visible=False, elem_id="edit-two")
 
     def _controls(self) -> None:
         """Lay out what asks for edits."""
@@ -63,8 +64,8 @@ class EditTab(WorkingTab):
             self.mask = MaskForm(self._workspace)
         self.picture.fold()
 
-    def wire(self) -> Any:
-        """Connect the widgets; return the event that ends a run."""
+    def wire(self) -> list[Any]:
+        """Connect the widgets; return the events that may have brought an adapter."""
         self.form.wire()
         self.mask.wire(self.masked, self.picture.crop, self.picture.framed, self.looking)
         gradio.on(
@@ -74,8 +75,14 @@ class EditTab(WorkingTab):
             self.looked_at,
             **widgets.LATEST,
         )
+        self.finer.click(
+            self._refine, {self.two}, self.shown, concurrency_limit=None, **widgets.SAID
+        )
         started = [self.run.click, self.picture.target.submit, self.picture.source.submit]
-        return self._start([*started, *self.form.entered], self.asked, self.shown)
+        return [
+            self._start([*started, *self.form.entered], self.asked, self.shown),
+            self.again.click(self._save, outputs=[self.status, self.again], **widgets.QUIET),
+        ]
 
     @property
     def asked(self) -> set[Any]:
@@ -126,21 +133,84 @@ class EditTab(WorkingTab):
         except ImageError:
             return None
 
+    def _title(self, session: Session, values: Values) -> str:
+        """Return what a run is called in the line of jobs."""
+        return (values[self.picture.target] or "").strip() or session.taken
+
     def _work(self, session: Session, values: Values) -> Work:
         """Return the job that fits where that is needed, and makes the pictures."""
         start = self.picture.start(session, values)
         target = (values[self.picture.target] or "").strip()
         mask = self.mask.image(session, values)
         run = Run(start=start, sweep=self.form.sweep(target, mask, values))
-        shared, folder = self._workspace, PictureFolder(session.folder)
-        return partial(make_run, shared.editor, run, shared.library, session, folder)
+        shared = self._workspace
+        return partial(make_run, shared.editor, run, shared.library, shared.history, session)
+
+    def past(self, session: Session, made: SweepState) -> dict[Any, Any]:
+        """Take up pictures that were made before, as if they had just been made.
+
+        Args:
+            session: Whose they are from now on.
+            made: The pictures.
+        """
+        state = RunState(sweep=made)
+        session.jobs["edit"] = job = self._workspace.jobs.over(state)
+        (view,) = self._workspace.jobs.watch(job)
+        return {**self._over(session, view, state), **self._staged(session, state)}
+
+    def _save(self, request: gradio.Request) -> dict[Any, Any]:
+        """Try once more to save in the library what it could not take."""
+        session = self._workspace.session(request)
+        adapter = session.unsaved
+        if adapter is None:
+            return {self.again: gradio.Button(visible=False)}
+        try:
+            name = self._workspace.library.save(adapter, adapter.record.target)
+        except ImagicError as error:
+            return {self.status: markup.note(f"Not in the library: {error}", "bad")}
+        session.adapter, session.unsaved = name, None
+        said = markup.note(f"{name} is in the library now.", "good")
+        return {self.status: said, self.again: gradio.Button(visible=False)}
+
+    def _refine(self, values: Values, request: gradio.Request) -> Iterator[dict[Any, Any]]:
+        """Make strengths between two of those that are there."""
+        session = self._workspace.session(request)
+        prepare = partial(self._finer, session, values[self.two] or "")
+        yield from self._begin("finer strengths", prepare, request)
+
+    def _finer(self, session: Session, given: str) -> Work:
+        """Return the job that makes strengths between two that are given."""
+        job = session.jobs.get("edit")
+        state = job.state.sweep if job is not None and job.state is not None else None
+        if state is None or not state.made:
+            raise ImageError(_NO_PICTURES)
+        low, high = two(given)
+        shared, sweep = self._workspace, checked(finer(state, low, high))
+        if not sweep.missing:
+            raise SettingsError(_ALL_MADE)
+        run = Run(start=self._adapter_of(session, state.made[0]), sweep=sweep)
+        return partial(make_run, shared.editor, run, shared.library, shared.history, session)
+
+    def _adapter_of(self, session: Session, made: SavedEdit) -> Adapter:
+        """Return the adapter that a picture was made with.
+
+        Raises:
+            AdapterError: When neither the library nor the session has it.
+        """
+        library, sha256 = self._workspace.library, made.picture.adapter_sha256
+        if session.unsaved is not None and session.unsaved.sha256 == sha256:
+            return session.unsaved
+        entry = library.find_hash(sha256)
+        if entry is None:
+            raise AdapterError(_NO_ADAPTER)
+        return library.load(entry.name)
 
     def _follow(self, session: Session, views: Iterable[View]) -> Iterator[dict[Any, Any]]:
         """Yield what the widgets show of a run; pictures are sent when there is another one."""
         seen: Any = None
         for view in views:
             state = view.state or RunState()
-            look = self._over(view, state) if view.done else self._under_way(view, state)
+            look = self._over(session, view, state) if view.done else self._under_way(view, state)
             now = _pictures_of(state)
             if now != seen or (view.done and now[1]):
                 look |= self._staged(session, state)
@@ -151,33 +221,37 @@ class EditTab(WorkingTab):
         """Return the pictures of a run, if there are any yet."""
         if state.sweep is not None:
             return {self.stage: stage.results(state.sweep)}
-        if state.fit is not None and state.fit.preview is not None:
-            path = PictureFolder(session.folder).save_preview(state.fit.preview)
-            words = "what is learned so far, drawn anew from noise"
-            return {self.stage: stage.single(path, words, state.fit.preview.size)}
-        return {}
+        if state.quick is None:
+            return {}
+        preview = state.fit.preview if state.fit else None
+        drawn = PictureFolder(session.folder).save_preview(preview) if preview else None
+        quick = ("A quick try", "plain img2img; nothing learned yet")
+        learned = ("Learned so far", "drawn anew from noise")
+        return {self.stage: stage.row([(*quick, state.quick.path), (*learned, drawn)])}
 
     def _under_way(self, view: View, state: RunState) -> dict[Any, Any]:
         """Return what the widgets show of a run that waits or goes on."""
         return {
-            self.status: _progress_text(view, state) + markup.notes(view.notes),
+            self.status: run_text.progress(view, state) + markup.notes(view.notes),
             self.downloads: gradio.Row(visible=False),
             **self._can_run(view),
         }
 
-    def _over(self, view: View, state: RunState) -> dict[Any, Any]:
+    def _over(self, session: Session, view: View, state: RunState) -> dict[Any, Any]:
         """Return what the widgets show of a run that is over."""
         files = state.sweep.files if state.sweep else ()
         sheet, everything = map(str, files) if files else (None, None)
         adapter = state.fit.file if state.fit else None
+        unsaved = session.unsaved is not None
         return {
-            self.status: _done_text(view, state) + markup.notes(view.notes),
-            self.downloads: gradio.Row(visible=bool(files or adapter)),
+            self.status: run_text.done(view, state) + markup.notes(view.notes),
+            self.downloads: gradio.Row(visible=bool(files or adapter or unsaved)),
             self.sheet: gradio.DownloadButton(value=sheet, visible=bool(sheet)),
             self.all: gradio.DownloadButton(value=everything, visible=bool(everything)),
             self.adapter: gradio.DownloadButton(
                 value=str(adapter) if adapter else None, visible=bool(adapter)
             ),
+            self.again: gradio.Button(visible=unsaved),
             **self._can_run(view),
         }
 
@@ -186,46 +260,5 @@ def _pictures_of(state: RunState) -> tuple[Any, int, bool]:
     """Return what tells apart states that show other pictures."""
     preview = state.fit.preview if state.fit else None
     if state.sweep is None:
-        return preview, 0, False
+        return (state.quick, preview), 0, False
     return None, len(state.sweep.made) + 1, bool(state.sweep.files)
-
-
-def _progress_text(view: View, state: RunState) -> str:
-    """Return how far a run is."""
-    left = state.ahead.seconds_left
-    if state.sweep is not None:
-        count = f"{len(state.sweep.made)} of {len(state.sweep.sweep)} done"
-        step = "2 of 2: editing" if state.fit else "Editing"
-        known = "" if state.fit else markup.note(_AGAIN)
-        label = f"{step}, {count}"
-        return markup.bar(state.ahead.share, label, left) + known
-    if state.fit is None or state.fit.progress is None:
-        return markup.waiting(view.before)
-    progress = state.fit.progress
-    label = (
-        f"{_PHASES.get(progress.phase, progress.phase)}, step {progress.step} of {progress.steps}"
-    )
-    return markup.bar(state.ahead.share, label, left, state.fit.losses)
-
-
-def _done_text(view: View, state: RunState) -> str:
-    """Return what became of a run."""
-    fit = _fit_text(state.fit) if state.fit and state.fit.name else ""
-    if view.error:
-        return markup.note(view.error, "bad") + fit
-    if state.sweep is None:
-        return fit or markup.stopped(view.begun)
-    made, asked = len(state.sweep.made), len(state.sweep.sweep)
-    if view.stopping and made < asked:
-        return markup.note(f"Stopped; {made} of {asked} pictures were made.", "warn") + fit
-    found = markup.notes(state.sweep.found, "good")
-    done = markup.note(f"Done. {'' if state.fit else _AGAIN}".strip(), "good")
-    return (found or done) + fit
-
-
-def _fit_text(fit: FitState) -> str:
-    """Return what a fit came to."""
-    stopped = fit.words.startswith("Stopped")
-    return markup.note(
-        f"{fit.words} {_KEPT}" if stopped else fit.words, "warn" if stopped else "info"
-    )

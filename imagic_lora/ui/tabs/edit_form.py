@@ -118,12 +118,7 @@ class EditForm:
             settings=widgets.read(EditSettings, self.settings, values, seed=seeds[0]),
             mask=mask,
         )
-        if len(sweep) > _MOST:
-            raise SettingsError(
-                f"{len(sweep)} pictures were asked for, allowed are {_MOST}; lower the count, or "
-                "give fewer seeds."
-            )
-        return sweep
+        return checked(sweep)
 
     def _alphas(self, values: Values) -> tuple[float, ...]:
         """Return the strengths that were asked for; none where one is to be found."""
@@ -144,3 +139,37 @@ class EditForm:
             self.ends: gradio.Row(visible=how == _SWEEP),
             self.alpha: gradio.Number(visible=how == _ONE),
         }
+
+
+def checked(sweep: Sweep) -> Sweep:
+    """Return a sweep that a person can look over.
+
+    Raises:
+        SettingsError: When it has too many pictures.
+    """
+    count = len(sweep) + len(sweep.known)
+    if count > _MOST:
+        raise SettingsError(
+            f"{count} pictures were asked for, allowed are {_MOST}; lower the count, or give fewer "
+            "seeds."
+        )
+    return sweep
+
+
+def two(text: str) -> tuple[float, float]:
+    """Return the strengths of two pictures, which are given with a blank between.
+
+    Raises:
+        SettingsError: When they are no two strengths that differ.
+    """
+    try:
+        low, high = sorted(float(word) for word in text.split())
+    except ValueError as error:
+        raise SettingsError(
+            f"The strengths were {text[:80]!r}, and two are needed; choose another picture."
+        ) from error
+    for each in (low, high):
+        ALPHA.check("strength", each)
+    if low == high:
+        raise SettingsError("Both pictures have the same strength; choose another one.")
+    return low, high

@@ -129,11 +129,14 @@ class LibraryTab:
 
     def _accept(self, values: Values, request: gradio.Request) -> dict[Any, Any]:
         """Take in a file, if it is an adapter for this model."""
+        before = {entry.name for entry in self._library.entries()}
         try:
             name = self._library.accept(self._workspace.uploads.file(values[self.bring]))
         except ImagicError as error:
             return self._said(str(error), "bad")
         self._workspace.session(request).adapter = name
+        if name in before:
+            return self._said(f"The same adapter is here already, as {name}.", "info")
         return self._said(f"{name} is here now.", "good")
 
     def _rename(self, values: Values, request: gradio.Request) -> dict[Any, Any]:

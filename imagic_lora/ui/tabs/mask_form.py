@@ -174,7 +174,8 @@ class MaskForm:
             yield {said: markup.note(str(error), "bad")}
             return
         path = _fresh(session)
-        job = jobs.submit(partial(find_mask, self._workspace.editor, looked_at, words, path))
+        work = partial(find_mask, self._workspace.editor, looked_at, words, path)
+        job = jobs.submit(work, title=f"find: {words}", owner=session.visitor)
         for view in jobs.watch(job):
             if not view.done:
                 waits = markup.waiting(view.before) if view.before else markup.note("Looking.")

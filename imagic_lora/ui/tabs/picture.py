@@ -10,7 +10,6 @@ import gradio
 from imagic_lora.adapters.adapter import Adapter
 from imagic_lora.errors import ImageError, ImagicError, PromptError, heard_by
 from imagic_lora.images.canvas import Frame
-from imagic_lora.images.png import image_hash
 from imagic_lora.images.reading import open_image
 from imagic_lora.settings import FitSettings, Option
 from imagic_lora.ui import markup, stage, widgets
@@ -18,6 +17,7 @@ from imagic_lora.ui.fits import Wanted
 from imagic_lora.ui.jobs.mask import Framed
 from imagic_lora.ui.jobs.run import Fitting
 from imagic_lora.ui.sessions import Session
+from imagic_lora.ui.uploads import Upload
 from imagic_lora.ui.widgets import Values
 from imagic_lora.ui.workspace import Workspace
 
@@ -160,16 +160,16 @@ class PictureForm:
             ImagicError: When there is nothing to edit, or it cannot be fitted like this.
         """
         library, target = self._workspace.library, (values[self.target] or "").strip()
-        if session.picture is None and not session.taken:
-            raise ImageError(_NONE)
-        if session.picture is None:
-            adapter = library.load(session.taken)
-            if not (target or adapter.record.target):
+        if session.picture is not None:
+            if not target:
                 raise PromptError(_WORDLESS)
-            return adapter
-        if not target:
+            return self._fitting(session, session.picture, target, values)
+        if not session.taken:
+            raise ImageError(_NONE)
+        adapter = library.load(session.taken)
+        if not (target or adapter.record.target):
             raise PromptError(_WORDLESS)
-        return self._fitting(session, target, values)
+        return adapter
 
     def framed(self, session: Session, values: Values) -> Framed:
         """Return the picture that a session edits, to look for a mask on.
@@ -185,18 +185,18 @@ class PictureForm:
             image = open_image(session.picture.path)
             return Framed(image, self._framed(image.size, values))
 
-    def _fitting(self, session: Session, target: str, values: Values) -> Adapter | Fitting:
-        """Return the fit of the session's picture that is there already, or the one that is needed."""
-        if session.picture is None:
-            raise ImageError(_NONE)
+    def _fitting(
+        self, session: Session, picture: Upload, target: str, values: Values
+    ) -> Adapter | Fitting:
+        """Return the fit of a session's picture that is there already, or the one that is needed."""
         library, editor = self._workspace.library, self._workspace.editor
         source = (values[self.source] or "").strip()
         settings = widgets.read(FitSettings, self.settings, values)
         with heard_by(lambda _: None):  # what there is to remark stands beneath the picture
-            image = open_image(session.picture.path)
+            image = open_image(picture.path)
             frame = self._framed(image.size, values)
         wanted = Wanted(
-            image_sha256=image_hash(image),
+            image_sha256=picture.sha256,
             frame=frame,
             source=source,
             settings=settings,
@@ -205,13 +205,16 @@ class PictureForm:
         if (entry := wanted.found(library)) is not None:
             session.adapter = entry.name
             return library.load(entry.name)
+        if session.unsaved is not None and wanted.met_by(session.unsaved.record):
+            return session.unsaved
         given: dict[str, Any] = {
             "target": target,
             "source": source or None,
             "settings": settings,
             "frame": frame,
         }
-        return Fitting(fit=partial(editor.fit, image, **given), settings=settings, wish=target)
+        fit = partial(editor.fit, image, **given)
+        return Fitting(fit=fit, settings=settings, wish=target, canvas=frame.cut(image))
 
     def _taken(self, session: Session, values: Values, veil: Veil) -> tuple[str, str]:
         """Return the picture of the adapter that is edited."""

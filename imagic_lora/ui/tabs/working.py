@@ -1,7 +1,8 @@
 """What the parts of the page that work have alike: pictures on the left, what asks on the right."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 
 import gradio
@@ -12,6 +13,8 @@ from imagic_lora.ui.jobs.queue import Job, View, Work
 from imagic_lora.ui.sessions import Session
 from imagic_lora.ui.widgets import Values
 from imagic_lora.ui.workspace import Workspace
+
+BUSY = "One is under way already: wait for it, or stop it."
 
 
 class WorkingTab(ABC):
@@ -41,6 +44,10 @@ class WorkingTab(ABC):
     @abstractmethod
     def _work(self, session: Session, values: Values) -> Work:
         """Return the job that is asked for, everything checked that can be checked before."""
+
+    @abstractmethod
+    def _title(self, session: Session, values: Values) -> str:
+        """Return what a job is called in the line of jobs."""
 
     @abstractmethod
     def _follow(self, session: Session, views: Iterable[View]) -> Iterator[dict[Any, Any]]:
@@ -91,13 +98,36 @@ class WorkingTab(ABC):
     def _run(self, values: Values, request: gradio.Request) -> Iterator[dict[Any, Any]]:
         """Check what was given, get in the queue, and yield how far the work is."""
         session = self._workspace.session(request)
+        title = self._title(session, values)
+        yield from self._begin(title, partial(self._work, session, values), request)
+
+    def _begin(
+        self, title: str, prepare: Callable[[], Work], request: gradio.Request
+    ) -> Iterator[dict[Any, Any]]:
+        """Put a job in the queue, and yield how far it is; of each part there is one at a time.
+
+        Args:
+            title: What it is called in the line of jobs.
+            prepare: Returns what it does, or raises an ImagicError.
+            request: Whose job it is.
+        """
+        session, jobs = self._workspace.session(request), self._workspace.jobs
+        if self.is_busy(session):  # asked for by a key, in a page that was loaded anew
+            yield {self.status: markup.note(BUSY, "warn")}
+            yield from self.watch(request)
+            return
         try:
-            work = self._work(session, values)
+            work = prepare()
         except ImagicError as error:
             yield {self.status: markup.note(str(error), "bad")}
             return
-        session.jobs[self._name] = self._workspace.jobs.submit(work)
+        session.jobs[self._name] = jobs.submit(work, title=title, owner=session.visitor)
         yield from self.watch(request)
+
+    def is_busy(self, session: Session) -> bool:
+        """Return whether a job of a session waits or runs here."""
+        job = session.jobs.get(self._name)
+        return job is not None and not job.done
 
     def _stop(self, request: gradio.Request) -> dict[Any, Any]:
         """Ask a session's job to end; what it has is kept."""

@@ -1,5 +1,6 @@
 import io
 import re
+import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -61,19 +62,27 @@ def test_other_words_need_no_second_fit(visitor: Visitor, workspace: Workspace) 
 
 
 def test_a_stop_keeps_what_was_learned(visitor: Visitor, workspace: Workspace) -> None:
-    """A fit of any length ends after the step at hand, saved, and nothing is edited."""
-    visitor.fill(fit_steps=100_000, fit_stop_at=0, source="", target="a fox")
+    """A fit of any length ends after the step at hand, saved, and nothing is edited.
+
+    What plain img2img makes of the words is there before anything is learned, and named so.
+    """
+    visitor.fill(fit_steps=100_000, fit_stop_at=0, source="", target="a fox", edit_steps=2)
     running = visitor.begin("edit-run")
     session = workspace.sessions.get(visitor.page)
     while "edit" not in session.jobs:
         time.sleep(0.01)
-    assert next(view for view in workspace.jobs.watch(session.jobs["edit"]) if view.state)
+    views = workspace.jobs.watch(session.jobs["edit"])
+    assert next(view for view in views if view.state and view.state.fit)
     visitor.do("edit-stop")
     running.end()
 
     assert "Stopped after" in visitor.text("edit-status")
     assert [] == visitor.pictures("stage")
     assert workspace.library.find("a-fox").record.losses
+    assert "plain img2img" in visitor.text("stage")
+    (path,) = re.findall(r'file=([^"]+)" alt="A quick try"', visitor.text("stage"))
+    quick = read_record(path) or {}
+    assert ("Variation", "a fox", 2) == (quick["kind"], quick["target"], quick["settings"]["steps"])
 
 
 def test_edits_land_on_a_sheet(quick: Visitor) -> None:
@@ -239,3 +248,63 @@ def test_a_dropped_picture_brings_its_mask_back(quick: Visitor) -> None:
     quick.do("edit-run")
     pictures = [open_image(path).tobytes() for path in (picture, quick.large("stage"))]
     assert pictures[0] == pictures[1]
+
+
+def test_finer_strengths_are_made_between_two(quick: Visitor) -> None:
+    """What is there stays, and three more stand between, on one sheet that brings all back."""
+    quick.fill(edit_seeds="3")
+    quick.do("edit-run")
+    before = set(quick.pictures("stage"))
+    quick.fill(edit_two="1.0 0.0")
+    quick.do("edit-finer")
+
+    assert [0.0, 0.25, 0.5, 0.75, 1.0] == strengths(quick)
+    assert before < set(quick.pictures("stage"))
+    quick.name_file("picture", quick["edit-sheet"]["value"]["path"])
+    assert ("3", 5) == (quick["edit-seeds"]["value"], quick["edit-count"]["value"])
+
+
+def test_nothing_is_made_between_what_are_no_two(quick: Visitor) -> None:
+    """What a page sends is checked as what is typed."""
+    quick.fill(edit_two="0 1")
+    quick.do("edit-finer")
+    assert "no pictures yet" in quick.text("edit-status")
+    quick.fill(edit_count=1)
+    quick.do("edit-run")
+
+    for two, expected in {
+        "0.5 0.5": "the same strength",
+        "0.5": "two are needed",
+        "a b": "two are needed",
+        "1 nan": "strength was nan",
+    }.items():
+        quick.fill(edit_two=two)
+        quick.do("edit-finer")
+        assert expected in quick.text("edit-status")
+
+
+def test_a_fit_that_the_library_cannot_take_is_kept(
+    visitor: Visitor, workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk loses no fit: it is edited, offered, found again, and saved once there is room."""
+    folder = workspace.library.folder
+    shutil.rmtree(folder)
+    folder.write_bytes(b"in the way")
+    monkeypatch.setattr(Path, "home", lambda: tmp_path)
+    visitor.fill(target="a fox", fit_steps=8, fit_stop_at=0, edit_steps=1, edit_count=1)
+    visitor.do("edit-run")
+
+    text = visitor.text("edit-status")
+    assert "Not in the library" in text
+    assert str(tmp_path / "a-fox-2.safetensors") in text
+    assert str(folder.parent) not in text
+    offered = Adapter.load(visitor["edit-adapter"]["value"]["path"])
+    assert record(visitor)["adapter_sha256"] == offered.sha256
+    visitor.do("edit-again")
+    assert "Not in the library" in visitor.text("edit-status")
+    folder.unlink()
+    visitor.do("edit-run")  # with what the page has kept: no second fit
+    assert "learned already" in visitor.text("edit-status")
+    visitor.do("edit-again")
+    assert "a-fox is in the library now" in visitor.text("edit-status")
+    assert offered == workspace.library.load("a-fox")

@@ -47,10 +47,12 @@ def test_what_is_deleted_is_what_was_asked_about(
 def test_an_adapter_is_taken_in_once_it_is_checked(
     visitor: Visitor, workspace: Workspace, adapter: Fitted
 ) -> None:
-    """A shared file is listed and chosen; one for another base, or none at all, is refused."""
+    """A shared file is listed and chosen, once; one for another base, or none at all, is refused."""
+    workspace.library.delete("cat")
     good, other = (adapter(kind).to_bytes() for kind in ("sd1", "sd2"))
     files = {
         "from mia.safetensors": (good, "is here now"),
+        "from mia (1).safetensors": (good, "here already, as from-mia"),
         "b.safetensors": (other, "tiny-sd2"),
         "c.safetensors": (b"x", "cannot be used"),
     }
@@ -58,7 +60,7 @@ def test_an_adapter_is_taken_in_once_it_is_checked(
         visitor.upload("library-bring", name, content)
         assert expected in visitor.text("library-status")
 
-    assert {"cat", "from-mia"} == {entry.name for entry in workspace.library.entries()}
+    assert {"from-mia"} == {entry.name for entry in workspace.library.entries()}
     assert "<dd>from-mia</dd>" in visitor.text("compare-used")
 
 
