@@ -99,14 +99,6 @@ window.imagicLora = (() => {
     running = now;
   }
 
-  /* The line of jobs is drawn anew now and then; the button that has the keys keeps them. */
-  let held = "";
-  document.addEventListener("focusin", (event) => { held = event.target.dataset?.cancel || ""; });
-  function regain() {
-    if (held && document.activeElement === document.body)
-      document.querySelector(`[data-cancel="${held}"]`)?.focus();
-  }
-
   /* The title tells how far a run is. */
   function follow() {
     const bar = document.querySelector("#edit-status [role=progressbar]");
@@ -115,7 +107,6 @@ window.imagicLora = (() => {
     if (title && document.title !== next) document.title = next;
     offer();
     notice();
-    regain();
   }
   /* Do something whenever anything comes or goes. */
   function observe(act) {
@@ -126,9 +117,10 @@ window.imagicLora = (() => {
   }
   observe(follow);
 
-  /* The line of jobs is looked at as long as somebody can see it. */
+  /* The line of jobs is looked at as long as somebody can see it, but not under a hand or a key. */
   setInterval(() => {
-    if (!document.hidden) document.querySelector("#jobs-look")?.click();
+    const held = document.querySelector("#jobs button:is(:hover, :focus)");
+    if (!document.hidden && !held) document.querySelector("#jobs-look")?.click();
   }, 2000);
 
   return { keep, kept, observe, said, tab, tell, upload, visitor };
