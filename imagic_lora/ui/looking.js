@@ -21,7 +21,12 @@
     link.href = thumb.dataset.src;
     link.download = thumb.dataset.file;
     stage.querySelector(".pair .which").textContent = thumb.dataset.caption;
-    const through = stage.querySelector(".through input");
+    slide(thumb);
+  }
+
+  /* Let the slider stand at the strength that is shown. */
+  function slide(thumb) {
+    const through = thumb.closest(".stage").querySelector(".through input");
     if (!through) return;
     const row = strengths(thumb);
     through.max = row.length - 1;
@@ -181,6 +186,7 @@
 
   /* What was chosen by hand stays so when more pictures come. */
   observe(() => {
+    document.querySelectorAll(".thumb[aria-pressed=true]").forEach(slide);
     const thumb = chosen && document.querySelector(`.thumb[data-src="${CSS.escape(chosen)}"]`);
     if (thumb && thumb.getAttribute("aria-pressed") !== "true") show(thumb);
   });
