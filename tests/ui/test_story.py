@@ -237,7 +237,7 @@ def test_pictures_are_looked_at_with_the_keys_alone(page: Any) -> None:
     cut.focus()
     page.keyboard.press("End")
     assert "100" == cut.input_value()
-    assert "100%" in (page.locator(".view").get_attribute("style") or "")
+    assert "100%" in (page.locator(".pair").get_attribute("style") or "")
     page.locator("[data-act=further]").click()
     says(page, "stage", "edited.png")
 
