@@ -1,12 +1,11 @@
 """The page as people use it: a real Chromium, the real server, the bundled model."""
 
 import os
-import shutil
 import sys
 import time
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -331,7 +330,12 @@ def test_a_click_counts_while_another_is_answered(served_page: Served, page: Any
     names = ("a-girl-in-the-snow", "a-girl-in-the-sun")
     learn(page, "a girl in the snow", 5)
     adapters = served_page.folder / "imagic-adapters"
-    shutil.copy(adapters / f"{names[0]}.safetensors", adapters / f"{names[1]}.safetensors")
+    other = Adapter.load(adapters / f"{names[0]}.safetensors")
+    other = replace(other, record=replace(other.record, target="a girl in the sun"))
+    turn_to(page, "Library")
+    page.locator("#library-adapters button", has_text=names[0]).first.wait_for()
+    other.save(adapters / f"{names[1]}.safetensors")
+    turn_to(page, "Edit")
     turn_to(page, "Library")
     page.locator("#library-adapters button", has_text=names[1]).first.wait_for()
     slow_line(page)
