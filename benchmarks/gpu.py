@@ -38,7 +38,7 @@ from imagic_lora.planning.counted import WORK
 from imagic_lora.progress import ignore
 from imagic_lora.settings import FitSettings
 
-GUIDANCE = guidance.PUSH
+GUIDANCE = guidance.FIXED
 Figures = dict[str, Any]
 
 

@@ -63,7 +63,7 @@ class Asked:
         """How strongly each prompt pulls at alpha 1: what was given, or as far as on any model."""
         given = self.prompts.settings.guidance
         if not self.seeks:
-            return (guidance.PUSH if given is None else given,) * len(self.latents)
+            return (guidance.FIXED if given is None else given,) * len(self.latents)
         # Rounded, so that a row comes to the same alone and in a batch.
         return tuple(round(guidance.PUSH * each, 3) for each in self._seen.reach.tolist())
 

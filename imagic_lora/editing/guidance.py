@@ -12,8 +12,11 @@ import torch
 from imagic_lora.conditioning import Conditioning, concatenate, evened, interpolate
 from imagic_lora.models.base import LatentModel
 
-PUSH = 1.5
+PUSH = 1.2
 """How far an edit is pushed at alpha 1, in differences that the whole of its prompt makes."""
+
+FIXED = 1.5
+"""Guidance where none is given and none is looked for."""
 
 Predictor = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 """From x_t (B, C, h, w) and t (B,) to a prediction of the same shape as x_t."""
