@@ -1,8 +1,9 @@
 """Edits of flows without inversion: the difference of two velocities moves the input directly."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from PIL import Image
@@ -15,8 +16,9 @@ from imagic_lora.models.base import LatentModel
 from imagic_lora.seeding import generator, randn
 
 _STEPS = 50
-_PULL = 0.01
-"""How strongly FlowAlign draws each step's estimate towards the source's."""
+
+_Velocity = Callable[[torch.Tensor, Conditioning], torch.Tensor]
+"""From x_t, shape (1, C, h, w), and a prompt to the velocity at the time of a step."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,11 +36,13 @@ class _Inversionless(ABC):
     """From the input, step by step along the noised input; the strength is the target's guidance.
 
     Attributes:
+        pull: How strongly each step's estimate is drawn towards the source's.
         share: Share of the steps that are taken, the last ones.
         strengths: See Method.
         fixed: See Method.
     """
 
+    pull: ClassVar[float] = 0.0
     share: float = 0.66
     strengths: tuple[float, ...] = (1.5, 2.0, 3.0, 5.0, 8.0, 13.5)
     fixed: float = 3.0
@@ -56,7 +60,15 @@ class _Inversionless(ABC):
         for t, step in self._times(model, moved.shape):
             noise = randn(tuple(moved.shape), noises).to(moved.device)
             noised = model.objective.add_noise(prepared.latents, noise, t)
-            moved += self.move(model, prepared, noised, moved - prepared.latents, t, step, strength)
+            change = moved - prepared.latents
+
+            def velocity(
+                x_t: torch.Tensor, prompt: Conditioning, t: torch.Tensor = t
+            ) -> torch.Tensor:
+                return model.predict(x_t, t, prompt)
+
+            difference = self.difference(velocity, prepared, noised, noised + change, strength)
+            moved += step * difference + self.pull * (t * difference - change)
         return to_images(model.decode(moved))[0]
 
     def _times(
@@ -69,25 +81,21 @@ class _Inversionless(ABC):
         yield from zip(times[first:, None], (ends - times)[first:, None], strict=True)
 
     @abstractmethod
-    def move(
+    def difference(
         self,
-        model: LatentModel,
+        velocity: _Velocity,
         prompts: Prompts,
         noised: torch.Tensor,
-        change: torch.Tensor,
-        t: torch.Tensor,
-        step: torch.Tensor,
+        moved: torch.Tensor,
         strength: float,
     ) -> torch.Tensor:
-        """Return what one step adds, shape (1, C, h, w).
+        """Return how the velocity of the edit differs from the source's, shape (1, C, h, w).
 
         Args:
-            model: The model.
+            velocity: What the model predicts.
             prompts: What it reads.
             noised: The noised input.
-            change: How far the input has been moved.
-            t: Time, shape (1,).
-            step: From there to the next one, below 0.
+            moved: The same, moved as far as the edit is.
             strength: Guidance of the target.
         """
 
@@ -108,24 +116,21 @@ class FlowEdit(_Inversionless):
 
     source_guidance: float = 3.5
 
-    def move(
+    def difference(
         self,
-        model: LatentModel,
+        velocity: _Velocity,
         prompts: Prompts,
         noised: torch.Tensor,
-        change: torch.Tensor,
-        t: torch.Tensor,
-        step: torch.Tensor,
+        moved: torch.Tensor,
         strength: float,
     ) -> torch.Tensor:
-        """Return the step times the difference of the velocities."""
+        """Return the difference of the guided velocities."""
 
-        def velocity(x_t: torch.Tensor, prompt: Conditioning, guidance: float) -> torch.Tensor:
-            plain = model.predict(x_t, t, prompts.empty)
-            return torch.lerp(plain, model.predict(x_t, t, prompt), guidance)
+        def guided(x_t: torch.Tensor, prompt: Conditioning, guidance: float) -> torch.Tensor:
+            return torch.lerp(velocity(x_t, prompts.empty), velocity(x_t, prompt), guidance)
 
-        towards = velocity(noised + change, prompts.target, strength)
-        return step * (towards - velocity(noised, prompts.source, self.source_guidance))
+        towards = guided(moved, prompts.target, strength)
+        return towards - guided(noised, prompts.source, self.source_guidance)
 
 
 @dataclass(frozen=True)
@@ -135,22 +140,18 @@ class FlowAlign(_Inversionless):
     Source: Kim et al. 2025, arXiv 2505.23145, algorithm 1.
     """
 
+    pull: ClassVar[float] = 0.01
     share: float = 1.0
     fixed: float = 5.0
 
-    def move(
+    def difference(
         self,
-        model: LatentModel,
+        velocity: _Velocity,
         prompts: Prompts,
         noised: torch.Tensor,
-        change: torch.Tensor,
-        t: torch.Tensor,
-        step: torch.Tensor,
+        moved: torch.Tensor,
         strength: float,
     ) -> torch.Tensor:
-        """Return the step times the difference of the velocities, and the pull."""
-        moved = noised + change
-        plain = model.predict(moved, t, prompts.source)
-        towards = torch.lerp(plain, model.predict(moved, t, prompts.target), strength)
-        difference = towards - model.predict(noised, t, prompts.source)
-        return step * difference + _PULL * (t * difference - change)
+        """Return the difference from the velocity at the source."""
+        plain, target = velocity(moved, prompts.source), velocity(moved, prompts.target)
+        return torch.lerp(plain, target, strength) - velocity(noised, prompts.source)
