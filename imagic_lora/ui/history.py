@@ -14,6 +14,7 @@ from imagic_lora.errors import ImageError, ImagicError, OutputError, quoted
 from imagic_lora.files import write_atomic
 from imagic_lora.ui import packing
 from imagic_lora.ui.jobs.edit import SweepState
+from imagic_lora.ui.readings import Readings
 
 MOST_RUNS = 200
 """Runs that are kept; the oldest goes first."""
@@ -62,7 +63,7 @@ class History:
 
     def __init__(self, folder: Path, drawings: Path) -> None:
         self._folder, self._drawings = folder, drawings
-        self._known: dict[tuple[str, int, int], PastRun | str] = {}
+        self._readings = Readings(self._read)
 
     def keep(self, image_sha256: str, run: SweepState) -> None:
         """Keep a run whose pictures are written; the oldest go where there are too many.
@@ -154,14 +155,7 @@ class History:
 
     def _all(self) -> dict[str, PastRun | str]:
         """Return every file by name: what it holds, or why it cannot be used."""
-        fresh = {}
-        for path in self._files():
-            with suppress(OSError):  # another page has just deleted it
-                state = path.stat()
-                key = (path.stem, state.st_mtime_ns, state.st_size)
-                fresh[key] = self._known.get(key) or self._read(path)
-        self._known = fresh
-        return {key[0]: run for key, run in fresh.items()}
+        return self._readings.of(self._files())
 
     def _read(self, path: Path) -> PastRun | str:
         """Return what a file holds, or why it cannot be used."""

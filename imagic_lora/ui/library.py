@@ -16,6 +16,7 @@ from imagic_lora.adapters.keeping import keep
 from imagic_lora.adapters.record import FitRecord
 from imagic_lora.errors import AdapterError, ImageError, OutputError, quoted
 from imagic_lora.images.reading import open_image, opened
+from imagic_lora.ui.readings import Readings
 
 SUFFIX = ".safetensors"
 
@@ -67,7 +68,7 @@ class Library:
         self.folder = folder
         self._drawings = drawings
         self._check = check
-        self._known: dict[tuple[str, int, int], Entry | str] = {}
+        self._readings = Readings(self._read)
 
     def entries(self) -> list[Entry]:
         """Return what can be read, newest first."""
@@ -194,16 +195,7 @@ class Library:
 
     def _all(self) -> dict[str, Entry | str]:
         """Return every file by name: what it holds, or why it cannot be used."""
-        fresh = {}
-        for path in self._files():
-            try:
-                state = path.stat()
-            except OSError:  # another page, or another program, has just deleted it
-                continue
-            key = (path.name, state.st_mtime_ns, state.st_size)
-            fresh[key] = self._known.get(key) or self._read(path)
-        self._known = fresh
-        return {key[0].removesuffix(SUFFIX): entry for key, entry in fresh.items()}
+        return self._readings.of(self._files())
 
     def _read(self, path: Path) -> Entry | str:
         """Return what a file holds, or why it cannot be used."""
