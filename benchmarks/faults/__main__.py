@@ -34,7 +34,7 @@ CAMPAIGNS: Mapping[str, tuple[Campaign, int]] = {
     "mutated pictures": (files.pictures, 20_000),
     "threads": (works.threads, 500),
     "errors anywhere": (works.errors, 300),
-    "memory that runs out": (works.shortages, 2_000),
+    "memory that runs out": (works.shortages, 2_500),
     "switches": (works.switches, 1_000),
     "kills and interrupts": (endings.kills, 300),
     "full disks": (endings.disks, 300),

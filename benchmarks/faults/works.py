@@ -110,7 +110,7 @@ def places(stage: Stage) -> tuple[tuple[str, int, bool], ...]:
     for name, work in stage.works.items():
         with Noting() as noted, heard_by(lambda _: None):
             work(stage.fresh())
-        for lines in noted.places.keys() - known:
+        for lines in [each for each in noted.places if each not in known]:
             numbers = noted.places[lines]
             found += [(name, numbers[0], False), (name, random.choice(numbers), True)]
         known |= noted.places.keys()
