@@ -54,7 +54,7 @@ def test_on_a_terminal_one_line_is_written_over() -> None:
 
 def test_a_narrow_terminal_is_never_wrapped(monkeypatch: pytest.MonkeyPatch) -> None:
     """A line that is written over must stay on one row of the screen."""
-    monkeypatch.setattr(shutil, "get_terminal_size", lambda: os.terminal_size((20, 5)))
+    monkeypatch.setattr(shutil, "get_terminal_size", lambda *_: os.terminal_size((20, 5)))
     screen = Screen()
 
     Terminal(io.StringIO(), screen).progress()(_step(1))
