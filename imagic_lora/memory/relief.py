@@ -1,6 +1,6 @@
 """What happens when the device runs out of memory: one more lever is pulled, and the work goes on.
 
-Only levers that change no result are pulled here: the base model stays what was loaded, and what
+Only levers that round nothing are pulled here: the base model stays what was loaded, and what
 would round it is chosen before it is loaded.
 """
 
