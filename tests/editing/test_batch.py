@@ -25,7 +25,7 @@ from tests.support.tiny import KINDS, Kind, with_scheduler
 
 Editor = Callable[[Kind], ImagicEditor]
 Fitted = Callable[[Kind], Adapter]
-QUICK = EditSettings(steps=3)
+QUICK = EditSettings(steps=2)
 
 
 def others(editor: ImagicEditor, adapter: Adapter) -> list[Adapter]:
@@ -60,7 +60,7 @@ def test_a_batch_equals_its_edits_one_by_one(
     kind: Kind, direction: Direction, editor: Editor, adapter: Fitted
 ) -> None:
     """Each row has its own adapter, target, alpha and seed, whatever stands beside it."""
-    settings = EditSettings(steps=3, direction=direction, negative="blue", seed=7)
+    settings = EditSettings(steps=2, direction=direction, negative="blue", seed=7)
     asked = requests(others(editor(kind), adapter(kind)))
 
     together = editor(kind).edit_batch(asked, settings=settings)
@@ -154,7 +154,7 @@ def test_a_batch_has_one_canvas(editor: Editor, adapter: Fitted, picture: Image.
 
     with pytest.raises(SettingsError, match=r"32x32, 48x24.*width and a height"):
         editor("sd1").edit_batch(asked, settings=QUICK)
-    sized = editor("sd1").edit_batch(asked, settings=EditSettings(steps=2, width=32, height=32))
+    sized = editor("sd1").edit_batch(asked, settings=replace(QUICK, width=32, height=32))
 
     assert [(32, 32)] * 2 == [edit.image.size for edit in sized]
 

@@ -12,7 +12,7 @@ from imagic_lora import Adapter, EditSettings, FitSettings, ImagicEditor
 from imagic_lora.images.pixels import difference
 from tests.support.tiny import Kind
 
-QUICK = EditSettings(steps=3)
+QUICK = EditSettings(steps=2)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from imagic_lora.editing import masks
 from imagic_lora.editing.recipe import read_recipe
 from tests.support.tiny import Kind
 
-QUICK = EditSettings(steps=2)
+QUICK = EditSettings(steps=2, guidance=2.0, focus=0)
 
 
 def half() -> Image.Image:

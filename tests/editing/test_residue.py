@@ -11,7 +11,7 @@ from tests.support.tiny import Kind
 
 Editor = Callable[[Kind], ImagicEditor]
 
-QUICK = EditSettings(steps=2)
+QUICK = EditSettings(steps=2, guidance=2.0, focus=0)
 SIZE = (64, 48)
 
 
@@ -52,7 +52,7 @@ def test_where_much_changes_nothing_of_the_input_is_added(
 ) -> None:
     """What was lost belongs to what was there: it fades where the edit shows something else."""
     editor, adapter = fitted
-    free = EditSettings(steps=2, fidelity=0, focus=0)
+    free = EditSettings(steps=2, guidance=2.0, fidelity=0, focus=0)
 
     with_input = editor.edit(adapter, alpha=8, settings=free).image
     without = editor.edit(replace(adapter, picture=b""), alpha=8, settings=free).image

@@ -134,7 +134,7 @@ def _autoencoder(**changes: Any) -> Any:
 def _unet(width: int, **changes: Any) -> Any:
     return UNet2DConditionModel(
         sample_size=16,
-        block_out_channels=(32, 64),
+        block_out_channels=(16, 32),
         layers_per_block=1,
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
         up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
