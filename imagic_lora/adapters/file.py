@@ -24,6 +24,7 @@ from imagic_lora.adapters.record import FitRecord
 from imagic_lora.adapters.weights import Weights
 from imagic_lora.conditioning import Conditioning
 from imagic_lora.errors import AdapterFileError, quoted
+from imagic_lora.memory import host_shortage_explained
 from imagic_lora.models.families import find_family
 
 FORMAT = 1
@@ -76,12 +77,16 @@ def encode(content: Content) -> bytes:
     return write_tensors(tensors, {**content.shown, _HEADER: header})
 
 
+@host_shortage_explained("tensors were written to a file")
 def write_tensors(tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str]) -> bytes:
     """Return the bytes of a safetensors file that depend on its content alone.
 
     Args:
         tensors: The tensors by name.
         metadata: Texts for the header, to which the hash of the tensors is added.
+
+    Raises:
+        DeviceError: When this machine's memory runs out.
     """
     data = _serialized(tensors, metadata)
     body = _body(data)
@@ -136,6 +141,7 @@ def read_limited(path: Path) -> bytes:
     return data
 
 
+@host_shortage_explained("an adapter was read")
 def decode(data: bytes) -> Content:
     """Return what a file holds.
 
@@ -144,6 +150,7 @@ def decode(data: bytes) -> Content:
 
     Raises:
         AdapterFileError: When it is truncated, foreign, hostile or of another version.
+        DeviceError: When this machine's memory runs out.
     """
     if _MAX_OWN_HEADER < header_size(data) <= len(data) - 8:
         raise AdapterFileError(

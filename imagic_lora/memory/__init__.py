@@ -3,7 +3,13 @@
 from imagic_lora.memory.device import device_name, peak_bytes
 from imagic_lora.memory.footprint import Footprint, footprints, predict
 from imagic_lora.memory.plan import MemoryPlan
-from imagic_lora.memory.relief import denoising, is_shortage, relieved, unrelieved
+from imagic_lora.memory.relief import (
+    denoising,
+    host_shortage_explained,
+    is_shortage,
+    relieved,
+    unrelieved,
+)
 
 __all__ = [
     "Footprint",
@@ -11,6 +17,7 @@ __all__ = [
     "denoising",
     "device_name",
     "footprints",
+    "host_shortage_explained",
     "is_shortage",
     "peak_bytes",
     "predict",

@@ -101,6 +101,27 @@ def shortage_explained(model: Planned) -> Iterator[None]:
 
 
 @contextmanager
+def host_shortage_explained(doing: str) -> Iterator[None]:
+    """Say in our own words that this machine's memory ran out in a block, which loses nothing.
+
+    Args:
+        doing: What was being done, as "an adapter was read".
+
+    Raises:
+        DeviceError: When it did.
+    """
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not is_shortage(error):
+            raise
+        raise DeviceError(
+            f"This machine ran out of memory while {doing}; nothing was changed, so end other "
+            "programs, and do it again."
+        ) from None
+
+
+@contextmanager
 def unrelieved() -> Iterator[None]:
     """Let work in a block fail where memory runs out, rather than pull a lever for it."""
     token = _ALLOWED.set(False)

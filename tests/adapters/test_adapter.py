@@ -21,7 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from imagic_lora import Adapter, AdapterFileError, ImagicEditor, OutputError
+from imagic_lora import Adapter, AdapterFileError, DeviceError, ImagicEditor, OutputError
 from imagic_lora.adapters.weights import Pair, Weights
 from imagic_lora.conditioning import Conditioning
 from imagic_lora.editing.slots import Slots
@@ -63,6 +63,23 @@ def test_any_record_survives_the_file(target: str, losses: list[float], width: i
     original = made(target=target, losses=tuple(losses), width=width)
 
     assert original == Adapter.from_bytes(original.to_bytes())
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("can't allocate memory: 9 bytes")])
+def test_memory_that_runs_out_is_said(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether an adapter is written or read, it is one sentence of ours."""
+    data = made().to_bytes()
+
+    def short(*_: object) -> None:
+        raise error
+
+    for name in ("save", "load"):
+        monkeypatch.setattr(safetensors.torch, name, short)
+
+    with pytest.raises(DeviceError, match="ran out of memory while tensors were written"):
+        made().to_bytes()
+    with pytest.raises(DeviceError, match="ran out of memory while an adapter was read"):
+        Adapter.from_bytes(data)
 
 
 def test_the_same_adapter_gives_the_same_bytes() -> None:
