@@ -263,7 +263,7 @@ def test_rivals_are_given_the_same_pictures(
         (["--score", "theirs", "--limit", "1", "--weights", "clip=x"], "which is no folder"),
         (["--score", "theirs", "--limit", "1", "--stages", "report"], "is scored yet"),
         (["--score", "theirs", "--limit", "1", "--stages", "judge"], "give --judge and"),
-        (["--score", "theirs", "--judge", "file:///x"], "allowed is e.g. http://localhost"),
+        (["--score", "theirs", "--judge", "file:///x"], "allowed is 'here', or e.g. http://localhost"),
         (["--score", "theirs", "--judge", "http://x"], "needs both --judge and --judge-model"),
         (["--model", "demo", "--fit", "rnak=3"], "there is no setting 'fit.rnak'"),
         (["--model", "demo", "--edit", "width=64"], "width cannot be given"),
