@@ -198,10 +198,12 @@ class Bench:
         edited = {item.kind for item in asked.items}
         kinds = [kind for kind in asked.benchmark.kinds if kind in edited]
         names = (asked.benchmark.title, asked.benchmark.name)
-        self._write("report.md", report.page(names, counts, found, outcomes, kinds, asked.remarks))
+        remarks = [*asked.remarks, *([self.editing.told] if self.editing else [])]
+        self._write("report.md", report.page(names, counts, found, outcomes, kinds, remarks))
         result = {
             "items": counts[0],
             "origin": asked.origin,
+            "edited": "" if self.editing is None else self.editing.told,
             "rows": report.as_json(report.means(found)),
             "costs": report.costs(outcomes),
             "failed": [asdict(one) for one in outcomes if one.status != "ok"],

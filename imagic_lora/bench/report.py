@@ -140,20 +140,22 @@ def page(
         scored: All that was scored.
         outcomes: How the pictures of methods ended.
         kinds: The kinds of edits.
-        remarks: Sentences on where the data came from and who judged.
+        remarks: Sentences on where the data came from, who judged, and what edited.
     """
     (title, name), (taken, whole) = names, counts
+    leading = leading_score(scored)
+    cases = ", ".join(f"[{each}](sheet-{each}.png)" for each in ("best", "worst", "random"))
     parts = [
         f"# {title}",
         " ".join((f"{taken} of {whole} items.", *remarks, _HOW)),
         scores_table(means(scored)),
+        f"Cases by {COLUMNS[leading].heading} of '{scored[0].row}': {cases}.",
     ]
     if failed := [one for one in outcomes if one.status != "ok"]:
         parts += ["## What failed", failures_table(failed)]
     if outcomes:
         parts += ["## What an item takes", costs_table(costs(outcomes))]
     if len(kinds) > 1:
-        leading = leading_score(scored)
         parts += [f"## {COLUMNS[leading].heading} by kind", kinds_table(scored, kinds, leading)]
     if others := PUBLISHED.get(name):
         parts += ["## Published by others", *(published(one, taken) for one in others)]
