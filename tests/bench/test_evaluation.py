@@ -233,7 +233,7 @@ def test_rivals_are_given_the_same_pictures(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A picture of another size is scaled, whole; each rival paints it once and says what from."""
-    few = (Autoencoder(), Img2Img(0.4, steps=2), LeditsPP(steps=4))
+    few = (Autoencoder(), Img2Img(0.5, steps=2), LeditsPP(steps=4))
     monkeypatch.setattr(rows, "rivals_of", lambda *_: few)
     layouts.picture(tmp_path / "small" / "originals" / "bird.png", (96, 96))
     asked = ("--model", folder("sd1"), "--methods", "autoencoder,img2img,ledits_pp", "--limit", 1)
@@ -242,7 +242,7 @@ def test_rivals_are_given_the_same_pictures(
 
     assert 0 == done.code, done.err
     report = json.loads((tmp_path / "out" / "report.json").read_text())
-    assert ["autoencoder", "img2img at 0.4", "ledits_pp"] == list(report["rows"])
+    assert ["autoencoder", "img2img at 0.5", "ledits_pp"] == list(report["rows"])
     assert [0, 2, 12] == [took["edit_forward"] for took in report["costs"].values()]
     painted = [*(tmp_path / "out" / "rivals").glob("*/00000.png")]
     assert 3 == len(painted)
