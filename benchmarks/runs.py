@@ -1,10 +1,11 @@
 """What becomes of a run whose workers, driver, disk or machines fail, and what workers save.
 
-    python -m benchmarks.runs --fits 100 --faults 20
+    python -m benchmarks.runs --fits 100 --faults 20 --keep /tmp/runs
 
 Every run is the command line in a process of its own, and is held against one that nothing happened
 to: every row ends, and every adapter and picture is equal to the byte. Who is at fault when is known
-from the events that a run tells. Those with workers need Ray (the extra `ray`).
+from the events that a run tells. Those with workers need Ray (the extra `ray`). With `--keep`, the same
+line does what is left: a part that was done is not done again, and one that was stopped begins anew.
 """
 
 import argparse
@@ -15,7 +16,8 @@ import secrets
 import shutil
 from argparse import Namespace
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -29,7 +31,11 @@ from imagic_lora.demo import NEXT_TARGET, PICTURE, SOURCE, TARGET
 _FEW = 6
 """Fits of the runs in which one fault is to be seen, not many."""
 
-_WORKERS = ("--workers", "2", "--tries", "10", "--time-limit", "0.5")
+_PATIENT = ("--tries", "10", "--time-limit", "0.5")
+_ONE_WORKER = ("--workers", "1", *_PATIENT)
+_WORKERS = ("--workers", "2", *_PATIENT)
+
+Part = Callable[[], dict[str, Any]]
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -38,6 +44,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--fits", type=int, default=100, help="fits of two edits each")
     parser.add_argument("--faults", type=int, default=20, help="how many befall the longest run")
     parser.add_argument("--model", default="demo", help="the model")
+    parser.add_argument("--keep", type=Path, help="a folder to go on in; default: none is kept")
     options = parser.parse_args(arguments)
     os.environ.update(
         OMP_NUM_THREADS="1",
@@ -46,34 +53,64 @@ def main(arguments: list[str] | None = None) -> None:
         RAY_AUTH_TOKEN=secrets.token_hex(32),
     )
     with TemporaryDirectory() as folder:
-        print(write_result("runs", measure(Path(folder), options)))
+        place = (options.keep or Path(folder)) / f"{options.fits}-{options.faults}"
+        print(write_result("runs", measure(place, options)))
 
 
 def measure(place: Path, options: Namespace) -> dict[str, Any]:
     """Return what became of every run.
 
     Args:
-        place: A folder to work in.
+        place: A folder to work in; parts that were done there are not done again.
         options: How much to do.
     """
     rows = [row for seed in range(options.fits) for row in _fit(PICTURE, seed)]
-    start = _Start(place, options.model)
-    results: dict[str, Any] = {"one process": told(start("one", rows))}
-    wanted = files(place / "one")
+    start, few = _Start(place, options.model), rows[: 2 * _FEW]
+    parts: dict[str, tuple[str, Part]] = {
+        "one process": ("one", lambda: told(start("one", rows))),
+        "few rows, one process": ("few", lambda: told(start("few", few))),
+        "few rows, one worker": ("single", lambda: told(start("single", few, *_ONE_WORKER))),
+        "few rows, two workers": ("workers", lambda: told(start("workers", few, *_WORKERS))),
+        "full disk": ("full", lambda: _full(start, few)),
+        "rows at fault": ("rows", lambda: _rows_at_fault(start, few)),
+        "lost node": ("node", lambda: _lost_node(start, few)),
+        "workers and drivers at fault": ("faults", lambda: _faults(start, rows, options.faults)),
+    }
+    results = {name: _part(place, name, *part) for name, part in parts.items()}
+    found = {"ray": version("ray"), "model": options.model, "fits": options.fits}
+    return {**describe(), **found, "runs": results, "rates": _rates(results)}
 
-    def keep(name: str, out: str, found: dict[str, Any]) -> None:
-        made = files(place / out)
-        same = all(wanted[each] == made[each] for each in wanted.keys() & made.keys())
-        results[name] = {**found, "compared": len(wanted.keys() & made.keys()), "equal": same}
-        print(json.dumps({name: results[name]}), flush=True)
 
-    few = rows[: 2 * _FEW]
-    keep("full disk", "full", _full(start, few))
-    keep("two workers", "workers", told(start("workers", few, *_WORKERS)))
-    keep("rows at fault", "rows", _rows_at_fault(start, few))
-    keep("lost node", "node", _lost_node(start, few))
-    keep("workers and drivers at fault", "faults", _faults(start, rows, options.faults))
-    return {**describe(), "model": options.model, "runs": results}
+def _part(place: Path, name: str, out: str, part: Part) -> dict[str, Any]:
+    """Return what a part came to, now or before, held against the run that nothing happened to."""
+    kept = place / f"{out}.result.json"
+    if kept.exists():
+        found: dict[str, Any] = json.loads(kept.read_text())
+        return found
+    place.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(place / out, ignore_errors=True)
+    found = part()
+    wanted, made = files(place / "one"), files(place / out)
+    both = wanted.keys() & made.keys()
+    found |= {"compared": len(both), "equal": all(wanted[each] == made[each] for each in both)}
+    kept.write_text(json.dumps(found))
+    print(json.dumps({name: found}), flush=True)
+    return found
+
+
+def _rates(results: dict[str, dict[str, Any]]) -> dict[str, float]:
+    """Return how workers compare with the loop in one process, on the same rows, side by side."""
+    loop, single, workers = (
+        results[f"few rows, {who}"] for who in ("one process", "one worker", "two workers")
+    )
+    return {
+        "speed-up of two workers": round(loop["seconds working"] / workers["seconds working"], 2),
+        "time of one worker by that of the loop": round(
+            single["seconds working"] / loop["seconds working"], 2
+        ),
+        "seconds to start the loop": round(loop["seconds"] - loop["seconds working"], 1),
+        "seconds to start two workers": round(workers["seconds"] - workers["seconds working"], 1),
+    }
 
 
 def _fit(picture: Path, seed: int) -> list[dict[str, Any]]:

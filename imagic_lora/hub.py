@@ -3,6 +3,7 @@
 import errno
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +117,53 @@ def fetch_snapshot(repository: str, patterns: Sequence[str]) -> Path:
     """
     with _explained(repository, "read"):
         return Path(snapshot_download(repository, allow_patterns=list(patterns)))
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Some files of a data set on the Hub, at one revision.
+
+    Attributes:
+        repository: Its name, "owner/name".
+        patterns: Which files: paths in which * stands for anything.
+        revision: A commit, a branch or a tag.
+    """
+
+    repository: str
+    patterns: tuple[str, ...]
+    revision: str = "main"
+
+    def __str__(self) -> str:
+        return f"{self.repository!r} at {self.revision!r}"
+
+    def _files(self, *, dry_run: bool) -> Any:
+        """Fetch the files, or only list what that would take."""
+        with _explained(self.repository, "read"):
+            return snapshot_download(
+                self.repository,
+                repo_type="dataset",
+                revision=self.revision,
+                allow_patterns=list(self.patterns),
+                dry_run=dry_run,
+            )
+
+    def missing_bytes(self) -> int:
+        """Return how much of it would have to be fetched, in bytes.
+
+        Raises:
+            HubError: When there is no such data set, or the Hub cannot be reached.
+        """
+        files = self._files(dry_run=True)
+        return sum(file.file_size or 0 for file in files if file.will_download)
+
+    def fetch(self) -> Path:
+        """Return a folder with its files, fetched unless the cache has them all; its name is the commit.
+
+        Raises:
+            HubError: When there is no such data set, or the Hub cannot be reached and the cache
+                lacks some of them.
+        """
+        return Path(self._files(dry_run=False))
 
 
 def listing(repository: str) -> dict[str, int]:

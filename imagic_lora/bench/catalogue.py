@@ -2,10 +2,15 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
+from imagic_lora.bench.data.packing import Packing
 from imagic_lora.bench.items import Loaded
+from imagic_lora.bench.judging.asking import Questions
+from imagic_lora.bench.judging.rubrics import Rubrics
+from imagic_lora.bench.judging.viescore import VieScore
 from imagic_lora.bench.metrics.base import Scorer
 from imagic_lora.bench.metrics.clip import Clip
 from imagic_lora.bench.metrics.dino import Identity, Structure
@@ -53,6 +58,10 @@ class Benchmark:
         load: Reads a folder in the authors' layout.
         kinds: The kinds of its edits, in the order of tables.
         scorers: Names of what its edits are scored by.
+        packing: How its authors pack it; None where a folder is read as it is.
+        where: Where it is to be had where the Hub has it in no form that can be used.
+        questions: Reads its authors' own questions to a judge from their file; None where they are
+            not read.
     """
 
     name: str
@@ -60,56 +69,58 @@ class Benchmark:
     load: Callable[[Path], Loaded]
     kinds: tuple[str, ...]
     scorers: tuple[str, ...]
+    packing: Packing | None = None
+    where: str = ""
+    questions: Callable[[Path], Questions] | None = None
 
 
 _ANY = ("pixels", "clip", "structure", "identity", "lpips_all")
+_TEDBENCH = (*_ANY, "clip16")
+_PIE = ("pixels", "clip", "structure", "identity", "lpips")
 
-BENCHMARKS: Mapping[str, Benchmark] = MappingProxyType(
-    {
-        one.name: one
-        for one in (
-            Benchmark("tedbench", "TEdBench", tedbench.load, tedbench.KINDS, (*_ANY, "clip16")),
-            Benchmark(
-                "tedbench++", "TEdBench++", tedbench.load_plus, tedbench.KINDS, (*_ANY, "clip16")
-            ),
-            Benchmark(
-                "pie",
-                "PIE-Bench",
-                pie.load,
-                pie.KINDS,
-                ("pixels", "clip", "structure", "identity", "lpips"),
-            ),
-            Benchmark("uniedit", "UniEditBench", uniedit.load, uniedit.KINDS, _ANY),
-            Benchmark(
-                "imgedit",
-                "ImgEdit-Bench Basic",
-                imgedit.load,
-                imgedit.KINDS,
-                _ANY,
-            ),
-            Benchmark("editeval", "EditEval v1", editeval.load, editeval.KINDS, _ANY),
-            Benchmark(
-                "gedit",
-                "GEdit-Bench",
-                instructions.load_gedit,
-                instructions.GEDIT_KINDS,
-                _ANY,
-            ),
-            Benchmark(
-                "gedit2",
-                "GEditBench v2",
-                instructions.load_gedit_v2,
-                instructions.ANY,
-                _ANY,
-            ),
-            Benchmark(
-                "genarena",
-                "GenArena basic",
-                instructions.load_genarena,
-                instructions.ANY,
-                _ANY,
-            ),
-        )
-    }
+_ALL = (
+    Benchmark(
+        "tedbench", "TEdBench", tedbench.load, tedbench.KINDS, _TEDBENCH, where=tedbench.WHERE
+    ),
+    Benchmark("tedbench++", "TEdBench++", tedbench.load_plus, tedbench.KINDS, _TEDBENCH),
+    Benchmark("pie", "PIE-Bench", pie.load, pie.KINDS, _PIE, where=pie.WHERE),
+    Benchmark("uniedit", "UniEditBench", uniedit.load, uniedit.KINDS, _ANY),
+    Benchmark(
+        "imgedit",
+        "ImgEdit-Bench Basic",
+        imgedit.load,
+        imgedit.KINDS,
+        _ANY,
+        imgedit.PACKING,
+        questions=partial(Rubrics.read, kinds=imgedit.KINDS),
+    ),
+    Benchmark("editeval", "EditEval v1", editeval.load, editeval.KINDS, _ANY, where=editeval.WHERE),
+    Benchmark(
+        "gedit",
+        "GEdit-Bench",
+        instructions.load_gedit,
+        instructions.GEDIT_KINDS,
+        _ANY,
+        instructions.GEDIT_PACKING,
+        questions=VieScore.read,
+    ),
+    Benchmark(
+        "gedit2",
+        "GEditBench v2",
+        instructions.load_gedit_v2,
+        instructions.ANY,
+        _ANY,
+        instructions.GEDIT_V2_PACKING,
+    ),
+    Benchmark(
+        "genarena",
+        "GenArena basic",
+        instructions.load_genarena,
+        instructions.ANY,
+        _ANY,
+        instructions.GENARENA_PACKING,
+    ),
 )
+
+BENCHMARKS: Mapping[str, Benchmark] = MappingProxyType({one.name: one for one in _ALL})
 """All of them, by name."""

@@ -61,6 +61,10 @@ COLUMNS: Mapping[str, Column] = MappingProxyType(
         "lpips_vgg_256": _lpips("vgg 256"),
         "dino_identity": Column("DINOv2 identity", higher=True, digits=3),
         "judged": Column("judged done x 10²", higher=True, unit=1e2, digits=1),
+        "imgedit": Column("ImgEdit, 1 to 5", higher=True),
+        "vie_sc": Column("GEdit SC, 0 to 10", higher=True),
+        "vie_pq": Column("GEdit PQ, 0 to 10", higher=True),
+        "vie_overall": Column("GEdit O, 0 to 10", higher=True),
         "unanswered": Column("not answered x 10²", higher=False, unit=1e2, digits=1),
     }
 )

@@ -66,6 +66,17 @@ class Editing:
         """What a run calls the model."""
         return model_name(self.model, self.loading)
 
+    @property
+    def told(self) -> str:
+        """With which model and settings pictures are made, in a sentence."""
+        asked = {"fits": self.settings.fit, "pictures": self.settings.edit}
+        how = [
+            f"{what} with {', '.join(f'{name}={value}' for name, value in given.items())}"
+            for what, given in asked.items()
+            if given
+        ]
+        return f"The model is {self.name}, at its defaults{' but for ' if how else ''}{' and '.join(how)}."
+
     def go(
         self,
         on_event: Callable[[Event], None],

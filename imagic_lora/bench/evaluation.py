@@ -35,7 +35,7 @@ class Evaluation:
 
     Attributes:
         benchmark: The benchmark.
-        data: Its folder.
+        data: Its folder, as its authors have it.
         out: Where everything goes that is made.
         captions: File of captions, where the benchmark has none.
         limit: How many items; None is all.
@@ -43,6 +43,7 @@ class Evaluation:
         scorers: Names of the scorers; () is those of the benchmark.
         weights: Their weights.
         judge: Who judges; None is nobody.
+        origin: The data set on the Hub that the folder came from, and its commit; "" for none.
     """
 
     benchmark: Benchmark
@@ -54,11 +55,14 @@ class Evaluation:
     scorers: tuple[str, ...] = ()
     weights: Weights = field(default_factory=lambda: WEIGHTS)
     judge: Judge | None = None
+    origin: str = ""
 
     @cached_property
     def loaded(self) -> Loaded:
-        """All that the folder holds, with its captions."""
-        loaded = self.benchmark.load(self.data)
+        """All that the folder holds, with its captions; what is packed is unpacked beside the results."""
+        packing = self.benchmark.packing
+        folder = self.data if packing is None else packing.unpacked(self.data, self.out / "data")
+        loaded = self.benchmark.load(folder)
         return loaded if self.captions is None else loaded.captioned(self.captions)
 
     @cached_property
@@ -90,6 +94,12 @@ class Evaluation:
         """The items that are taken, with their numbers in the whole set, which no limit changes."""
         number = {item.name: count for count, item in enumerate(self.loaded.items)}
         return [(number[item.name], item) for item in self.items]
+
+    @property
+    def remarks(self) -> list[str]:
+        """Sentences on where the data came from and who judged."""
+        came = [f"The data are those of {self.origin}."] if self.origin else []
+        return came + ([f"The judge was {self.judge.asked}."] if self.judge else [])
 
     def check_scorers(self) -> None:
         """Raise unless the packages and folders are there that scores need.
@@ -188,14 +198,17 @@ class Bench:
         edited = {item.kind for item in asked.items}
         kinds = [kind for kind in asked.benchmark.kinds if kind in edited]
         names = (asked.benchmark.title, asked.benchmark.name)
-        self._write("report.md", report.page(names, counts, found, outcomes, kinds))
+        remarks = [*asked.remarks, *([self.editing.told] if self.editing else [])]
+        self._write("report.md", report.page(names, counts, found, outcomes, kinds, remarks))
         result = {
             "items": counts[0],
+            "origin": asked.origin,
+            "edited": "" if self.editing is None else self.editing.told,
             "rows": report.as_json(report.means(found)),
             "costs": report.costs(outcomes),
             "failed": [asdict(one) for one in outcomes if one.status != "ok"],
             "scorers": [repr(scorer) for scorer in asked.chosen_scorers],
-            "judge": None if asked.judge is None else repr(asked.judge),
+            "judge": None if asked.judge is None else asked.judge.asked,
             "versions": {each: version(each) for each in ("imagic-lora", "torch", "transformers")},
         }
         self._write("report.json", json.dumps(result, indent=2) + "\n")

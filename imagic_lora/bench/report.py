@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from types import MappingProxyType
 from typing import Any
 
 from imagic_lora.bench.columns import COLUMNS
@@ -18,6 +19,23 @@ _HOW = (
     "items; 'auto' is the strength that the product finds without any score. Where the benchmark has "
     "masks, PSNR, SSIM, MSE and LPIPS are of what should stay; else of the whole picture."
 )
+
+Costs = Mapping[str, Mapping[str, Any]]
+"""What an item takes by row: figures by their names, None for what is not known."""
+
+_COSTS: Mapping[str, tuple[str, float, int]] = MappingProxyType(
+    {
+        "fits": ("fits", 1, 0),
+        "fit_seconds": ("seconds a fit", 1, 1),
+        "fit_forward": ("forward a fit", 1, 1),
+        "fit_forward_backward": ("forward and backward a fit", 1, 1),
+        "edits": ("edits", 1, 0),
+        "edit_seconds": ("seconds an edit", 1, 1),
+        "edit_forward": ("forward an edit", 1, 1),
+        "peak_bytes": ("peak, MB", 1e6, 0),
+    }
+)
+"""Titles of the figures, their units and digits after the point."""
 
 Table = Mapping[str, Mapping[str, Mean]]
 """Means by row and score."""
@@ -72,11 +90,12 @@ def by_kind(scored: Sequence[Scored], kinds: Sequence[str], name: str) -> dict[s
     }
 
 
-def costs(outcomes: Sequence[Outcome]) -> dict[str, dict[str, float]]:
+def costs(outcomes: Sequence[Outcome]) -> Costs:
     """Return what an item takes by row: its fit apart from its edit, and the peak of memory.
 
-    A fit that several rows and items share is counted once. The peak is the GPU's; on a CPU it is
-    that of the process, whatever it did before.
+    What goes through the denoiser is counted in samples, forward alone or forward and backward. A fit
+    that several rows and items share is counted once. The peak is the GPU's; on a CPU it is that of
+    the process, whatever it did before.
 
     Args:
         outcomes: How pictures ended.
@@ -85,20 +104,24 @@ def costs(outcomes: Sequence[Outcome]) -> dict[str, dict[str, float]]:
     found = {}
     for row in dict.fromkeys(str(one.notes["row"]) for one in done):
         mine = [one for one in done if one.notes["row"] == row]
-        fits = {o.adapter: o.fit_seconds for o in mine if o.fit_seconds is not None}
-        edits = [one.seconds for one in mine if one.seconds is not None]
+        fits = [*{one.adapter: one for one in mine if one.fit_seconds is not None}.values()]
         found[row] = {
             "fits": len({one.adapter for one in mine if one.adapter}),
-            "fit_seconds": _mean([*fits.values()]),
+            "fit_seconds": _mean(one.fit_seconds for one in fits),
+            "fit_forward": _mean(one.fit_forward for one in fits),
+            "fit_forward_backward": _mean(one.fit_forward_backward for one in fits),
             "edits": len(mine),
-            "edit_seconds": _mean(edits),
+            "edit_seconds": _mean(one.seconds for one in mine),
+            "edit_forward": _mean(one.forward for one in mine),
             "peak_bytes": max((one.peak_bytes or 0 for one in mine), default=0),
         }
     return found
 
 
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values) if values else 0.0
+def _mean(values: Iterable[float | None]) -> float | None:
+    """Return the mean of what is known; None where nothing is."""
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
 
 
 def page(
@@ -107,6 +130,7 @@ def page(
     scored: Sequence[Scored],
     outcomes: Sequence[Outcome],
     kinds: Sequence[str],
+    remarks: Sequence[str] = (),
 ) -> str:
     """Return the whole report as Markdown.
 
@@ -116,19 +140,22 @@ def page(
         scored: All that was scored.
         outcomes: How the pictures of methods ended.
         kinds: The kinds of edits.
+        remarks: Sentences on where the data came from, who judged, and what edited.
     """
     (title, name), (taken, whole) = names, counts
+    leading = leading_score(scored)
+    cases = ", ".join(f"[{each}](sheet-{each}.png)" for each in ("best", "worst", "random"))
     parts = [
         f"# {title}",
-        f"{taken} of {whole} items. {_HOW}",
+        " ".join((f"{taken} of {whole} items.", *remarks, _HOW)),
         scores_table(means(scored)),
+        f"Cases by {COLUMNS[leading].heading} of '{scored[0].row}': {cases}.",
     ]
     if failed := [one for one in outcomes if one.status != "ok"]:
         parts += ["## What failed", failures_table(failed)]
     if outcomes:
         parts += ["## What an item takes", costs_table(costs(outcomes))]
     if len(kinds) > 1:
-        leading = leading_score(scored)
         parts += [f"## {COLUMNS[leading].heading} by kind", kinds_table(scored, kinds, leading)]
     if others := PUBLISHED.get(name):
         parts += ["## Published by others", *(published(one, taken) for one in others)]
@@ -144,7 +171,8 @@ def failures_table(failed: Sequence[Outcome]) -> str:
 def leading_score(scored: Iterable[Scored]) -> str:
     """Return the score that says best whether the edit was made, of those that there are."""
     known = {name for one in scored for name in one.scores}
-    order = ("judged", "clip_direction", "clip_edited", "clip", "clip_b16", *COLUMNS)
+    asked = ("judged", "imgedit", "vie_overall")
+    order = (*asked, "clip_direction", "clip_edited", "clip", "clip_b16", *COLUMNS)
     return next(name for name in order if name in known)
 
 
@@ -169,21 +197,19 @@ def kinds_table(scored: Sequence[Scored], kinds: Sequence[str], name: str) -> st
     return table(("row", *kinds), rows)
 
 
-def costs_table(found: Mapping[str, Mapping[str, float]]) -> str:
+def costs_table(found: Costs) -> str:
     """Return a table of what an item takes."""
-    header = ("row", "fits", "seconds a fit", "edits", "seconds an edit", "peak, MB")
     rows = (
         (
             row,
-            f"{took['fits']:.0f}" if took["fits"] else "-",
-            f"{took['fit_seconds']:.1f}" if took["fit_seconds"] else "-",
-            f"{took['edits']:.0f}",
-            f"{took['edit_seconds']:.1f}",
-            f"{took['peak_bytes'] / 1e6:.0f}",
+            *(
+                "-" if took[name] is None else f"{took[name] / unit:.{digits}f}"
+                for name, (_, unit, digits) in _COSTS.items()
+            ),
         )
         for row, took in found.items()
     )
-    return table(header, rows)
+    return table(("row", *(title for title, _, _ in _COSTS.values())), rows)
 
 
 def published(one: Published, taken: int) -> str:

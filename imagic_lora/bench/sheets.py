@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from PIL import Image
 
+from imagic_lora.bench.choices import UNCHANGED
 from imagic_lora.bench.columns import COLUMNS
 from imagic_lora.bench.made import Made
 from imagic_lora.bench.metrics.base import Pair, Scores
@@ -32,7 +33,7 @@ def choose(scored: Sequence[tuple[str, Scores]], score: str) -> dict[str, list[s
 
 
 def draw(names: Sequence[str], made: Sequence[tuple[Made, Scores]], score: str) -> Image.Image:
-    """Return a sheet: a case a row, the input and then what every row of the table made of it.
+    """Return a sheet: a case a row, the input and then what every other row of the table made of it.
 
     Args:
         names: The items, at least one.
@@ -43,8 +44,13 @@ def draw(names: Sequence[str], made: Sequence[tuple[Made, Scores]], score: str) 
     for name in names:
         of_item = [(one, scores) for one, scores in made if one.item.name == name]
         item = of_item[0][0].item
-        cells = [Cell(_scored(one), _label(one, scores, score)) for one, scores in of_item]
-        rows.append([Cell(open_image(item.picture), "input"), *cells])
+        cells = [
+            Cell(_scored(one), _label(one, scores, score))
+            for one, scores in of_item
+            if one.row != UNCHANGED
+        ]
+        first = Cell(open_image(item.picture), f"input; beside it {COLUMNS[score].heading}")
+        rows.append([first, *cells])
         titles.append(f"{item.target}  ({name})")
     return sheet(rows, titles=titles)
 

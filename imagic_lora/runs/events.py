@@ -94,7 +94,10 @@ class Outcome:
         picture_sha256: Hash of the picture's file.
         alpha: Prompt strength of the picture.
         fit_seconds: What its fit took; None where the adapter was there.
+        fit_forward: Samples that went forward through the denoiser for the fit, and no further.
+        fit_forward_backward: Those whose gradient came back.
         seconds: What the edit took.
+        forward: Samples that went forward through the denoiser for the edit.
         peak_bytes: Most memory that the worker had used by then.
         levers: Names of the levers that were pulled, lowest first.
         relieved: Those of them that were pulled because memory ran out.
@@ -114,7 +117,10 @@ class Outcome:
     picture_sha256: str = ""
     alpha: float | None = None
     fit_seconds: float | None = None
+    fit_forward: int | None = None
+    fit_forward_backward: int | None = None
     seconds: float | None = None
+    forward: int | None = None
     peak_bytes: int | None = None
     levers: tuple[str, ...] = ()
     relieved: tuple[str, ...] = ()

@@ -24,6 +24,7 @@ from imagic_lora.progress import OnProgress, Progress
 from imagic_lora.runs.asked import record
 from imagic_lora.runs.events import Fitted, Outcome, Ready, Step, WorkEvent
 from imagic_lora.runs.jobs import Job
+from imagic_lora.runs.passes import Passes, counting
 from imagic_lora.runs.rows import Row
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ class Worker:
         warnings: list[str] = []
         began = time.monotonic()
         try:
-            with heard_by(warnings.append):
+            with heard_by(warnings.append), counting(self.editor.model.denoiser) as passes:
                 adapter, fitted = self._adapter(job)
         except OutputError:
             raise
@@ -84,7 +85,8 @@ class Worker:
         self.tell(Fitted(worker=self.name, adapter=job.rows[0].adapter, seconds=spent))
         for row in job.rows:
             done = self._row(row, adapter)
-            self.tell(replace(done, fit_seconds=spent, warnings=(*warnings, *done.warnings)))
+            done = replace(done, fit_seconds=spent, warnings=(*warnings, *done.warnings))
+            self.tell(_with_fit(done, passes) if fitted else done)
 
     def _adapter(self, job: Job) -> tuple[Adapter, bool]:
         """Return the adapter of a job, and whether it had to be fitted."""
@@ -123,7 +125,7 @@ class Worker:
         warnings: list[str] = []
         began = time.monotonic()
         try:
-            with heard_by(warnings.append):
+            with heard_by(warnings.append), counting(self.editor.model.denoiser) as passes:
                 made = self._picture(row, adapter)
         except OutputError:
             raise
@@ -136,6 +138,7 @@ class Worker:
             adapter_sha256=adapter.sha256,
             picture=row.picture,
             seconds=round(time.monotonic() - began, 3),
+            forward=passes.forward,
             warnings=tuple(warnings),
             notes=row.notes,
             **self._where(),
@@ -190,3 +193,9 @@ class Worker:
             self.tell(Step(worker=self.name, what=what, progress=plain))
 
         return step
+
+
+def _with_fit(outcome: Outcome, passes: Passes) -> Outcome:
+    """Return an outcome with what went through the denoiser for its fit."""
+    both = passes.forward_backward
+    return replace(outcome, fit_forward=passes.forward, fit_forward_backward=both)

@@ -1,15 +1,25 @@
 """Tiny folders in the exact layouts of the benchmarks: drawn pictures, true files around them."""
 
 import json
+import tarfile
 import zipfile
 from collections.abc import Sequence
 from html import escape
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
 SIDE = 512
+
+EDITEVAL = (
+    ("Object Addition", "source prompt", "target prompt", "instruction"),
+    ("", "a dog", "a dog and a ball", "add a ball"),
+    ("", "a cup", "a cup & a spoon", "add a spoon"),
+    ("Object Removal", "a man with a hat", "a man", "remove the hat"),
+)
+"""Rows of EditEval: two sections."""
 
 
 def picture(path: Path, size: tuple[int, int] = (32, 32), kind: str = "PNG") -> Path:
@@ -136,6 +146,79 @@ def genarena(folder: Path) -> Path:
     """Make GenArena's subset of edits."""
     row = {"index": 7, "task_type": "edit", "instruction": "add a hat", "file_name": "7.png"}
     return listed(folder, row)
+
+
+def content() -> dict[str, Any]:
+    """Return a picture as `datasets` keeps it in a table."""
+    file = BytesIO()
+    Image.linear_gradient("L").resize((32, 32)).convert("RGB").save(file, "JPEG")
+    return {"bytes": file.getvalue(), "path": None}
+
+
+NO_PICTURE = ({"bytes": None, "path": "lost.png"}, {"bytes": b"no picture", "path": None})
+"""Pictures of a table that are none."""
+
+
+def packed_gedit(folder: Path, pyarrow: Any) -> Path:
+    """Make GEdit-Bench as the Hub has it: Arrow as a saved data set is written, with two bad pictures."""
+    row = {
+        "key": "abc",
+        "task_type": "subject-add",
+        "instruction": "add a hat",
+        "instruction_language": "en",
+        "input_image": content(),
+        "input_image_raw": content(),
+        "Intersection_exist": True,
+    }
+    rows = [
+        row,
+        {**row, "key": "def", "instruction_language": "cn"},
+        *({**row, "key": f"bad{n}", "input_image_raw": one} for n, one in enumerate(NO_PICTURE)),
+    ]
+    folder.mkdir()
+    (folder / "state.json").write_text("{}")
+    table = pyarrow.Table.from_pylist(rows)
+    for number, part in enumerate((table.slice(0, 2), table.slice(2))):
+        path = folder / f"data-{number:05d}-of-00002.arrow"
+        with path.open("wb") as file, pyarrow.ipc.new_stream(file, table.schema) as stream:
+            stream.write_table(part)
+    return folder
+
+
+def packed_gedit2(folder: Path, pyarrow: Any) -> Path:
+    """Make GEditBench v2 as the Hub has it, with two bad pictures."""
+    row = {"key": "a_000000", "task": "a", "instruction": "do", "source_image": content()}
+    bad = ({**row, "key": f"bad{n}", "source_image": one} for n, one in enumerate(NO_PICTURE))
+    return _parquet(folder / "data" / "train-00000-of-00001.parquet", [row, *bad], pyarrow)
+
+
+def packed_genarena(folder: Path, pyarrow: Any) -> Path:
+    """Make GenArena's subset of edits as the Hub has it, with two bad pictures."""
+    row = {"index": 7, "task_type": "edit", "instruction": "add", "input_images": [content()]}
+    bad = ({**row, "index": n, "input_images": [one]} for n, one in enumerate(NO_PICTURE))
+    return _parquet(folder / "basic" / "data-00000.parquet", [row, *bad], pyarrow)
+
+
+def _parquet(path: Path, rows: Sequence[dict[str, Any]], pyarrow: Any) -> Path:
+    """Write a parquet file, and return the folder of the set."""
+    from pyarrow import parquet  # noqa: PLC0415  of an extra
+
+    path.parent.mkdir(parents=True)
+    parquet.write_table(pyarrow.Table.from_pylist(rows), path)
+    return path.parent.parent
+
+
+def packed_imgedit(folder: Path) -> Path:
+    """Make ImgEdit-Bench as the Hub has it, beside files of which one would leave the folder."""
+    imgedit(folder / "unpacked")
+    (folder / "packed").mkdir()
+    top = "Benchmark/singleturn"
+    with tarfile.open(folder / "packed" / "Benchmark.tar", "w") as archive:
+        archive.add(folder / "unpacked" / "basic_edit.json", f"{top}/singleturn.json")
+        archive.add(folder / "unpacked" / "singleturn", top)
+        archive.add(folder / "unpacked" / "basic_edit.json", f"{top}/../../escaped.json")
+        archive.add(folder / "unpacked" / "basic_edit.json", "Benchmark/hard/hard.json")
+    return folder / "packed"
 
 
 def editeval(folder: Path, rows: Sequence[Sequence[str]]) -> Path:

@@ -183,6 +183,9 @@ def test_both_strengths_are_of_one_fit(
     assert ["imagic_lora at 1", "imagic_lora, auto", "unchanged"] == list(report["rows"])
     assert [(2, 3), (2, 3)] == [(c["fits"], c["edits"]) for c in report["costs"].values()]
     assert [] == report["failed"]
+    told = "The model is demo, at its defaults but for pictures with steps=7."
+    assert told == report["edited"]
+    assert f"3 of 3 items. {told}" in (tmp_path / "out" / "report.md").read_text()
     assert (0, 8) == (small(*asked, "--edit", "steps=7").code, quick.count)
     other = small(*asked, "--edit", "steps=8")
     assert (2, 8) == (other.code, quick.count)
@@ -230,7 +233,7 @@ def test_rivals_are_given_the_same_pictures(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A picture of another size is scaled, whole; each rival paints it once and says what from."""
-    few = (Autoencoder(), Img2Img(0.4, steps=2), LeditsPP(steps=4))
+    few = (Autoencoder(), Img2Img(0.5, steps=2), LeditsPP(steps=4))
     monkeypatch.setattr(rows, "rivals_of", lambda *_: few)
     layouts.picture(tmp_path / "small" / "originals" / "bird.png", (96, 96))
     asked = ("--model", folder("sd1"), "--methods", "autoencoder,img2img,ledits_pp", "--limit", 1)
@@ -239,7 +242,8 @@ def test_rivals_are_given_the_same_pictures(
 
     assert 0 == done.code, done.err
     report = json.loads((tmp_path / "out" / "report.json").read_text())
-    assert ["autoencoder", "img2img at 0.4", "ledits_pp"] == list(report["rows"])
+    assert ["autoencoder", "img2img at 0.5", "ledits_pp"] == list(report["rows"])
+    assert [0, 2, 12] == [took["edit_forward"] for took in report["costs"].values()]
     painted = [*(tmp_path / "out" / "rivals").glob("*/00000.png")]
     assert 3 == len(painted)
     for picture in [*(tmp_path / "out" / "inputs").iterdir(), *painted]:
@@ -263,7 +267,10 @@ def test_rivals_are_given_the_same_pictures(
         (["--score", "theirs", "--limit", "1", "--weights", "clip=x"], "which is no folder"),
         (["--score", "theirs", "--limit", "1", "--stages", "report"], "is scored yet"),
         (["--score", "theirs", "--limit", "1", "--stages", "judge"], "give --judge and"),
-        (["--score", "theirs", "--judge", "file:///x"], "allowed is e.g. http://localhost"),
+        (
+            ["--score", "theirs", "--judge", "file:///x"],
+            "allowed is 'here', or e.g. http://localhost",
+        ),
         (["--score", "theirs", "--judge", "http://x"], "needs both --judge and --judge-model"),
         (["--model", "demo", "--fit", "rnak=3"], "there is no setting 'fit.rnak'"),
         (["--model", "demo", "--edit", "width=64"], "width cannot be given"),

@@ -16,7 +16,8 @@ from PIL import Image
 from imagic_lora.bench import lines
 from imagic_lora.bench.items import Item
 from imagic_lora.bench.judging import server as asking
-from imagic_lora.bench.judging.judge import Judge, judge_all, judged, verdict
+from imagic_lora.bench.judging.both_orders import verdict
+from imagic_lora.bench.judging.judge import Judge, judge_all, judged
 from imagic_lora.bench.judging.server import Server
 from imagic_lora.bench.made import Made
 from imagic_lora.bench.suites import tedbench
@@ -40,7 +41,12 @@ class Stub(ThreadingHTTPServer):
     @property
     def judge(self) -> Judge:
         """A judge that is asked here."""
-        return Judge(Server(f"http://127.0.0.1:{self.server_port}/v1/", "vlm"))
+        return Judge(Server(self.flags[1], self.flags[3]))
+
+    @property
+    def flags(self) -> tuple[str, str, str, str]:
+        """The flags of a command that asks it."""
+        return "--judge", f"http://127.0.0.1:{self.server_port}/v1/", "--judge-model", "vlm"
 
     def say(self, *answers: str | None) -> None:
         """Answer so from now on."""
@@ -170,8 +176,7 @@ def test_a_judge_is_a_column_of_the_report(
     for item in tedbench.load(data).items:
         layouts.picture(theirs / item.result)
     stub.say(YES, YES, NO, NO, "No idea.", YES)
-    server = stub.judge.server
-    asked = ("--judge", server.url, "--judge-model", server.model, "--stages", "judge,report")
+    asked = (*stub.flags, "--stages", "judge,report")
 
     done = runner(capsys)(
         *("bench", "tedbench", "--data", data, "-o", tmp_path / "out", "--score", theirs), *asked
@@ -186,7 +191,7 @@ def test_a_busy_server_is_asked_again(stub: Stub, made: list[Made], tmp_path: Pa
     """A few times; then it is one sentence."""
     stub.answers = [(503, "busy"), (429, "slow down")]
     stub.answers += [(200, {"choices": [{"message": {"content": YES}}]})]
-    assert YES == stub.judge.server.ask("Is it?", [])
+    assert YES == stub.judge.who.ask(["Is it?"])
 
     stub.answers = [(503, "busy")] * 3
     with pytest.raises(JudgeError, match="give the same command again"):
@@ -200,15 +205,15 @@ def test_what_is_no_such_server_is_one_sentence(stub: Stub) -> None:
 
     for _ in range(2):
         with pytest.raises(JudgeError, match="look at the address given by --judge"):
-            stub.judge.server.ask("Is it?", [])
+            stub.judge.who.ask(["Is it?"])
 
 
 def test_a_key_is_sent_where_there_is_one(stub: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is that of the environment, and of no other service."""
     stub.say(YES, YES)
-    stub.judge.server.ask("Is it?", [])
+    stub.judge.who.ask(["Is it?"])
     monkeypatch.setenv("JUDGE_API_KEY", "k")
-    stub.judge.server.ask("Is it?", [])
+    stub.judge.who.ask(["Is it?"])
 
     assert [None, "Bearer k"] == [one["key"] for one in stub.asked]
 

@@ -87,12 +87,20 @@ def test_published_tables_have_whole_rows() -> None:
 def test_fits_are_told_apart_from_edits() -> None:
     """A fit that several rows share is counted once; what was there before took no time."""
     first = Outcome(
-        id="0_1", status="ok", adapter="a", fit_seconds=9.0, seconds=2.0, peak_bytes=5, notes={}
+        id="0_1",
+        status="ok",
+        adapter="a",
+        fit_seconds=9.0,
+        fit_forward=6,
+        fit_forward_backward=48,
+        seconds=2.0,
+        forward=30,
+        peak_bytes=5,
     )
     notes = [{"row": row, "item": "0"} for row in ("imagic_lora at 1", "imagic_lora, auto")]
     outcomes = [
         replace(first, notes=notes[0]),
-        replace(first, seconds=4.0, fit_seconds=None, peak_bytes=7, notes=notes[0]),
+        replace(first, seconds=4.0, fit_seconds=None, forward=60, peak_bytes=7, notes=notes[0]),
         replace(first, seconds=11.0, notes=notes[1]),
         replace(first, status="error", seconds=None, notes=notes[1]),
     ]
@@ -103,8 +111,11 @@ def test_fits_are_told_apart_from_edits() -> None:
     assert {
         "fits": 1,
         "fit_seconds": 9.0,
+        "fit_forward": 6,
+        "fit_forward_backward": 48,
         "edits": 2,
         "edit_seconds": 3.0,
+        "edit_forward": 45,
         "peak_bytes": 7,
     } == found["imagic_lora at 1"]
     assert (1, 11.0) == (

@@ -13,13 +13,6 @@ from imagic_lora.bench.suites import editeval, imgedit, instructions, pie, tedbe
 from imagic_lora.errors import InputError
 from tests.bench import layouts
 
-EDITEVAL = (
-    ("Object Addition", "source prompt", "target prompt", "instruction"),
-    ("", "a dog", "a dog and a ball", "add a ball"),
-    ("", "a cup", "a cup & a spoon", "add a spoon"),
-    ("Object Removal", "a man with a hat", "a man", "remove the hat"),
-)
-
 
 def test_tedbench_is_read_by_content_and_keeps_its_names(tmp_path: Path) -> None:
     """A JPEG named .png is read, and of a target only the last dot is no part of a result's name."""
@@ -118,7 +111,7 @@ def test_imgedit_bench_has_captions_from_a_file(tmp_path: Path) -> None:
 
 def test_editeval_is_read(tmp_path: Path) -> None:
     """A section's label stands in its first row, and rows are numbered within a section."""
-    loaded = editeval.load(layouts.editeval(tmp_path, EDITEVAL))
+    loaded = editeval.load(layouts.editeval(tmp_path, layouts.EDITEVAL))
 
     assert () == loaded.problems
     found = [(item.name, item.picture.name, item.target) for item in loaded.items]
@@ -228,7 +221,7 @@ def _break_imgedit(folder: Path) -> Loaded:
 
 def _break_editeval(folder: Path) -> Loaded:
     more = (("Juggling", "a", "b", "c"), ("Style Change", "a", "b", "c"))
-    return editeval.load(layouts.editeval(folder, (*EDITEVAL, *more)))
+    return editeval.load(layouts.editeval(folder, (*layouts.EDITEVAL, *more)))
 
 
 @pytest.mark.parametrize(

@@ -33,8 +33,14 @@ ROWS: tuple[frozenset[str], ...] = (
 OWNERS = {
     "huggingface_hub": {"hub"},
     "diffusers": {"models", "bench/rivals/ledits", "bench/rivals/instruct"},
-    "transformers": {"models", "bench/metrics/clip", "bench/metrics/dino"},
+    "transformers": {
+        "models",
+        "bench/judging/local",
+        "bench/metrics/clip",
+        "bench/metrics/dino",
+    },
     "torchmetrics": {"bench/metrics/lpips", "bench/metrics/pixels"},
+    "pyarrow": {"bench/data/columnar"},
     "safetensors": {"adapters", "models"},
     "peft": {"fitting/lora"},
     "gradio": {"ui"},
@@ -54,7 +60,7 @@ INSIDE = {
     r"memory/levers/.*": r"imagic_lora\.memory\.(plan|ladder|footprint)",
     r"adapters/.*": r"imagic_lora\.models\.(?!famil(y|ies))",
     r"ui/jobs/.*": r"gradio",
-    r"bench/(suites|metrics|rivals)/.*": r"imagic_lora\.bench\.(evaluation|report|catalogue|rows)",
+    r"bench/(data|suites|metrics|rivals)/.*": r"imagic_lora\.bench\.(evaluation|report|catalogue|rows)",
 }
 """What modules, by a pattern of their names, must not import: families are siblings, levers know
 nothing of plans, adapters know of models nothing but data, the page's work no widgets, and how a benchmark is read,

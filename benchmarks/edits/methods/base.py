@@ -8,7 +8,6 @@ from typing import Any, Protocol
 import torch
 from PIL import Image
 
-from benchmarks.edits.passes import Passes
 from benchmarks.edits.suite import Case, Suite
 from benchmarks.world.pipeline import load_pipeline
 from imagic_lora import ImagicEditor, MemoryPlan
@@ -16,6 +15,7 @@ from imagic_lora.editing import guidance, sampling
 from imagic_lora.images.pixels import to_images, to_pixels
 from imagic_lora.models.base import LatentModel
 from imagic_lora.progress import ignore
+from imagic_lora.runs.passes import Passes
 
 STEPS = 30
 """Denoising steps of every method, as many as the product's default."""

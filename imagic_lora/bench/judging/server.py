@@ -7,12 +7,12 @@ import os
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from PIL import Image
 
+from imagic_lora.bench.judging.asking import Content
 from imagic_lora.errors import InputError, JudgeError, quoted
 from imagic_lora.images.png import to_png
 
@@ -48,23 +48,18 @@ class Server:
                 "or https://, such as http://localhost:8000/v1."
             )
 
-    def ask(self, text: str, pictures: Sequence[Image.Image]) -> str:
+    def ask(self, content: Content) -> str:
         """Return the answer as it is, at temperature 0; "" for a refusal by the server itself.
 
         Args:
-            text: The question.
-            pictures: What it is about, in this order, before the text.
+            content: What is asked.
 
         Raises:
             JudgeError: When there is no answer.
         """
-        content: list[dict[str, Any]] = [
-            {"type": "image_url", "image_url": {"url": _data(picture)}} for picture in pictures
-        ]
-        content.append({"type": "text", "text": text})
         asked = {
             "model": self.model,
-            "messages": [{"role": "user", "content": content}],
+            "messages": [{"role": "user", "content": [_part(one) for one in content]}],
             "temperature": 0,
             "max_tokens": _MOST_TOKENS,
         }
@@ -105,9 +100,12 @@ class Server:
         )
 
 
-def _data(picture: Image.Image) -> str:
-    """Return a picture as an address that holds it."""
-    return f"data:image/png;base64,{base64.b64encode(to_png(picture)).decode()}"
+def _part(one: str | Image.Image) -> dict[str, Any]:
+    """Return a part of what is asked: a text, or a picture as an address that holds it."""
+    if isinstance(one, str):
+        return {"type": "text", "text": one}
+    address = f"data:image/png;base64,{base64.b64encode(to_png(one)).decode()}"
+    return {"type": "image_url", "image_url": {"url": address}}
 
 
 def _said(body: bytes) -> str:

@@ -11,6 +11,7 @@ from PIL import Image
 from imagic_lora.bench.items import Item
 from imagic_lora.editor import ImagicEditor
 from imagic_lora.models.source import resolve
+from imagic_lora.runs.passes import Passes
 
 SEED = 0
 """Seed of all that is random in a rival."""
@@ -26,15 +27,19 @@ class Lent:
     Attributes:
         model: What `ImagicEditor.from_pretrained` loads.
         loading: What that takes besides.
+        passes: Counts what goes through the denoisers of rivals.
     """
 
     model: str | Path
     loading: Mapping[str, Any] = field(default_factory=dict)
+    passes: Passes = field(default_factory=Passes, compare=False)
 
     @cached_property
     def editor(self) -> ImagicEditor:
         """The product, over the model."""
-        return ImagicEditor.from_pretrained(self.model, **self.loading)
+        editor = ImagicEditor.from_pretrained(self.model, **self.loading)
+        self.passes.watch(editor.model.denoiser)
+        return editor
 
     def pipeline(self) -> Any:
         """Return the model as a pipeline of diffusers, on the device of the editor."""
@@ -51,8 +56,8 @@ class Rival(Protocol):
         """What its row in tables is called."""
 
     def open(self, lent: Lent) -> Paint:
-        """Load what is needed, and return what paints.
+        """Load what is needed, and return what paints; a denoiser of its own is watched.
 
         Args:
-            lent: The model of the bench.
+            lent: The model of the bench, which counts what goes through denoisers.
         """

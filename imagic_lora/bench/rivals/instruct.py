@@ -39,6 +39,7 @@ class InstructPix2Pix:
         plan = lent.editor.plan
         with quiet():
             pipeline = _load(Path(self.folder)).to(plan.device, plan.dtype)
+        lent.passes.watch(pipeline.unet)
 
         def paint(picture: Image.Image, item: Item) -> Image.Image:
             image: Image.Image = pipeline(

@@ -48,6 +48,7 @@ class LeditsPP:
     def open(self, lent: Lent) -> Paint:
         """Return what inverts a picture and denoises it with guidance towards the target."""
         pipeline = of_parts(lent.pipeline())
+        lent.passes.watch(pipeline.unet)
 
         def paint(picture: Image.Image, item: Item) -> Image.Image:
             invert(pipeline, _fitting(picture), self.steps, self.skip)

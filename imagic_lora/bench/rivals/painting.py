@@ -139,7 +139,8 @@ class Painting:
     def _outcome(self, work: Work, paint: Paint) -> Outcome:
         """Paint one, and return how that ended."""
         warnings: list[str] = []
-        began = time.monotonic()
+        began, passes = time.monotonic(), self.lent.passes
+        passes.take()
         try:
             with heard_by(warnings.append):
                 self._save(work, paint(open_image(self.inputs.of(work.item).path), work.item))
@@ -153,6 +154,7 @@ class Painting:
             status="ok",
             picture=work.picture,
             seconds=round(time.monotonic() - began, 3),
+            forward=passes.take().forward,
             peak_bytes=peak_bytes(device),
             device=device_name(device),
             worker=HERE,

@@ -10,6 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from imagic_lora.bench.data.archive import Archive
+from imagic_lora.bench.data.packing import Packing
 from imagic_lora.bench.items import (
     BadItemError,
     Item,
@@ -23,8 +25,14 @@ from imagic_lora.bench.items import (
 from imagic_lora.errors import InputError, quoted
 
 WHERE = (
-    "ImgEdit-Bench is 'Benchmark.tar' of the dataset sysuyy/ImgEdit on the Hugging Face Hub, and "
-    "'basic_edit.json' of github.com/PKU-YuanGroup/ImgEdit belongs beside its pictures"
+    "ImgEdit-Bench is 'Benchmark.tar' of the dataset sysuyy/ImgEdit on the Hugging Face Hub, with its "
+    "pictures and 'singleturn.json'; 'basic_edit.json' of github.com/PKU-YuanGroup/ImgEdit is the same"
+)
+LISTS = ("basic_edit.json", "singleturn.json", "singleturn/singleturn.json")
+"""Where the list of edits may be: the names of the repository and of the archive."""
+
+PACKING = Packing(
+    ("Benchmark.tar",), LISTS, Archive("Benchmark/singleturn", (".jpg", ".json", ".png")).unpack
 )
 KINDS = ("add", "adjust", "replace", "remove", "background", "style", "action")
 _LEFT_OUT = ("extract", "compose")
@@ -34,14 +42,15 @@ def load(data: Path) -> Loaded:
     """Return the items of ImgEdit-Bench Basic that a caption can ask for.
 
     Args:
-        data: The folder that holds 'basic_edit.json', and the pictures there or in 'singleturn'.
+        data: The folder that holds the list, and the pictures there or in 'singleturn'.
 
     Raises:
         InputError: When the list is missing, or is no JSON object.
     """
-    rows = read_json(data / "basic_edit.json", WHERE)
+    path = next((data / name for name in LISTS if (data / name).is_file()), data / LISTS[0])
+    rows = read_json(path, WHERE)
     if not isinstance(rows, Mapping):
-        raise InputError(f"'{data / 'basic_edit.json'}' is no JSON object; {WHERE}.")
+        raise InputError(f"'{path}' is no JSON object; {WHERE}.")
     inner = data / "singleturn"
     folder = inner if inner.is_dir() else data
     kept = ((name, row) for name, row in rows.items() if _kind(row) not in _LEFT_OUT)

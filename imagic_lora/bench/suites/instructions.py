@@ -2,7 +2,7 @@
 
 Nothing is scored here as they score it: pictures are exported where their tools look for them.
 Captions come from a file, see `Loaded.captioned`. A folder has a line for each item, and pictures in
-files; what its authors keep in parquet is unpacked to that, see docs/field-benchmarks.md.
+files; what their authors keep in Arrow or parquet files is unpacked to that.
 Source: Liu et al. 2025, arXiv 2504.17761; Jiang et al. 2026, arXiv 2603.28547; Li et al. 2026,
 arXiv 2602.06013.
 """
@@ -13,6 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from imagic_lora.bench.data.columnar import LIST, PATTERNS, Table
+from imagic_lora.bench.data.packing import Packing
 from imagic_lora.bench.items import (
     BadItemError,
     Item,
@@ -41,15 +43,32 @@ ANY = ("any",)
 _GEDIT = "the dataset stepfun-ai/GEdit-Bench"
 _GEDIT_V2 = "the dataset GEditBench-v2/GEditBench-v2"
 _GENARENA = "the dataset rhli/genarena, its folder 'basic'"
-_FILE = "metadata.jsonl"
+
+
+def _packing(*columns: str, picture: str, **more: Any) -> Packing:
+    return Packing(PATTERNS, (LIST,), Table(columns, picture, **more).unpack)
+
+
+GEDIT_PACKING = _packing(
+    "key",
+    "task_type",
+    "instruction",
+    "instruction_language",
+    picture="input_image_raw",
+    only={"instruction_language": "en"},
+)
+GEDIT_V2_PACKING = _packing(
+    "key", "task", "instruction", picture="source_image", named="source_image"
+)
+GENARENA_PACKING = _packing("index", "task_type", "instruction", picture="input_images")
 
 
 def load_gedit(data: Path) -> Loaded:
     """Return the items of GEdit-Bench in English.
 
     Args:
-        data: The folder that holds 'metadata.jsonl' with the columns of the dataset, and of each
-            item its picture by 'file_name'.
+        data: The folder that holds 'metadata.jsonl' with columns of the dataset, and of each item
+            its picture by 'file_name'.
 
     Raises:
         InputError: When the list is missing, or is no JSON lines.
@@ -76,8 +95,8 @@ def load_genarena(data: Path) -> Loaded:
     """Return the items of GenArena's subset of edits of one picture.
 
     Args:
-        data: The folder that holds 'metadata.jsonl' with the columns of the dataset, and of each
-            item its picture by 'file_name'.
+        data: The folder that holds 'metadata.jsonl' with columns of the dataset, and of each item
+            its picture by 'file_name'.
 
     Raises:
         InputError: When the list is missing, or is no JSON lines.
@@ -87,13 +106,13 @@ def load_genarena(data: Path) -> Loaded:
 
 def _lines(data: Path, where: str) -> list[Any]:
     """Return the rows of a list."""
-    path = data / _FILE
+    path = data / LIST
     try:
         return [json.loads(line) for line in path.read_text("utf-8").splitlines() if line.strip()]
     except OSError as error:
         raise InputError(
-            f"There is no '{path}'; it comes from {where} on the Hugging Face Hub, unpacked as "
-            "docs/field-benchmarks.md has it."
+            f"There is no '{path}', and no Arrow or parquet file that could be unpacked to it; it comes "
+            f"from {where} on the Hugging Face Hub, by --data hub."
         ) from error
     except ValueError as error:
         raise InputError(f"'{path}' is no JSON lines ({error}); unpack {where} again.") from error

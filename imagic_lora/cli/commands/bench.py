@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from imagic_lora.bench.choices import BENCHMARKS, METHODS, SCORERS, STAGES, WEIGHED
+from imagic_lora.bench.choices import BENCHMARKS, METHODS, SCORERS, STAGES
+from imagic_lora.cli import benchmark
 from imagic_lora.cli.events import FAILED, View, naming_problems, shard_flag
 from imagic_lora.cli.flags import (
     command,
@@ -21,15 +22,12 @@ from imagic_lora.cli.flags import (
 )
 from imagic_lora.cli.model import BaseModel, base_model
 from imagic_lora.cli.terminal import Terminal
-from imagic_lora.errors import InputError, SettingsError, near_match, quoted
+from imagic_lora.errors import InputError
 from imagic_lora.files import check_writable
 from imagic_lora.settings import Option, WorkerSettings
 
 if TYPE_CHECKING:
-    from imagic_lora.bench.editing import Editing
     from imagic_lora.bench.evaluation import Evaluation
-    from imagic_lora.bench.judging.judge import Judge
-    from imagic_lora.bench.rows import Settings
 
 _NAME = Option("name of a benchmark", kind=str, choices=BENCHMARKS)
 _METHOD = Option("rows of the table; default: all that there are", kind=str, choices=METHODS)
@@ -40,45 +38,17 @@ _LIMIT = Option("so many items, evenly over the kinds of edits", kind=int, low=1
 _SCORES, _OURS = "Scores", "What is edited, and how"
 
 
-def _folder(words: str) -> tuple[str, str]:
-    """Return the row and the folder of others' pictures; a folder alone is called by its own name."""
-    name, equals, folder = words.partition("=")
-    found = (name, folder) if equals else (Path(words).resolve().name, words)
-    if not all(found):
-        raise InputError(f"the value was {quoted(words)}, allowed is e.g. imagen=tedbench/imagic.")
-    return found
-
-
-def _weights(words: str) -> tuple[str, str]:
-    """Return a scorer and where its weights are."""
-    name, _, place = words.partition("=")
-    if name not in WEIGHED or not place:
-        raise InputError(
-            f"the value was {quoted(words)}, allowed is NAME=FOLDER with a name of "
-            f"{', '.join(WEIGHED)}.{near_match(name, WEIGHED)}"
-        )
-    return name, place
-
-
-def _server(words: str) -> str:
-    """Return an address that may be a judge's."""
-    if not words.startswith(("http://", "https://")):
-        raise InputError(
-            f"the value was {quoted(words)}, allowed is e.g. http://localhost:8000/v1."
-        )
-    return words
-
-
 @command(
     "bench", "edit one of the field's benchmarks, score it and write a report, or what is left"
 )
 @place("name", "NAME", f"one of {', '.join(BENCHMARKS)}", read=one(_NAME))
 @flag(
     "--data",
-    read=path,
+    read=benchmark.data,
     required=True,
     metavar="DIR",
-    help="folder of the benchmark, in the layout of its authors",
+    help="folder of the benchmark, in the layout of its authors; or hub, or hub@COMMIT: fetch it from "
+    "the Hugging Face Hub; with --check, say how much that is",
 )
 @flag(
     "-o",
@@ -100,7 +70,7 @@ def _server(words: str) -> str:
 @switch("--force", "make pictures anew that were made for something else than is asked now")
 @flag(
     "--score",
-    read=_folder,
+    read=benchmark.folder,
     multiple=True,
     metavar="[ROW=]DIR",
     help="a folder of anybody's pictures, named as the authors name theirs; may be given again",
@@ -109,7 +79,7 @@ def _server(words: str) -> str:
 @several_of("--scorers", _SCORER, default=())
 @flag(
     "--weights",
-    read=_weights,
+    read=benchmark.weights,
     multiple=True,
     metavar="SCORER=DIR",
     help="where the weights of a score are: a folder, or a Hub name; may be given again",
@@ -117,12 +87,27 @@ def _server(words: str) -> str:
 )
 @flag(
     "--judge",
-    read=_server,
+    read=benchmark.judge_place,
     metavar="URL",
-    help="OpenAI-style address of a judge, e.g. http://localhost:8000/v1; needs --judge-model",
+    help="where a judge is: an OpenAI-style address, e.g. http://localhost:8000/v1; or here, in this "
+    "process; needs --judge-model",
     section=_SCORES,
 )
-@flag("--judge-model", read=text, metavar="NAME", help="name of the judge there", section=_SCORES)
+@flag(
+    "--judge-model",
+    read=text,
+    metavar="NAME",
+    help="name of the judge there; here, a folder or a Hub name of a vision-language model",
+    section=_SCORES,
+)
+@flag(
+    "--questions",
+    read=path,
+    metavar="FILE",
+    help="the authors' own questions to the judge: judge_prompt.json of imgedit, vie_prompts.py of "
+    "gedit; without it, ours",
+    section=_SCORES,
+)
 @several_of("--methods", _METHOD, default=())
 @flag(
     "--fit",
@@ -158,7 +143,10 @@ def bench(
 
     if out is None and not check:
         raise click.UsageError("a value is required: -o/--out", click.get_current_context())
-    asked = _asked(out or Path(), given)
+    if check and (size := benchmark.to_fetch(given)):
+        terminal.tell(f"{size} would be fetched; the same line without --check does that.")
+        return
+    asked = benchmark.evaluation(out, given)
     if check or out is None:
         _check(terminal, asked)
         return
@@ -174,7 +162,7 @@ def bench(
         asked.check_scorers()
     failed = 0
     with naming_problems(terminal):
-        editing = _editing(asked, given) if base.model else None
+        editing = benchmark.editing(asked, given) if base.model else None
         if editing is not None and "edit" in stages:
             failed = editing.go(View(terminal, base.model), shard, given["settings"])
         if not shard:
@@ -182,87 +170,6 @@ def bench(
     terminal.tell(f"{f'{failed} pictures failed. ' if failed else ''}All of it is in {out}.")
     if failed:
         raise click.exceptions.Exit(FAILED)
-
-
-def _asked(out: Path, given: dict[str, Any]) -> "Evaluation":
-    """Return what is asked of the benchmark."""
-    from imagic_lora.bench.catalogue import BENCHMARKS as LOADERS
-    from imagic_lora.bench.catalogue import WEIGHTS
-    from imagic_lora.bench.evaluation import Evaluation
-
-    return Evaluation(
-        benchmark=LOADERS[given["name"]],
-        data=given["data"],
-        out=out,
-        captions=given["captions"],
-        limit=given["limit"],
-        others=_once("--score", given["score"]),
-        scorers=given["scorers"],
-        weights={**WEIGHTS, **_once("--weights", given["weights"])},
-        judge=_judge(given["judge"], given["judge_model"]),
-    )
-
-
-def _once(flag: str, named: tuple[tuple[str, str], ...]) -> dict[str, str]:
-    """Return what was named, each once."""
-    found = dict(named)
-    if len(found) < len(named):
-        raise InputError(f"{flag} names one thing twice; give each a name of its own, NAME=FOLDER.")
-    return found
-
-
-def _judge(url: str | None, model: str | None) -> "Judge | None":
-    """Return the judge, where there is one."""
-    from imagic_lora.bench.judging.judge import Judge
-    from imagic_lora.bench.judging.server import Server
-
-    if url is None and model is None:
-        return None
-    if not (url and model):
-        raise InputError("A judge needs both --judge and --judge-model; give the other one, too.")
-    return Judge(Server(url, model))
-
-
-def _settings(given: dict[str, Any]) -> "Settings":
-    """Return the settings of the product, checked."""
-    from imagic_lora.bench.rows import Settings
-    from imagic_lora.runs.rows import settings_of
-    from imagic_lora.settings import EditSettings, FitSettings
-
-    if sizes := {"width", "height"} & {*given["fit"], *given["edit"]}:
-        raise SettingsError(
-            f"{' and '.join(sorted(sizes))} cannot be given: each picture is worked on whole, at a "
-            "size that the model was trained on."
-        )
-    settings_of(FitSettings, "fit", given["fit"])
-    settings_of(EditSettings, "edit", given["edit"])
-    return Settings(given["fit"], given["edit"])
-
-
-def _editing(asked: "Evaluation", given: dict[str, Any]) -> "Editing":
-    """Return what edits."""
-    from imagic_lora.bench.editing import Editing
-    from imagic_lora.bench.rows import methods_of, rivals_of
-
-    base, settings = given["base"], _settings(given)
-    if Path(base.model).is_file() and base.config is None:
-        raise InputError(
-            f"The model is the checkpoint {quoted(Path(base.model).name)}, which does not say the "
-            "size of its pictures; give a pipeline folder of the same kind by --config."
-        )
-    folder = given["instruct_pix2pix"]
-    instruct = None if folder is None else str(folder)
-    methods = methods_of(given["methods"], base.config or base.model, instruct, asked.items)
-    return Editing(
-        items=asked.numbered,
-        methods=methods,
-        rivals=rivals_of(methods, instruct),
-        model=base.model,
-        loading=base.loading(),
-        settings=settings,
-        out=asked.out,
-        force=given["force"],
-    )
 
 
 def _check(terminal: Terminal, asked: "Evaluation") -> None:

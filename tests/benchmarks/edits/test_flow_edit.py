@@ -10,9 +10,9 @@ from PIL import Image
 
 from benchmarks.edits.methods import Bench
 from benchmarks.edits.methods.flow_edit import FlowAlign, FlowEdit
-from benchmarks.edits.passes import Passes
 from imagic_lora import ImagicEditor
 from imagic_lora.images.pixels import to_images
+from imagic_lora.runs.passes import Passes
 from imagic_lora.seeding import generator, randn
 from tests.support.tiny import Kind
 

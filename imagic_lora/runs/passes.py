@@ -1,9 +1,12 @@
 """Counts the samples that go through a denoiser, by watching it: no formula can be wrong."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch.utils.hooks import RemovableHandle
 
 
 @dataclass
@@ -18,8 +21,8 @@ class Passes:
     forward: int = 0
     forward_backward: int = 0
 
-    def watch(self, denoiser: torch.nn.Module) -> None:
-        """Count what goes through a denoiser from now on; its deep copies are counted too.
+    def watch(self, denoiser: torch.nn.Module) -> RemovableHandle:
+        """Count what goes through a denoiser until the handle is removed; deep copies are counted too.
 
         What is registered is a closure, since deep copies of a module share those; a method's owner
         would be copied along with it.
@@ -38,10 +41,25 @@ class Passes:
             self.forward -= len(gradient)
             self.forward_backward += len(gradient)
 
-        denoiser.register_forward_hook(count)
+        return denoiser.register_forward_hook(count)
 
     def take(self) -> "Passes":
         """Return what was counted since the last call, and begin anew."""
         taken = Passes(self.forward, self.forward_backward)
         self.forward = self.forward_backward = 0
         return taken
+
+
+@contextmanager
+def counting(denoiser: torch.nn.Module) -> Iterator[Passes]:
+    """Count what goes through a denoiser within a block.
+
+    Args:
+        denoiser: As `Passes.watch` takes it.
+    """
+    passes = Passes()
+    handle = passes.watch(denoiser)
+    try:
+        yield passes
+    finally:
+        handle.remove()

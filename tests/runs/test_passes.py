@@ -2,7 +2,7 @@ import copy
 
 import torch
 
-from benchmarks.edits.passes import Passes
+from imagic_lora.runs.passes import Passes, counting
 
 
 class Doubles(torch.nn.Module):
@@ -25,3 +25,15 @@ def test_passes_are_counted_by_what_happens() -> None:
     output.sum().backward()
     assert Passes(forward_backward=2) == passes.take()
     assert Passes() == passes
+
+
+def test_what_is_counted_within_a_block_leaves_no_trace() -> None:
+    """The module is afterwards as it was before."""
+    module = Doubles()
+
+    with counting(module) as passes:
+        module(torch.ones(3, 1))
+
+    module(torch.ones(5, 1))
+    assert Passes(forward=3) == passes
+    assert not module._forward_hooks
