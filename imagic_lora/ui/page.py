@@ -208,11 +208,11 @@ class Page:
         try:
             if self.edit.is_busy(session):
                 raise ImageError(BUSY)
-            recipe = history.find(session.run).recipe
-            made = history.open(session.run, session.folder)
+            run = history.look().find(session.run)
+            made = history.open(run, session.folder)
         except ImagicError as error:
             return {self.history.status: markup.note(str(error), "bad")}
-        taken = self._take_up(recipe, values, request)
+        taken = self._take_up(run.recipe, values, request)
         said = {self.edit.status: taken[self.edit.status], self.history.status: ""}
         return {**taken, **self.edit.past(session, made), **said}
 
