@@ -84,13 +84,14 @@ def bar(share: float, label: str, seconds_left: float | None, losses: Sequence[f
     )
 
 
-def prompts(texts: Iterable[str]) -> str:
-    """Return prompts to click."""
+def examples(pairs: Iterable[tuple[Path, str]]) -> str:
+    """Return small pictures to click, each with what it should show beneath, or "" for none."""
     buttons = "".join(
-        f'<button type="button" data-prompt="{escape(text)}">{escape(text)}</button>'
-        for text in texts
+        f'<button type="button" data-example="{index}"><img src="{address(path)}" alt="">'
+        f"<span>{escape(target)}</span></button>"
+        for index, (path, target) in enumerate(pairs)
     )
-    return f'<div class="prompts">{buttons}</div>'
+    return buttons and f'<div class="examples" role="group" aria-label="Examples">{buttons}</div>'
 
 
 def aside(sentence: str) -> str:

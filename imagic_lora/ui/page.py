@@ -24,7 +24,7 @@ _HERE = Path(__file__).parent
 CSS = (_HERE / "style.css").read_text("utf-8")
 SCRIPT = "".join(
     f"<script>{(_HERE / name).read_text('utf-8')}</script>"
-    for name in ("page.js", "looking.js", "painter.js")
+    for name in ("page.js", "looking.js", "framing.js", "painter.js")
 )
 
 _DAY = 24 * 60 * 60
@@ -137,12 +137,18 @@ class Page:
     def _refreshing(self, event: Any) -> Any:
         """Show the adapters as they are, after an event."""
         outputs = [self.compare.used, *self.library.shown]
-        return event(self._refresh, outputs=outputs, **widgets.LATEST)
+        return event(self._refresh, outputs=outputs, concurrency_id="library", **widgets.IN_TURN)
 
     def _remembering(self, event: Any) -> Any:
         """Show the runs as they are, after an event."""
         history = self.history
-        return event(history.refresh, {history.which}, history.shown, **widgets.LATEST)
+        return event(
+            history.refresh,
+            {history.which},
+            history.shown,
+            concurrency_id="history",
+            **widgets.IN_TURN,
+        )
 
     @property
     def _fields(self) -> dict[str, Any]:

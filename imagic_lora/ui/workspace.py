@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+from imagic_lora.demo import Example
 from imagic_lora.editor import ImagicEditor
 from imagic_lora.ui.history import History
 from imagic_lora.ui.jobs.queue import JobQueue
@@ -14,24 +14,23 @@ from imagic_lora.ui.uploads import Uploads
 
 
 @dataclass(frozen=True, kw_only=True)
-class Example:
+class Welcome:
     """What the page shows at first, so that one click tries it.
 
     Attributes:
-        picture: An image to fit.
-        source: Its caption.
-        target: What to edit it towards.
-        alphas: Prompt strengths that show the way from the one to the other.
-        prompts: Targets to begin with.
+        examples: Pictures to begin with, at least one; the page opens with the first.
+        alphas: Prompt strengths that show the way from a picture to what it should show.
         limits: What the model can and cannot show, in a sentence.
     """
 
-    picture: Path
-    source: str
-    target: str
+    examples: Sequence[Example]
     alphas: Sequence[float]
-    prompts: Sequence[str] = ()
     limits: str = ""
+
+    @property
+    def first(self) -> Example:
+        """What the page opens with."""
+        return self.examples[0]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +43,7 @@ class Workspace:
         library: The adapters.
         history: The runs that were made.
         sessions: What each browser session has.
-        example: What the page shows at first, or None.
+        welcome: What the page shows at first, or None.
         plan: What the work will need, as rows of phase, memory, slowdown and levers.
         uploads: What was uploaded.
     """
@@ -54,7 +53,7 @@ class Workspace:
     library: Library
     history: History
     sessions: Sessions
-    example: Example | None
+    welcome: Welcome | None
     plan: Sequence[Sequence[str]]
     uploads: Uploads
 

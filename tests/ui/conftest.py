@@ -10,8 +10,9 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from imagic_lora import Adapter, ImagicEditor
+from imagic_lora.demo import Example
 from imagic_lora.ui.serving.server import LOCAL, build_app, open_workspace
-from imagic_lora.ui.workspace import Example, Workspace
+from imagic_lora.ui.workspace import Welcome, Workspace
 from tests.support.tiny import Kind
 from tests.support.visitor import Visitor
 
@@ -27,8 +28,10 @@ def shared_workspace(
     """Give what a page works with: a tiny model and an example."""
     folder = tmp_path_factory.mktemp("page")
     picture.save(folder / "cat.png")
-    example = Example(picture=folder / "cat.png", source="a", target="a cat", alphas=(0.0, 1.0))
-    with open_workspace(editor("sd1"), folder / "adapters", example, []) as workspace:
+    picture.transpose(Image.Transpose.ROTATE_90).save(folder / "dog.png")
+    examples = [Example(folder / f"{name}.png", "a", f"a {name}") for name in ("cat", "dog")]
+    welcome = Welcome(examples=examples, alphas=(0.0, 1.0))
+    with open_workspace(editor("sd1"), folder / "adapters", welcome, []) as workspace:
         yield workspace
 
 

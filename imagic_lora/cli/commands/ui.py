@@ -20,7 +20,7 @@ from imagic_lora.ui import check_installed
 
 if TYPE_CHECKING:
     from imagic_lora.editor import ImagicEditor
-    from imagic_lora.ui.workspace import Example
+    from imagic_lora.ui.workspace import Welcome
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _PORT = Option("port to listen at, 0 for any that is free", kind=int, low=0, high=65_535)
@@ -75,8 +75,8 @@ def ui(
 
         hosts = LOCAL if host in _LOOPBACK else None
         place = Address(listener=listener, hosts=hosts, login=login)
-        example = _example() if base.model == demo.MODEL else None
-        with open_workspace(editor, adapters, example, _plan(base.model, editor)) as workspace:
+        welcome = _welcome() if base.model == demo.MODEL else None
+        with open_workspace(editor, adapters, welcome, _plan(base.model, editor)) as workspace:
             terminal.tell(f"The page is at http://{_address(listener)} (Ctrl-C ends it).")
             try:
                 serve(workspace, place)
@@ -84,18 +84,11 @@ def ui(
                 terminal.say("closing; a fit that runs is ended, and what it learned is kept")
 
 
-def _example() -> "Example":
+def _welcome() -> "Welcome":
     """Return what the page shows at first on the bundled model."""
-    from imagic_lora.ui.workspace import Example
+    from imagic_lora.ui.workspace import Welcome
 
-    return Example(
-        picture=demo.PICTURE,
-        source=demo.SOURCE,
-        target=demo.TARGET,
-        alphas=demo.ALPHAS,
-        prompts=demo.PROMPTS,
-        limits=demo.LIMITS,
-    )
+    return Welcome(examples=demo.EXAMPLES, alphas=demo.ALPHAS, limits=demo.LIMITS)
 
 
 def _login(host: str, name: str | None) -> tuple[str, str] | None:

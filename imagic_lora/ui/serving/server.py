@@ -24,7 +24,7 @@ from imagic_lora.ui.serving.guard import MOST_UPLOAD_BYTES, NOBODY, Guard
 from imagic_lora.ui.serving.logins import LoginDelay
 from imagic_lora.ui.sessions import Sessions
 from imagic_lora.ui.uploads import Uploads
-from imagic_lora.ui.workspace import Example, Workspace
+from imagic_lora.ui.workspace import Welcome, Workspace
 
 LOCAL = frozenset({"127.0.0.1", "localhost", "[::1]"})
 """Names of this machine that only this machine knows it by."""
@@ -54,30 +54,34 @@ class Address:
 
 @contextmanager
 def open_workspace(
-    editor: ImagicEditor, adapters: Path, example: Example | None, plan: Any
+    editor: ImagicEditor, adapters: Path, welcome: Welcome | None, plan: Any
 ) -> Iterator[Workspace]:
     """Give what a page works with; what it wrote is removed at the end, but for the adapters.
 
     Args:
         editor: What does the work.
         adapters: The folder of the adapters.
-        example: What the page shows at first, or None.
+        welcome: What the page shows at first, or None.
         plan: What the work will need, as rows of a table.
     """
     with tempfile.TemporaryDirectory(prefix="imagic-lora-") as folder, _set(folder):
         work, jobs = Path(folder).resolve(), JobQueue()
         uploads, picture = Uploads(work), None
-        if example is not None:  # only what lies in this folder is served
-            example = replace(example, picture=Path(shutil.copy(example.picture, work)))
-            picture = uploads.picture(example.picture)
+        if welcome is not None:  # only what lies in this folder is served
+            copied = [
+                replace(each, picture=Path(shutil.copy(each.picture, work)))
+                for each in welcome.examples
+            ]
+            welcome = replace(welcome, examples=copied)
+            picture = uploads.picture(welcome.first.picture)
         try:
             yield Workspace(
                 editor=editor,
                 jobs=jobs,
                 library=Library(adapters, work / "thumbnails", editor.check),
                 history=History(adapters / "history", work / "history"),
-                sessions=Sessions(work, picture, example.target if example else ""),
-                example=example,
+                sessions=Sessions(work, picture, welcome.first.target if welcome else ""),
+                welcome=welcome,
                 plan=plan,
                 uploads=uploads,
             )

@@ -17,6 +17,7 @@ from imagic_lora.ui.jobs.run import Run, RunState, make_run
 from imagic_lora.ui.sessions import Session
 from imagic_lora.ui.tabs import run_text
 from imagic_lora.ui.tabs.edit_form import EditForm, checked, two
+from imagic_lora.ui.tabs.examples import Examples
 from imagic_lora.ui.tabs.mask_form import MaskForm
 from imagic_lora.ui.tabs.picture import PictureForm
 from imagic_lora.ui.tabs.working import WorkingTab
@@ -43,7 +44,7 @@ class EditTab(WorkingTab):
 
     def _pictures(self) -> None:
         """Lay out the pictures."""
-        begins = "" if self._workspace.example else stage.empty()
+        begins = "" if self._workspace.welcome else stage.empty()
         self.stage = gradio.HTML(begins, elem_id="stage")
         with gradio.Row(visible=False, elem_classes=["downloads"]) as self.downloads:
             self.sheet = gradio.DownloadButton("The sheet", size="sm", elem_id="edit-sheet")
@@ -56,6 +57,7 @@ class EditTab(WorkingTab):
     def _controls(self) -> None:
         """Lay out what asks for edits."""
         self.picture = PictureForm(self._workspace)
+        self.examples = Examples(self._workspace, self.picture)
         self.picture.words()
         self._bar("Edit the picture", "")
         self.masked = gradio.HTML(elem_id="edit-masked")
@@ -67,14 +69,11 @@ class EditTab(WorkingTab):
     def wire(self) -> list[Any]:
         """Connect the widgets; return the events that may have brought an adapter."""
         self.form.wire()
-        self.mask.wire(self.masked, self.picture.crop, self.picture.framed, self.looking)
-        gradio.on(
-            [widget.input for widget in self.picture.crop],
-            self.look,
-            self.looked_by,
-            self.looked_at,
-            **widgets.LATEST,
+        self.examples.wire(
+            {self.status: "", self.downloads: gradio.Row(visible=False)}, self.looking
         )
+        self.mask.wire(self.masked, self.picture.crop, self.picture.framed, self.looking)
+        self.picture.wire(self.looking)
         self.finer.click(
             self._refine, {self.two}, self.shown, concurrency_limit=None, **widgets.SAID
         )
@@ -120,8 +119,8 @@ class EditTab(WorkingTab):
             session.load(None)
             refused = markup.note(str(error), "bad")
             return {self.status: refused, self.stage: stage.empty(), **nothing}, None
-        crop = {self.picture.zoom: 1.0, self.picture.across: 0.5, self.picture.down: 0.5}
-        shown, remarks = self.picture.show(session, {**values, **crop}, self.mask.veil)
+        whole = {**values, **self.picture.place.whole}
+        shown, remarks = self.picture.show(session, whole, self.mask.veil)
         looks = {self.stage: shown, self.picture.remarks: remarks, self.status: ""}
         return {**filled, **looks, **nothing}, None
 

@@ -37,8 +37,8 @@ class EditForm:
 
     def _strengths(self) -> None:
         """Lay out what asks for strengths and seeds."""
-        example, usual = self._workspace.example, ALPHA.usual or (0, 1)
-        alphas = example.alphas if example else usual
+        welcome, usual = self._workspace.welcome, ALPHA.usual or (0, 1)
+        alphas = welcome.alphas if welcome else usual
         self.how = gradio.Radio(
             [_SWEEP, _ONE, _FOUND],
             value=_SWEEP,
