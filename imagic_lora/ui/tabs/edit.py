@@ -220,13 +220,17 @@ class EditTab(WorkingTab):
         """Return the pictures of a run, if there are any yet."""
         if state.sweep is not None:
             return {self.stage: stage.results(state.sweep)}
-        if state.quick is None:
+        if state.quick is None and state.seen is None:
             return {}
         preview = state.fit.preview if state.fit else None
         drawn = PictureFolder(session.folder).save_preview(preview) if preview else None
         quick = ("A quick try", "plain img2img; nothing learned yet")
         learned = ("Learned so far", "drawn anew from noise")
-        return {self.stage: stage.row([(*quick, state.quick.path), (*learned, drawn)])}
+        row = [(*quick, state.quick and state.quick.path), (*learned, drawn)]
+        if state.seen is not None:
+            line = f"its autoencoder gives your picture back like this, at {state.seen.decibels:.0f} dB"
+            row.insert(0, ("As the model can show it", line, state.seen.path))
+        return {self.stage: stage.row(row)}
 
     def _under_way(self, view: View, state: RunState) -> dict[Any, Any]:
         """Return what the widgets show of a run that waits or goes on."""
@@ -259,5 +263,5 @@ def _pictures_of(state: RunState) -> tuple[Any, int, bool]:
     """Return what tells apart states that show other pictures."""
     preview = state.fit.preview if state.fit else None
     if state.sweep is None:
-        return (state.quick, preview), 0, False
+        return (state.seen, state.quick, preview), 0, False
     return None, len(state.sweep.made) + 1, bool(state.sweep.files)
