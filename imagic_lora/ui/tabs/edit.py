@@ -19,6 +19,7 @@ from imagic_lora.ui.tabs import run_text
 from imagic_lora.ui.tabs.edit_form import EditForm, checked, two
 from imagic_lora.ui.tabs.examples import Examples
 from imagic_lora.ui.tabs.mask_form import MaskForm
+from imagic_lora.ui.tabs.model_form import ModelForm
 from imagic_lora.ui.tabs.picture import PictureForm
 from imagic_lora.ui.tabs.working import WorkingTab
 from imagic_lora.ui.widgets import Values
@@ -65,6 +66,8 @@ class EditTab(WorkingTab):
         with gradio.Accordion("Only a part of the picture", open=False):
             self.mask = MaskForm(self._workspace)
         self.picture.fold()
+        with gradio.Accordion("Model and memory", open=False, elem_id="memory"):
+            self.model = ModelForm(self._workspace)
 
     def wire(self) -> list[Any]:
         """Connect the widgets; return the events that may have brought an adapter."""

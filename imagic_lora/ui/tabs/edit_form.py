@@ -1,6 +1,6 @@
 """How an edit is made: strengths, seeds, a mask, and all other settings."""
 
-from functools import partial
+from collections.abc import Callable
 from typing import Any
 
 import gradio
@@ -97,7 +97,7 @@ class EditForm:
         self.how.change(self._unfold, {self.how}, [self.ends, self.alpha], queue=False)
         for preset, button in self.presets.items():
             values = self._held(preset)
-            button.click(partial(dict, values), outputs=list(values), queue=False)
+            button.click(_filling(values), outputs=list(values), queue=False)
 
     def take_up(self, recipe: Recipe) -> dict[Any, Any]:
         """Return what the widgets show of a recipe."""
@@ -167,6 +167,11 @@ class EditForm:
             self.ends: gradio.Row(visible=how == _SWEEP),
             self.alpha: gradio.Number(visible=how == _ONE),
         }
+
+
+def _filling(values: dict[Any, Any]) -> Callable[[], dict[Any, Any]]:
+    """Return what fills widgets with values."""
+    return lambda: values
 
 
 def checked(sweep: Sweep) -> Sweep:

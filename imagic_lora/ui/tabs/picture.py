@@ -67,13 +67,11 @@ class PictureForm:
         )
 
     def fold(self) -> None:
-        """Lay out what is folded away: the crop, how a picture is learned, and the memory."""
+        """Lay out what is folded away: the crop, and how a picture is learned."""
         with gradio.Accordion("Crop", open=False):
             self.place = CropForm()
         with gradio.Accordion("How the picture is learned", open=False):
             self.settings = widgets.form(FitSettings, prefix="fit")
-        with gradio.Accordion("Memory", open=False, elem_id="memory"):
-            gradio.HTML(self._plan())
 
     def wire(self, look: Callable[[Any], Any]) -> None:
         """Connect the widgets of the crop.
@@ -239,17 +237,6 @@ class PictureForm:
         held = widgets.read(FitSettings, sides, values)
         canvas = self._workspace.editor.canvas(size, held.width, held.height)
         return self.place.frame(size, canvas, values)
-
-    def _plan(self) -> str:
-        """Return what the work will need, as a table, or what it works in where none is known."""
-        plan = self._workspace.editor.plan
-        pairs = [("device", str(plan.device)), ("precision", str(plan.dtype).rpartition(".")[2])]
-        rows = self._workspace.plan
-        if not rows:
-            return markup.facts(
-                [*pairs, ("levers", ", ".join(e.name for e in plan.levers) or "none")]
-            )
-        return markup.facts(pairs) + markup.table(("phase", "needs", "slower", "levers"), rows)
 
 
 def _veiled(veil: Callable[[], Path | None]) -> tuple[Path | None, str]:
