@@ -31,7 +31,7 @@ def test_another_model_is_loaded_in_the_place_of_the_first(visitor: Visitor) -> 
     assert "tiny-sd2" in visitor.text("heading")
     visitor.do("library-tab", "select")
     assert "tiny-sd1" in visitor.text("library-about")
-    assert "does not fit" in visitor.text("library-about")
+    assert "load a base model like the adapter" in visitor.text("library-about")
     visitor.fill(model_name="one")
     visitor.do("model-load")
     assert "tiny-sd1" in visitor.text("heading")

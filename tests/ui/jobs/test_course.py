@@ -36,12 +36,12 @@ def test_what_cannot_be_foreseen_has_no_time() -> None:
 
 def test_a_strength_that_is_found_takes_as_many_pictures_as_it_takes() -> None:
     """One is foreseen for each seed; with each more there is more to do, and the end is the end."""
-    now = 0.0
+    now = 100.0
     course = Course(fit_steps=0, batch=0, pictures=2, steps=10, clock=lambda: now)
     course.editing(step("sample", 0, 10, 0.0), 0)
-    now = 10.0
+    now = 110.0
     assert 0.5 == course.editing(step("sample", 10, 10, 1.0), 0).share
-    now = 15.0
+    now = 115.0
     second = course.editing(step("sample", 5, 10, 1.0), 0)
     assert pytest.approx([0.5, 15.0]) == [second.share, second.seconds_left]
     course.editing(step("sample", 10, 10, 1.0), 0)
