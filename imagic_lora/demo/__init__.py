@@ -40,7 +40,7 @@ EXAMPLES = (
     Example(PICTURE, SOURCE, TARGET),
     Example(_HERE / "boy.png", "a boy", "a boy wearing glasses"),
     Example(_HERE / "sad-girl.png", "a sad girl", "a happy girl"),
-    Example(_HERE / "robot.png", "a robot", "a robot with a hat"),
+    Example(_HERE / "robot.png", "a robot", "a sad robot"),
 )
 """Pictures to begin with, each with what the model changes well in it; the first is the one above."""
 

@@ -58,8 +58,8 @@ class EditTab(WorkingTab):
     def _controls(self) -> None:
         """Lay out what asks for edits."""
         self.picture = PictureForm(self._workspace)
-        self.examples = Examples(self._workspace, self.picture)
         self.picture.words()
+        self.examples = Examples(self._workspace, self.picture)
         self._bar("Edit the picture", "")
         self.masked = gradio.HTML(elem_id="edit-masked")
         self.form = EditForm(self._workspace)
