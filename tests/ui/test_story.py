@@ -401,16 +401,17 @@ def looked_at(page: Any, scheme: str, size: dict[str, int], part: str) -> None:
 
 
 def test_everybody_can_use_the_page(page: Any, tmp_path: Path) -> None:
-    """Light, dark and on a phone, axe-core finds nothing serious in any part, all of it unfolded.
+    """Light, and dark on a phone, axe-core finds nothing serious in any part, all of it unfolded.
 
     Contrast as the WCAG asks (4.5 to 1), names and roles are of it.
     """
     quickly(page, 1)
     press(page, "a girl for everybody")
     says(page, "edit-status", "Done.")
-    for label in page.locator(".label-wrap:visible:not(.open)").all():
-        label.click()
-    for scheme, size in (("light", DESKTOP), ("dark", DESKTOP), ("dark", PHONE)):
+    folded = page.locator(".label-wrap:visible:not(.open)")
+    while folded.count():
+        folded.first.click()
+    for scheme, size in (("light", DESKTOP), ("dark", PHONE)):
         page.emulate_media(color_scheme=scheme)
         page.set_viewport_size(size)
         for part in ("Edit", "Compare", "History", "Library"):
