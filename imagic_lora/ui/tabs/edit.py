@@ -229,7 +229,8 @@ class EditTab(WorkingTab):
         drawn = PictureFolder(session.folder).save_preview(preview) if preview else None
         quick = ("A quick try", "plain img2img; nothing learned yet")
         learned = ("Learned so far", "drawn anew from noise")
-        row = [(*quick, state.quick and state.quick.path), (*learned, drawn)]
+        tried = state.quick.path if state.quick else None
+        row = [(*quick, tried), (*learned, drawn)]
         if state.seen is not None:
             line = f"its autoencoder gives your picture back like this, at {state.seen.decibels:.0f} dB"
             row.insert(0, ("As the model can show it", line, state.seen.path))
