@@ -45,6 +45,7 @@ def walk(chromium: Any, address: str, out: Path) -> None:
     says(page, "edit-status", "2 of 5 done")
     take(page, out / "ui-editing.png")
     says(page, "edit-status", "Done.")
+    page.locator("#jobs .job").wait_for(state="detached")
     take(page, out / "ui-edit.png")
     page.locator("[data-act=full]").click()
     take(page, out / "ui-full.png")

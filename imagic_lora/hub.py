@@ -13,11 +13,13 @@ from huggingface_hub import (
     ModelCardData,
     get_token,
     hf_hub_download,
+    scan_cache_dir,
     snapshot_download,
     try_to_load_from_cache,
 )
 from huggingface_hub.constants import ENDPOINT
 from huggingface_hub.errors import (  # type: ignore[attr-defined]  # HTTPError is imported there
+    CacheNotFound,
     EntryNotFoundError,
     GatedRepoError,
     HfHubHTTPError,
@@ -187,6 +189,16 @@ def is_cached(repository: str) -> bool:
         repository: Its name, "owner/name".
     """
     return cached_folder(repository, "model_index.json") is not None
+
+
+def cached_pipelines() -> list[str]:
+    """Return the names of the repositories whose pipelines were fetched before; nobody is asked."""
+    try:
+        repositories = scan_cache_dir().repos
+    except CacheNotFound:
+        return []
+    models = sorted(each.repo_id for each in repositories if each.repo_type == "model")
+    return [name for name in models if is_cached(name)]
 
 
 def cached_folder(repository: str, file: str) -> Path | None:

@@ -39,6 +39,12 @@ HELD_OUT = 1_000_000_000
 EXAMPLE = 4470
 """Number of the held-out portrait that the demo edits: a girl with cat ears."""
 
+EXAMPLES: Mapping[str, int] = MappingProxyType(
+    {"girl": EXAMPLE, "boy": 5657, "sad-girl": 8646, "robot": 9075}
+)
+"""Numbers of the held-out portraits that the web page offers to begin with, by name; no split of the
+benchmarks has them."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Portrait:

@@ -38,7 +38,7 @@ from benchmarks.world.drawing import draw
 from benchmarks.world.judge import Judge, load_judge, save_judge, train_judge
 from benchmarks.world.loop import Stage, Trainer, TrainerOf
 from benchmarks.world.pipeline import MODEL, REPOSITORY, export_pipeline, load_pipeline
-from benchmarks.world.portrait import EXAMPLE, Portrait, held_out_portrait
+from benchmarks.world.portrait import EXAMPLES, Portrait, held_out_portrait
 from benchmarks.world.tokenizer import make_tokenizer
 from benchmarks.world.worlds import DRAWN, PHOTOGRAPHED, World
 
@@ -271,7 +271,9 @@ class Training:
         text_encoder, unet = denoiser.text_encoder, denoiser.unet
         export_pipeline(vae, text_encoder, make_tokenizer(), unet, folder, velocity=velocity)
         if folder == MODEL:
-            draw(held_out_portrait(EXAMPLE)).save(folder.with_name("girl.png"), optimize=True)
+            for name, number in EXAMPLES.items():
+                path = folder.with_name(f"{name}.png")
+                draw(held_out_portrait(number)).save(path, optimize=True)
         _say(f"wrote {folder}")
 
     @cached_property

@@ -5,30 +5,27 @@ import socket
 from pathlib import Path
 
 from imagic_lora import ImagicEditor, demo
+from imagic_lora.ui.models import Loaded, Welcome
 from imagic_lora.ui.serving.server import Address, open_workspace, serve
-from imagic_lora.ui.workspace import Example
 
 MODEL = os.environ.get("IMAGIC_LORA_MODEL", demo.MODEL)
 PORT = int(os.environ.get("GRADIO_SERVER_PORT", "7860"))
 STORAGE = Path("/data") if os.access("/data", os.W_OK) else Path.cwd()
 
-EXAMPLE = Example(
-    picture=demo.PICTURE,
-    source=demo.SOURCE,
-    target=demo.TARGET,
+WELCOME = Welcome(
+    examples=demo.EXAMPLES,
     alphas=demo.ALPHAS,
-    prompts=demo.PROMPTS,
-    limits="This small model knows drawn portraits like this one; photos need a larger one.",
+    limits="This small model knows drawn portraits like these; photos need a larger one.",
 )
 
 
 def main() -> None:
     """Load the model, and serve the page to everybody until it is stopped."""
     editor = ImagicEditor.from_pretrained(MODEL)
-    example = EXAMPLE if MODEL == demo.MODEL else None
+    loaded = Loaded(name=MODEL, editor=editor, welcome=WELCOME if MODEL == demo.MODEL else None)
     listener = socket.create_server(("0.0.0.0", PORT), backlog=128)
     place = Address(listener=listener, hosts=None, login=None, framed_by="https://huggingface.co")
-    with open_workspace(editor, STORAGE / "adapters", example, []) as workspace:
+    with open_workspace(loaded, STORAGE / "adapters") as workspace:
         print(f"The page is at http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
         serve(workspace, place)
 

@@ -45,6 +45,16 @@ class BaseModel:
         del asked["model"]
         return {name: value for name, value in asked.items() if value not in (None, "auto", 0)}
 
+    def another(self, model: str) -> "BaseModel":
+        """Return another model at the same place; what was said of this one alone is left out."""
+        return BaseModel(
+            model=model,
+            config=None,
+            device=self.device,
+            memory=self.memory,
+            attention=self.attention,
+        )
+
     def load(self, terminal: Terminal) -> "ImagicEditor":
         """Return an editor over it."""
         from imagic_lora.editor import ImagicEditor

@@ -1,11 +1,14 @@
-"""The bundled demo: a small model, and the example that it is tried with. Data only."""
+"""The bundled demo: a small model, and the examples that it is tried with. Data only."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 MODEL = "demo"
 """Name of the bundled model."""
 
-PICTURE = Path(__file__).with_name("girl.png")
+_HERE = Path(__file__).parent
+
+PICTURE = _HERE / "girl.png"
 """A picture to fit."""
 
 SOURCE = "a girl"
@@ -17,11 +20,32 @@ TARGET = "a girl with a flower"
 NEXT_TARGET = "a girl wearing glasses"
 """Another target, for a second edit of the same fit."""
 
-PROMPTS = (TARGET, NEXT_TARGET, "a sad girl in the snow", "a girl with bunny ears and a hat")
-"""Targets to begin with."""
+
+@dataclass(frozen=True)
+class Example:
+    """A picture to begin with.
+
+    Attributes:
+        picture: Its file.
+        source: Its caption.
+        target: What to edit it towards.
+    """
+
+    picture: Path
+    source: str
+    target: str
+
+
+EXAMPLES = (
+    Example(PICTURE, SOURCE, TARGET),
+    Example(_HERE / "boy.png", "a boy", "a boy wearing glasses"),
+    Example(_HERE / "sad-girl.png", "a sad girl", "a happy girl"),
+    Example(_HERE / "robot.png", "a robot", "a sad robot"),
+)
+"""Pictures to begin with, each with what the model changes well in it; the first is the one above."""
 
 LIMITS = (
-    "This small model knows drawn portraits like this one. For photos, start it with --model sd15."
+    "This small model knows drawn portraits like these. For photos, start it with --model sd15."
 )
 """What it can and cannot show."""
 

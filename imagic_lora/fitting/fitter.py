@@ -12,16 +12,12 @@ from imagic_lora.images.canvas import Frame
 from imagic_lora.memory.relief import lever_names
 from imagic_lora.models.base import LatentModel
 from imagic_lora.models.distilled import check_fit
-from imagic_lora.models.encoding import ImageSource, encode, round_trip
+from imagic_lora.models.encoding import ImageSource, RoundTrip, encode, round_trip
 from imagic_lora.models.learned import kept
 from imagic_lora.models.turns import taking_turns
 from imagic_lora.progress import OnProgress, StopFit, ignore
 from imagic_lora.settings import FitSettings
 from imagic_lora.texts import prompt
-
-_POOR = 21.0
-"""Round trip, in dB, below which a model cannot show a picture; Stable Diffusion's own autoencoder
-is at 23 to 25 on photos, the bundled one at 17 to 22 on photos and at 31 on its drawings."""
 
 
 class Fitter:
@@ -76,10 +72,10 @@ class Fitter:
             raise PromptError("A fit needs a target prompt, or a source caption; both were empty.")
         before = self.model.plan
         encoded = encode(self.model, image, settings.width, settings.height, frame=frame)
-        nearness = round_trip(self.model, encoded)
-        if nearness < _POOR:
+        trip = round_trip(self.model, encoded)
+        if trip.is_poor:
             warn(
-                f"the base model's autoencoder gives this picture back at {nearness:.0f} dB only, so it "
+                f"the base model's autoencoder gives this picture back at {trip.decibels:.0f} dB only, so it "
                 "knows no such pictures: what an edit changes will not match the rest. From about 25 "
                 "dB on it does; try another base model."
             )
@@ -102,9 +98,23 @@ class Fitter:
             settings=settings,
             losses=fitted.losses,
             gap=fitted.gap,
-            round_trip=round(nearness, 2),
+            round_trip=round(trip.decibels, 2),
             **lever_names(self.model.plan, before),
         )
+
+    @taking_turns
+    def round_trip(self, image: ImageSource, *, frame: Frame | None = None) -> RoundTrip:
+        """Return what comes back of an image through the base model's autoencoder.
+
+        Args:
+            image: The image: a path or a PIL image.
+            frame: Which part of the image, at which size; default: as much of it as has the shape of
+                the canvas, about its centre.
+
+        Raises:
+            ImageError: When the image cannot be used.
+        """
+        return round_trip(self.model, encode(self.model, image, frame=frame))
 
     @taking_turns
     def caption(

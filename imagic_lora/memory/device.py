@@ -32,6 +32,12 @@ def total_bytes(device: torch.device) -> int:
     return int(psutil.virtual_memory().total)
 
 
+def give_back() -> None:
+    """Give back what PyTorch keeps of the GPU's memory for later, so that it counts as free."""
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
 def device_name(device: torch.device) -> str:
     """Return what a device is called: a GPU by its maker's name, another by its kind."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type

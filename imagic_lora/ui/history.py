@@ -4,6 +4,7 @@ import hashlib
 import re
 import shutil
 import zipfile
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -26,6 +27,7 @@ _SUFFIX = ".zip"
 _PICTURE = 16
 """Digits by which the runs of a picture are told from those of others."""
 
+_GONE = "That run is not here any more; choose another."
 _NAME = re.compile(r"[0-9a-f]{16}-(\d{8}-\d{6}-\d{6})")
 _TIME = "%Y%m%d-%H%M%S-%f"
 _MOST_SIDE = 1024
@@ -51,6 +53,30 @@ class PastRun:
     def is_of(self, image_sha256: str) -> bool:
         """Return whether it is of a picture, by the picture's hash."""
         return self.name.startswith(_key(image_sha256))
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """What lay in the folder when it was looked at.
+
+    Attributes:
+        runs: What can be read, newest first.
+        unreadable: Why each of the other files cannot be used, by name.
+    """
+
+    runs: tuple[PastRun, ...]
+    unreadable: Mapping[str, str]
+
+    def find(self, name: str) -> PastRun:
+        """Return one run by name.
+
+        Raises:
+            ImageError: When there is none of that name, as another page may have deleted it.
+        """
+        for run in self.runs:
+            if run.name == name:
+                return run
+        raise ImageError(_GONE)
 
 
 class History:
@@ -84,42 +110,33 @@ class History:
             raise OutputError(said) from error
         self._prune()
 
-    def runs(self) -> list[PastRun]:
-        """Return what can be read, newest first."""
-        found = [run for run in self._all().values() if isinstance(run, PastRun)]
-        return sorted(found, key=lambda run: run.when, reverse=True)
+    def look(self) -> Shelf:
+        """Return what lies in the folder, read once."""
+        found = self._readings.of(self._files())
+        runs = [run for run in found.values() if isinstance(run, PastRun)]
+        return Shelf(
+            tuple(sorted(runs, key=lambda run: run.when, reverse=True)),
+            {name: why for name, why in found.items() if isinstance(why, str)},
+        )
 
-    def unreadable(self) -> dict[str, str]:
-        """Return the files that cannot be used by name, each with why."""
-        return {name: found for name, found in self._all().items() if isinstance(found, str)}
-
-    def find(self, name: str) -> PastRun:
-        """Return one run by name.
-
-        Raises:
-            ImageError: When there is none of that name, as another page may have deleted it.
-        """
-        found = self._all().get(name)
-        if not isinstance(found, PastRun):
-            raise ImageError("That run is not here any more; choose another.")
-        return found
-
-    def open(self, name: str, folder: Path) -> SweepState:
+    def open(self, run: PastRun, folder: Path) -> SweepState:
         """Return a run as it was when it was over.
 
         Args:
-            name: Its name.
+            run: The run.
             folder: Where a folder of its pictures goes.
 
         Raises:
-            ImageError: When there is none of that name, or it cannot be used.
+            ImageError: When it is not there any more, or cannot be used.
         """
-        run, place = self.find(name), folder / name
+        path, place = self._path(run.name), folder / run.name
         try:
-            pictures = packing.unpack(self._path(name), place)
-            archive = Path(shutil.copy(self._path(name), place / "pictures.zip"))
+            pictures = packing.unpack(path, place)
+            archive = Path(shutil.copy(path, place / "pictures.zip"))
+        except FileNotFoundError as error:
+            raise ImageError(_GONE) from error
         except (OSError, zipfile.BadZipFile) as error:
-            raise ImageError(f"'{name}' cannot be read ({type(error).__name__}).") from error
+            raise ImageError(f"'{run.name}' cannot be read ({type(error).__name__}).") from error
         return packing.reopened(run.recipe, pictures, archive)
 
     def delete(self, name: str) -> None:
@@ -128,7 +145,7 @@ class History:
         Raises:
             ImageError: When there is none of that name.
         """
-        self._path(self.find(name).name).unlink(missing_ok=True)
+        self._path(self.look().find(name).name).unlink(missing_ok=True)
 
     def _path(self, name: str) -> Path:
         """Return where the run of a name lies."""
@@ -152,10 +169,6 @@ class History:
                 left, room = left - 1, room - path.stat().st_size
                 if left < 0 or room < 0:
                     path.unlink()
-
-    def _all(self) -> dict[str, PastRun | str]:
-        """Return every file by name: what it holds, or why it cannot be used."""
-        return self._readings.of(self._files())
 
     def _read(self, path: Path) -> PastRun | str:
         """Return what a file holds, or why it cannot be used."""

@@ -70,6 +70,10 @@ class Library:
         self._check = check
         self._readings = Readings(self._read)
 
+    def forget(self) -> None:
+        """Read every file anew when it is asked for next: another model may be at hand."""
+        self._readings = Readings(self._read)
+
     def entries(self) -> list[Entry]:
         """Return what can be read, newest first."""
         found = [entry for entry in self._all().values() if isinstance(entry, Entry)]

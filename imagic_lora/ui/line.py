@@ -53,11 +53,13 @@ class JobsLine:
 def _rows(session: Session, line: tuple[Job, ...]) -> Iterator[Row]:
     """Yield what is shown of the jobs: all of one's own, and how many others there are."""
     for before, job in enumerate(line):
-        if job.owner == session.visitor:
+        if not job.owner:
+            yield job.title, "", "", ""
+        elif job.owner == session.visitor:
             yield _own(job, before)
         elif job.begun:
             yield "Another visitor's job", f"{job.share:.0%}", "", ""
-    others = sum(not job.begun and job.owner != session.visitor for job in line)
+    others = sum(not job.begun and job.owner not in ("", session.visitor) for job in line)
     if others:
         yield f"{others} job{'s' if others > 1 else ''} of others", "in line", "", ""
 

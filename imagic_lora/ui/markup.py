@@ -56,11 +56,18 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return f'<table class="plan"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
 
 
-def heading(name: str, sentence: str, facts: Iterable[str]) -> str:
-    """Return the line at the top of the page: a name, what it is for, and what it works with."""
+def heading(name: str, sentence: str, facts: Iterable[str], *, sharp: bool = False) -> str:
+    """Return the line at the top of the page.
+
+    Args:
+        name: What the page is called.
+        sentence: What it is for.
+        facts: What it works with.
+        sharp: Whether pictures are enlarged without blurring them.
+    """
     chips = "".join(f'<span class="chip">{escape(fact)}</span>' for fact in facts)
     return (
-        f'<header class="top"><h1>{escape(name)}</h1><p>{escape(sentence)}</p>'
+        f'<header class="top{" sharp" if sharp else ""}"><h1>{escape(name)}</h1><p>{escape(sentence)}</p>'
         f'<div class="chips">{chips}</div></header>'
     )
 
@@ -84,13 +91,14 @@ def bar(share: float, label: str, seconds_left: float | None, losses: Sequence[f
     )
 
 
-def prompts(texts: Iterable[str]) -> str:
-    """Return prompts to click."""
+def examples(pairs: Iterable[tuple[Path, str]]) -> str:
+    """Return small pictures to click, each with what it should show beneath, or "" for none."""
     buttons = "".join(
-        f'<button type="button" data-prompt="{escape(text)}">{escape(text)}</button>'
-        for text in texts
+        f'<button type="button" data-example="{index}"><img src="{address(path)}" alt="">'
+        f"<span>{escape(target)}</span></button>"
+        for index, (path, target) in enumerate(pairs)
     )
-    return f'<div class="prompts">{buttons}</div>'
+    return buttons and f'<div class="examples" role="group" aria-label="Examples">{buttons}</div>'
 
 
 def aside(sentence: str) -> str:

@@ -34,12 +34,6 @@ window.imagicLora = (() => {
     field.dispatchEvent(new Event("change", { bubbles: true }));
   }
 
-  /* Write into a field as if it had been typed there. */
-  function write(field, text) {
-    Object.getOwnPropertyDescriptor(Object.getPrototypeOf(field), "value").set.call(field, text);
-    field.dispatchEvent(new Event("input", { bubbles: true }));
-  }
-
   /* Tell the server something by a button that nobody sees. */
   let words = "";
   const said = () => words;
@@ -52,8 +46,8 @@ window.imagicLora = (() => {
     [...(data?.files || [])].find((file) => !file.name.endsWith(".safetensors"));
 
   document.addEventListener("click", (event) => {
-    const prompt = event.target.closest("[data-prompt]");
-    if (prompt) write(document.querySelector("#target textarea"), prompt.dataset.prompt);
+    const example = event.target.closest("[data-example]");
+    if (example) tell("example-take", example.dataset.example);
     const cancel = event.target.closest("[data-cancel]");
     if (cancel) tell("jobs-cancel", cancel.dataset.cancel);
     const run = event.target.closest("[data-run]");

@@ -24,7 +24,7 @@ _HERE = Path(__file__).parent
 CSS = (_HERE / "style.css").read_text("utf-8")
 SCRIPT = "".join(
     f"<script>{(_HERE / name).read_text('utf-8')}</script>"
-    for name in ("page.js", "looking.js", "painter.js")
+    for name in ("page.js", "looking.js", "framing.js", "painter.js")
 )
 
 _DAY = 24 * 60 * 60
@@ -51,20 +51,17 @@ class Page:
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
-        sharp = ["sharp"] if workspace.editor.model.traits.native_size < _SHARP else []
         blocks = gradio.Blocks(
             title=TITLE, analytics_enabled=False, fill_width=True, delete_cache=(_DAY, _DAY)
         )
-        with blocks as self.blocks, gradio.Column(elem_classes=sharp):
+        with blocks as self.blocks:
             self._lay_out()
             self._wire()
         self.blocks.queue(api_open=False, default_concurrency_limit=None, max_size=_MOST_WAITING)
 
     def _lay_out(self) -> None:
         """Lay out the parts, one beside the other."""
-        editor = self._workspace.editor
-        facts = (editor.model.traits.name, str(editor.plan.device))
-        gradio.HTML(markup.heading(TITLE, SENTENCE, facts))
+        self._heading = gradio.HTML(self._head(), elem_id="heading")
         self._key, self._visitor, self._held = (gradio.Textbox(visible=False) for _ in range(3))
         self.line = JobsLine(self._workspace)
         with gradio.Tabs(elem_id="tabs") as self._tabs:
@@ -82,6 +79,7 @@ class Page:
         brought = self.edit.wire()
         self.compare.wire()
         self.line.wire()
+        self.edit.model.wire(self._modelled)
         for event in (*brought, *self.library.wire()):
             self._refreshing(event.then)
         self._refreshing(self._place.select)
@@ -125,7 +123,7 @@ class Page:
         opened = self.blocks.load(
             self._open,
             [self._key, self._visitor, self._held],
-            [self.line.text, edit.masked, *fields.values()],
+            [self.line.text, edit.masked, *self._of_model(), *fields.values()],
             js=_REMEMBER,
             **widgets.QUIET,
         )
@@ -137,12 +135,18 @@ class Page:
     def _refreshing(self, event: Any) -> Any:
         """Show the adapters as they are, after an event."""
         outputs = [self.compare.used, *self.library.shown]
-        return event(self._refresh, outputs=outputs, **widgets.LATEST)
+        return event(self._refresh, outputs=outputs, concurrency_id="library", **widgets.IN_TURN)
 
     def _remembering(self, event: Any) -> Any:
         """Show the runs as they are, after an event."""
         history = self.history
-        return event(history.refresh, {history.which}, history.shown, **widgets.LATEST)
+        return event(
+            history.refresh,
+            {history.which},
+            history.shown,
+            concurrency_id="history",
+            **widgets.IN_TURN,
+        )
 
     @property
     def _fields(self) -> dict[str, Any]:
@@ -157,8 +161,29 @@ class Page:
         return {
             self.edit.masked: self.edit.mask.note(session),
             **self.line.show(request),
+            **self._of_model(),
             **filled,
         }
+
+    def _of_model(self) -> dict[Any, Any]:
+        """Return all that depends on the model at hand."""
+        edit = self.edit
+        return {self._heading: self._head(), **edit.examples.show(), **edit.model.show()}
+
+    def _head(self) -> str:
+        """Return the line at the top of the page."""
+        now = self._workspace.models.now
+        if now.editor is None:
+            return markup.heading(TITLE, SENTENCE, (now.name,))
+        traits, device = now.editor.model.traits, str(now.editor.plan.device)
+        sharp = traits.native_size < _SHARP
+        return markup.heading(TITLE, SENTENCE, (traits.name, device), sharp=sharp)
+
+    def _modelled(self, event: Any) -> Any:
+        """Show the page as it is with another model, after an event."""
+        edit = self.edit
+        shown = event(self._of_model, outputs=list(self._of_model()), **widgets.QUIET)
+        return self._refreshing(edit.looking(shown.then).then)
 
     def _refresh(self, request: gradio.Request) -> dict[Any, Any]:
         """Return the adapters, wherever they are shown."""
@@ -208,11 +233,11 @@ class Page:
         try:
             if self.edit.is_busy(session):
                 raise ImageError(BUSY)
-            recipe = history.find(session.run).recipe
-            made = history.open(session.run, session.folder)
+            run = history.look().find(session.run)
+            made = history.open(run, session.folder)
         except ImagicError as error:
             return {self.history.status: markup.note(str(error), "bad")}
-        taken = self._take_up(recipe, values, request)
+        taken = self._take_up(run.recipe, values, request)
         said = {self.edit.status: taken[self.edit.status], self.history.status: ""}
         return {**taken, **self.edit.past(session, made), **said}
 

@@ -35,9 +35,8 @@ class Session:
         unsaved: What was fitted last, where the library could not take it, or None.
         prompt: The words that the page put into the prompt by itself.
         named: Name in the page's field to rename it by, as the page was last told.
-        doomed: Name of the adapter that the page asks whether to delete, or "".
+        doomed: What the page asks whether to delete, by the part of the page.
         run: Name of the run that the history shows, or "".
-        doomed_run: Name of the run that the page asks whether to delete, or "".
         jobs: The last job of each part of the page, waiting, running or over, by the part's name.
     """
 
@@ -52,14 +51,14 @@ class Session:
     unsaved: Adapter | None = None
     prompt: str = ""
     named: str = ""
-    doomed: str = ""
+    doomed: dict[str, str] = field(default_factory=dict)
     run: str = ""
-    doomed_run: str = ""
     jobs: dict[str, Job] = field(default_factory=dict)
 
     def turn_over(self) -> None:
         """Forget what the page showed before it was loaded anew: its fields are empty now."""
-        self.named = self.mask_error = self.doomed = self.doomed_run = ""
+        self.named = self.mask_error = ""
+        self.doomed.clear()
 
     def take(self, adapter: str, input_: Path | None, target: str) -> None:
         """Edit an adapter of the library from now on.

@@ -25,7 +25,7 @@ def contact(state: SweepState, chosen: int) -> str:
         chosen: Which of those made is in large; -1 for none.
     """
     rows = list(_rows(state))
-    columns = max(state.sweep.columns if state.sweep.alphas else 1, *(len(row[1]) for row in rows))
+    columns = max(len(row[1]) for row in rows)
     parts = []
     for number, row in enumerate(rows):
         if number == 0 or not state.sweep.alphas:
@@ -86,7 +86,7 @@ def _rows(state: SweepState) -> Iterator[_Row]:
     for seed in sweep.seeds:
         made = [each.alpha for each in state.made if each.seed == seed]
         if made or (not state.made and seed == sweep.seeds[0]):
-            yield seed, sweep.alphas or made or [0.0] * sweep.columns
+            yield seed, sweep.alphas or made or [0.0]
 
 
 def _headings(alphas: Sequence[float], columns: int) -> str:

@@ -29,7 +29,7 @@ def hint(words: str) -> str:
 
 
 def framed(shown: Path, frame: Frame, name: str, veil: Path | None = None) -> str:
-    """Return a picture with what will be edited of it, the rest dimmed.
+    """Return a picture with what will be edited of it, the rest dimmed; `framing.js` moves it.
 
     Args:
         shown: A copy of the whole picture.
@@ -38,12 +38,12 @@ def framed(shown: Path, frame: Frame, name: str, veil: Path | None = None) -> st
         veil: What lies over the part that is edited, or None.
     """
     (width, height), (left, upper, right, lower) = frame.whole, frame.box
-    whole = (right - left, lower - upper) == frame.whole
+    whole = " whole" if (right - left, lower - upper) == frame.whole else ""
     place = (
         f"left:{left / width:.3%};top:{upper / height:.3%};"
         f"width:{(right - left) / width:.3%};height:{(lower - upper) / height:.3%}"
     )
-    box = f'<div class="{"veiled" if whole else "box"}" style="{place}">{_veil(veil)}</div>'
+    box = f'<div class="box{whole}" style="{place}">{_veil(veil)}<i class="grip"></i></div>'
     words = f"{width} x {height} pixels, edited at {frame.size[0]} x {frame.size[1]}"
     return _stage(
         f'<figure class="view" style="--ratio:{width / height:.4f}">'

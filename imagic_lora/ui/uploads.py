@@ -111,7 +111,7 @@ class Uploads:
         shown = self.folder / "shown" / name
         shown.parent.mkdir(exist_ok=True)
         small = image.copy() if crisp else image
-        small.thumbnail((_SHOWN, _SHOWN), Image.Resampling.BICUBIC)
+        small.thumbnail((_SHOWN, _SHOWN), Image.Resampling.BICUBIC, reducing_gap=1.0)
         small.save(shown, quality=86)
         return shown
 

@@ -27,6 +27,12 @@ LATEST: dict[str, Any] = {"trigger_mode": "always_last", "show_progress": "hidde
 By default Gradio drops an event that comes while another of its kind is being answered.
 """
 
+IN_TURN: dict[str, Any] = {**LATEST, "concurrency_limit": 1}
+"""How an event is wired that shows what a folder holds: an older answer never comes after a newer.
+
+Those of one `concurrency_id` are answered one by one.
+"""
+
 EACH: dict[str, Any] = {"trigger_mode": "multiple", "show_progress": "hidden"}
 """How a choice is wired: of two that come together Gradio's "always_last" would repeat the first.
 """

@@ -1,37 +1,15 @@
 """What all parts of the page share: the editor, the jobs, the adapters, the sessions, the uploads."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from imagic_lora.editor import ImagicEditor
 from imagic_lora.ui.history import History
 from imagic_lora.ui.jobs.queue import JobQueue
 from imagic_lora.ui.library import Library
+from imagic_lora.ui.models import Models, Welcome
 from imagic_lora.ui.sessions import Session, Sessions
 from imagic_lora.ui.uploads import Uploads
-
-
-@dataclass(frozen=True, kw_only=True)
-class Example:
-    """What the page shows at first, so that one click tries it.
-
-    Attributes:
-        picture: An image to fit.
-        source: Its caption.
-        target: What to edit it towards.
-        alphas: Prompt strengths that show the way from the one to the other.
-        prompts: Targets to begin with.
-        limits: What the model can and cannot show, in a sentence.
-    """
-
-    picture: Path
-    source: str
-    target: str
-    alphas: Sequence[float]
-    prompts: Sequence[str] = ()
-    limits: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,24 +17,34 @@ class Workspace:
     """What all parts of the page share.
 
     Attributes:
-        editor: The editor; only jobs make it work.
+        models: The model at hand; only jobs make it work.
         jobs: The queue of jobs.
         library: The adapters.
         history: The runs that were made.
         sessions: What each browser session has.
-        example: What the page shows at first, or None.
-        plan: What the work will need, as rows of phase, memory, slowdown and levers.
         uploads: What was uploaded.
     """
 
-    editor: ImagicEditor
+    models: Models
     jobs: JobQueue
     library: Library
     history: History
     sessions: Sessions
-    example: Example | None
-    plan: Sequence[Sequence[str]]
     uploads: Uploads
+
+    @property
+    def editor(self) -> ImagicEditor:
+        """What works with the model at hand.
+
+        Raises:
+            ModelError: While there is none.
+        """
+        return self.models.editor
+
+    @property
+    def welcome(self) -> Welcome | None:
+        """What the page shows at first on the model at hand, or None."""
+        return self.models.now.welcome
 
     def session(self, request: Any) -> Session:
         """Return the session of whoever asks."""

@@ -21,11 +21,13 @@ from benchmarks.world.pipeline import MODEL, folder_bytes, load_pipeline
 from benchmarks.world.portrait import (
     ATTRIBUTES,
     EXAMPLE,
+    EXAMPLES,
     Portrait,
     held_out_portrait,
     sample_portrait,
 )
 from benchmarks.world.tokenizer import COMMON_WORDS, caption_words, make_tokenizer
+from imagic_lora import demo
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -197,12 +199,14 @@ def test_training_resumes_to_the_same_weights(tmp_path: Path) -> None:
     assert torch.equal(train(tmp_path / "once", [20]), train(tmp_path / "twice", [7, 20]))
 
 
-def test_example_is_a_held_out_portrait() -> None:
-    """The demo's input is a drawing of a girl with cat ears that training never saw."""
+def test_examples_are_held_out_portraits() -> None:
+    """The demo's inputs are drawings that training never saw; the first is a girl with cat ears."""
     portrait = held_out_portrait(EXAMPLE)
     assert (portrait.subject, portrait.ears, portrait.accessory) == ("girl", "cat", "none")
-    with Image.open(MODEL.with_name("girl.png")) as shipped:
-        assert shipped.convert("RGB").tobytes() == draw(portrait).tobytes()
+    assert [path.stem for path in (example.picture for example in demo.EXAMPLES)] == [*EXAMPLES]
+    for name, number in EXAMPLES.items():
+        with Image.open(MODEL.with_name(f"{name}.png")) as shipped:
+            assert shipped.convert("RGB").tobytes() == draw(held_out_portrait(number)).tobytes()
 
 
 def test_shipped_model_is_small() -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from imagic_lora import OutputError
 from tests.support.command import Command, runner
 
 
@@ -82,3 +83,35 @@ def test_without_gradio_the_extra_is_named(run: Command, monkeypatch: pytest.Mon
 
     assert 2 == done.code
     assert "pip install 'imagic-lora[ui]'" in done.error
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        ((), [True]),
+        (("--auth", "mia"), [False]),
+        (("--host", "0.0.0.0", "--auth", "mia"), [False]),  # noqa: S104
+    ],
+    ids=["alone", "login", "network"],
+)
+def test_only_its_owner_may_change_the_model(
+    run: Command,
+    typed: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    flags: tuple[str, ...],
+    expected: list[bool],
+) -> None:
+    """A page that others can reach loads no folder and fetches no model for them."""
+    asked: list[bool] = []
+
+    def open_workspace(_: Any, __: Path, choice: Any) -> None:
+        asked.append(choice is not None)
+        raise OutputError("this is enough.")
+
+    monkeypatch.setattr("imagic_lora.cli.commands.ui._loaded", lambda *_: None)
+    monkeypatch.setattr("imagic_lora.ui.serving.server.open_workspace", open_workspace)
+    typed("secret\n")
+    run("ui", "--port", "0", "--adapters", tmp_path, *flags)
+
+    assert expected == asked

@@ -37,6 +37,9 @@ def test_a_picture_that_the_model_cannot_show_is_told_before_the_fit(demo: Imagi
 
     assert adapter.record.round_trip is not None
     assert adapter.record.round_trip < 21
+    trip = demo.round_trip(noise)
+    assert adapter.record.round_trip == pytest.approx(trip.decibels, abs=0.01)
+    assert [True, False] == [trip.is_poor, demo.round_trip(GIRL).is_poor]
 
 
 @pytest.mark.parametrize("value", ["30", -1, 100, True, [30]])

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,18 @@ def opened(
     page.wait_for_selector("#stage .view img")
     page.wait_for_timeout(1000)  # what is typed before all is wired is lost
     return page
+
+
+def faults(page: Any) -> list[str]:
+    """Return what axe-core finds on a page that shuts people out, or nearly so: which rule, and where."""
+    page.evaluate((files("axe_playwright_python") / "axe.min.js").read_text("utf-8"))
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    return [
+        f"{rule['id']}: {node['target']} {node['failureSummary']}"
+        for rule in found["violations"]
+        if rule["impact"] in ("serious", "critical")
+        for node in rule["nodes"]
+    ]
 
 
 def turn_to(page: Any, name: str) -> None:

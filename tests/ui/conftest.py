@@ -10,12 +10,18 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from imagic_lora import Adapter, ImagicEditor
+from imagic_lora.demo import Example
+from imagic_lora.errors import ModelError
+from imagic_lora.ui.models import Choice, Loaded, Welcome
 from imagic_lora.ui.serving.server import LOCAL, build_app, open_workspace
-from imagic_lora.ui.workspace import Example, Workspace
+from imagic_lora.ui.workspace import Workspace
 from tests.support.tiny import Kind
 from tests.support.visitor import Visitor
 
 HERE = "http://127.0.0.1"
+
+_KINDS: dict[str, Kind] = {"one": "sd1", "two": "sd2"}
+"""The models that the page may be changed to."""
 
 
 @pytest.fixture(scope="module")
@@ -27,8 +33,17 @@ def shared_workspace(
     """Give what a page works with: a tiny model and an example."""
     folder = tmp_path_factory.mktemp("page")
     picture.save(folder / "cat.png")
-    example = Example(picture=folder / "cat.png", source="a", target="a cat", alphas=(0.0, 1.0))
-    with open_workspace(editor("sd1"), folder / "adapters", example, []) as workspace:
+    picture.transpose(Image.Transpose.ROTATE_90).save(folder / "dog.png")
+    examples = [Example(folder / f"{name}.png", "a", f"a {name}") for name in ("cat", "dog")]
+    welcome = Welcome(examples=examples, alphas=(0.0, 1.0))
+
+    def load(name: str) -> Loaded:
+        if name not in _KINDS:
+            raise ModelError(f"There is no model {name!r}.")
+        return Loaded(name=name, editor=editor(_KINDS[name]), welcome=welcome)
+
+    choice = Choice(names=list(_KINDS), load=load, outlook=lambda name: f"{name} needs little.")
+    with open_workspace(load("one"), folder / "adapters", choice) as workspace:
         yield workspace
 
 

@@ -58,8 +58,8 @@ def files(tmp_path: Path) -> list[Path]:
 def test_a_run_comes_back_as_it_was(history: History, made: SweepState, tmp_path: Path) -> None:
     """Words, settings, strengths, seeds and every pixel outlive whoever made them."""
     history.keep(PICTURE, made)
-    (run,) = History(tmp_path / "history", tmp_path / "elsewhere").runs()
-    again = history.open(run.name, tmp_path / "other session")
+    (run,) = History(tmp_path / "history", tmp_path / "elsewhere").look().runs
+    again = history.open(run, tmp_path / "other session")
 
     assert made.sweep == again.sweep
     assert [each.picture.record() for each in made.made] == [
@@ -76,7 +76,7 @@ def test_runs_are_told_apart_by_their_picture(history: History, made: SweepState
     """Who edits a picture finds the runs of that picture, newest first; any text is a hash."""
     for sha256 in (PICTURE, OTHER, "../../x", PICTURE):
         history.keep(sha256, made)
-    runs = history.runs()
+    runs = history.look().runs
 
     assert sorted((run.when for run in runs), reverse=True) == [run.when for run in runs]
     assert [2, 1, 1] == [sum(run.is_of(h) for run in runs) for h in (PICTURE, OTHER, "../../x")]
@@ -85,14 +85,18 @@ def test_runs_are_told_apart_by_their_picture(history: History, made: SweepState
 def test_what_is_deleted_is_gone(history: History, made: SweepState, tmp_path: Path) -> None:
     """A run that was deleted is neither listed nor there, and cannot be opened."""
     history.keep(PICTURE, made)
-    (run,) = history.runs()
+    (run,) = history.look().runs
     history.delete(run.name)
 
-    assert [] == history.runs()
+    assert () == history.look().runs
     assert [] == files(tmp_path)
-    for touch in (history.find, history.delete, lambda name: history.open(name, tmp_path)):
+    for touch in (
+        lambda: history.look().find(run.name),
+        lambda: history.delete(run.name),
+        lambda: history.open(run, tmp_path),
+    ):
         with pytest.raises(ImageError, match="not here any more"):
-            touch(run.name)
+            touch()
 
 
 def test_the_oldest_go_where_there_are_too_many(
@@ -104,12 +108,12 @@ def test_the_oldest_go_where_there_are_too_many(
     (tmp_path / "history" / "mine.zip").write_bytes(b"x")
     for _ in range(3):
         history.keep(PICTURE, made)
-    assert 2 == len(history.runs())
+    assert 2 == len(history.look().runs)
 
     size = files(tmp_path)[-1].stat().st_size
     monkeypatch.setattr(module, "MOST_BYTES", int(1.5 * size))
     history.keep(PICTURE, made)
-    assert 1 == len(history.runs())
+    assert 1 == len(history.look().runs)
     assert (tmp_path / "history" / "mine.zip").is_file()
 
 
@@ -141,12 +145,12 @@ def test_one_bad_file_never_hides_the_others(
 ) -> None:
     """What cannot be used is named with why; nothing of it lands anywhere else."""
     history.keep(PICTURE, made)
-    (run,) = history.runs()
+    (run,) = history.look().runs
     bad = tmp_path / "history" / f"{'0' * 16}-20260101-000000-000000.zip"
     bad.write_bytes(content)
 
-    assert [run] == history.runs()
-    assert [bad.stem] == list(history.unreadable())
+    assert (run,) == history.look().runs
+    assert [bad.stem] == list(history.look().unreadable)
     assert not list(tmp_path.rglob("out.png"))
     assert not list(tmp_path.rglob("*.html"))
 

@@ -20,7 +20,7 @@ from imagic_lora.ui import check_installed
 
 if TYPE_CHECKING:
     from imagic_lora.editor import ImagicEditor
-    from imagic_lora.ui.workspace import Example
+    from imagic_lora.ui.models import Choice, Loaded
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _PORT = Option("port to listen at, 0 for any that is free", kind=int, low=0, high=65_535)
@@ -70,13 +70,13 @@ def ui(
     login = _login(host, auth)
     check_writable(adapters / "adapter.safetensors", force=True)
     with _listener(host, port) as listener:
-        editor = base.load(terminal)
         from imagic_lora.ui.serving.server import LOCAL, Address, open_workspace, serve
 
         hosts = LOCAL if host in _LOOPBACK else None
         place = Address(listener=listener, hosts=hosts, login=login)
-        example = _example() if base.model == demo.MODEL else None
-        with open_workspace(editor, adapters, example, _plan(base.model, editor)) as workspace:
+        owned = hosts is LOCAL and login is None  # whoever looks at it is at this machine already
+        choice = _choice(base, terminal) if owned else None
+        with open_workspace(_loaded(base, terminal), adapters, choice) as workspace:
             terminal.tell(f"The page is at http://{_address(listener)} (Ctrl-C ends it).")
             try:
                 serve(workspace, place)
@@ -84,17 +84,51 @@ def ui(
                 terminal.say("closing; a fit that runs is ended, and what it learned is kept")
 
 
-def _example() -> "Example":
-    """Return what the page shows at first on the bundled model."""
-    from imagic_lora.ui.workspace import Example
+def _loaded(base: BaseModel, terminal: Terminal) -> "Loaded":
+    """Return a model, with what the page shows at first on it."""
+    from imagic_lora.ui.models import Loaded, Welcome
 
-    return Example(
-        picture=demo.PICTURE,
-        source=demo.SOURCE,
-        target=demo.TARGET,
-        alphas=demo.ALPHAS,
-        prompts=demo.PROMPTS,
-        limits=demo.LIMITS,
+    editor = base.load(terminal)
+    welcome = Welcome(examples=demo.EXAMPLES, alphas=demo.ALPHAS, limits=demo.LIMITS)
+    return Loaded(
+        name=base.model,
+        editor=editor,
+        plan=_plan(base.model, editor),
+        welcome=welcome if base.model == demo.MODEL else None,
+    )
+
+
+def _choice(base: BaseModel, terminal: Terminal) -> "Choice":
+    """Return the models that the page may be changed to, each on the device of the first."""
+    from imagic_lora.hub import cached_pipelines
+    from imagic_lora.models.blueprint import BLUEPRINTS
+    from imagic_lora.ui.models import Choice
+
+    def named(name: str) -> BaseModel:
+        same = name == base.model  # what was said of that model holds for no other
+        return base if same else base.another(name)
+
+    names = dict.fromkeys([base.model, demo.MODEL, *BLUEPRINTS, *cached_pipelines()])
+    return Choice(
+        names=list(names),
+        load=lambda name: _loaded(named(name), terminal),
+        outlook=lambda name: _needs(name, base.device),
+    )
+
+
+def _needs(name: str, device: str | None) -> str:
+    """Return in a line what a model takes where nothing has to be saved."""
+    from imagic_lora.memory import MemoryPlan
+    from imagic_lora.planning.forecast import outlook
+    from imagic_lora.units import gigabytes
+
+    plan = MemoryPlan.automatic(device)
+    found = outlook(name, plan)
+    if found is None:
+        return f"What {name} needs was not counted before."
+    most = max(row["predicted_bytes"] for row in found.phases)
+    return (
+        f"{name} takes up to {gigabytes(most)} on {plan.device}; with less, it works more slowly."
     )
 
 

@@ -50,6 +50,7 @@ class Course:
         self._fit = fit_steps * batch * _SAMPLE
         self._edits, self._steps = float(pictures * steps), steps
         self._clock, self._edits_began = clock, 0.0
+        self._made, self._share, self._more = 0, 0.0, 0
 
     def fitting(self, progress: Progress) -> Ahead:
         """Return how far the run is at a step of its fit."""
@@ -62,18 +63,26 @@ class Course:
     def editing(self, progress: Progress | None, made: int) -> Ahead:
         """Return how far the run is at a step of a picture.
 
+        A picture that is begun before the one at hand is there is one more than was foreseen: a
+        strength that is found may take several.
+
         Args:
             progress: The last step of it, or None before its first.
-            made: Pictures that are there already.
+            made: Pictures that are there already, of those that were foreseen.
         """
-        sampled = progress is not None and progress.phase == "sample"
-        share = progress.step / progress.steps if progress and sampled else 0.0
-        done = min((made + share) * self._steps, self._edits)
+        if made != self._made:
+            self._made, self._share = made, 0.0
+        if progress is not None and progress.phase == "sample":
+            share = progress.step / progress.steps
+            self._more += share < self._share
+            self._share = share
+        more = self._more * self._steps
+        done = min((made + self._share) * self._steps, self._edits) + more
         self._edits_began = self._edits_began or self._clock()
         spent = self._clock() - self._edits_began
-        left = spent / done * (self._edits - done) if done else None
-        return self._ahead(0, self._edits - done, left)
+        left = spent / done * (self._edits + more - done) if done else None
+        return self._ahead(0, self._edits + more - done, left, more)
 
-    def _ahead(self, fit: float, edits: float, seconds: float | None) -> Ahead:
+    def _ahead(self, fit: float, edits: float, seconds: float | None, more: float = 0) -> Ahead:
         """Return how far it is where so much is left of the fit and of the edits."""
-        return Ahead(1 - (fit + edits) / (self._fit + self._edits), seconds)
+        return Ahead(1 - (fit + edits) / (self._fit + self._edits + more), seconds)

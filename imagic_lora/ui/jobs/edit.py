@@ -16,9 +16,6 @@ from imagic_lora.settings import EditSettings
 from imagic_lora.ui.jobs.pictures import PictureFolder, SavedEdit
 from imagic_lora.ui.jobs.queue import Job
 
-_TRIED = 5
-"""Strengths that finding one takes, about."""
-
 _FINER = 3
 """Strengths that are made between two."""
 
@@ -44,19 +41,14 @@ class Sweep:
     known: tuple[SavedEdit, ...] = ()
 
     @property
-    def columns(self) -> int:
-        """How many pictures there are of each seed, about where strengths are found."""
-        return len(self.alphas) or _TRIED
-
-    @property
     def missing(self) -> tuple[float, ...]:
         """The strengths that are to be made."""
         there = {each.alpha for each in self.known}
         return tuple(alpha for alpha in self.alphas if alpha not in there)
 
     def __len__(self) -> int:
-        """Return how many pictures are to be made."""
-        return (len(self.missing) if self.alphas else _TRIED) * len(self.seeds)
+        """Return how many pictures are to be made, or how many strengths are to be found."""
+        return (len(self.missing) if self.alphas else 1) * len(self.seeds)
 
     def ordered(self, made: Iterable[SavedEdit]) -> tuple[SavedEdit, ...]:
         """Return pictures as they stand: row by row of seeds, and by strength in each."""
@@ -95,8 +87,8 @@ class SweepState:
 
     @property
     def fresh(self) -> int:
-        """How many pictures were made of those that are to be."""
-        return len(self.made) - len(self.sweep.known)
+        """How many there are of what is to be made."""
+        return len(self.made) - len(self.sweep.known) if self.sweep.alphas else len(self.found)
 
     @property
     def shown(self) -> int:

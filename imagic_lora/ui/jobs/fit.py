@@ -73,7 +73,7 @@ def make_adapter(
         if progress.preview and time.monotonic() - drawn > _PREVIEW_SECONDS:
             preview, drawn = progress.preview() or preview, time.monotonic()
         losses = state.losses if progress.loss is None else (*state.losses, progress.loss)
-        state = FitState(progress, losses, preview)
+        state = FitState(replace(progress, preview=None), losses, preview)  # it holds the model
         post(state)
         if job.stopping:
             raise StopFit

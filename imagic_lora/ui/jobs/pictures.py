@@ -90,6 +90,12 @@ class PictureFolder:
         save_png(image, path, {}, force=True)
         return path
 
+    def save_seen(self, image: Image.Image) -> Path:
+        """Write the picture as the model can show it."""
+        path = self._folder / "seen.png"
+        save_png(image, path, {}, force=True)
+        return path
+
     def save_preview(self, image: Image.Image) -> Path:
         """Write what a fit has learned so far."""
         path = self._folder / "preview.png"

@@ -67,7 +67,7 @@ class Job:
     def __init__(
         self, work: "Work", changed: threading.Condition, *, title: str = "", owner: str = ""
     ) -> None:
-        self._work = work
+        self._work: Work | None = work
         self._changed = changed
         self.title, self.owner, self.key = title, owner, secrets.token_hex(8)
         self.share = 0.0
@@ -101,11 +101,13 @@ class Job:
         self._changed.notify_all()
 
     def run(self) -> None:
-        """Do the work, and keep in words whatever goes wrong."""
+        """Do the work, and keep in words whatever goes wrong; what it worked with is let go of."""
+        work, self._work = self._work, None
         try:
             self.check()
             with heard_by(lambda note: self.notes.update({note: None})):
-                self._work(self)
+                if work is not None:
+                    work(self)
         except Stopped:
             pass
         except ImagicError as error:

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from PIL import Image
 
 from imagic_lora.adapters.adapter import Adapter
 from imagic_lora.editor import ImagicEditor
 from imagic_lora.errors import OutputError, warn
+from imagic_lora.images.canvas import Frame
 from imagic_lora.progress import Progress
 from imagic_lora.settings import FitSettings
 from imagic_lora.ui.history import History
@@ -55,11 +57,25 @@ class Run:
 
 
 @dataclass(frozen=True)
+class Seen:
+    """A picture as the model's autoencoder gives it back.
+
+    Attributes:
+        path: Where it is.
+        decibels: How near it is to the picture itself, in dB.
+    """
+
+    path: Path
+    decibels: float
+
+
+@dataclass(frozen=True)
 class RunState:
     """How far a run is.
 
     Attributes:
         ahead: What is behind, and what is ahead.
+        seen: The picture as the model can show it, where that is another picture, or None.
         trying: The last step of the quick try, or None.
         quick: A picture made without a fit, to look at while it is fitted, or None.
         fit: How far its fit is, or None where it has none.
@@ -67,6 +83,7 @@ class RunState:
     """
 
     ahead: Ahead = NOWHERE
+    seen: Seen | None = None
     trying: Progress | None = None
     quick: SavedPicture | None = None
     fit: FitState | None = None
@@ -107,7 +124,9 @@ def make_run(
 
     adapter = run.start
     if isinstance(adapter, Fitting):
-        state = RunState(quick=_quick(editor, adapter, run.sweep, folder, job))
+        state = RunState(seen=_seen(editor, adapter, folder))
+        job.post(state)
+        state = replace(state, quick=_quick(editor, adapter, run.sweep, folder, job))
         job.post(state)
         adapter = make_adapter(adapter.fit, library, session, adapter.wish, job, fitting)
     job.check()
@@ -118,6 +137,13 @@ def make_run(
             _remember(history, adapter, state.sweep)
 
 
+def _seen(editor: ImagicEditor, fitting: Fitting, folder: PictureFolder) -> Seen | None:
+    """Return the picture as the model can show it, or None where that is the picture itself."""
+    size = fitting.canvas.size
+    trip = editor.round_trip(fitting.canvas, frame=Frame.of(size, size))
+    return Seen(folder.save_seen(trip.image), trip.decibels) if trip.is_poor else None
+
+
 def _quick(
     editor: ImagicEditor, fitting: Fitting, sweep: Sweep, folder: PictureFolder, job: Job
 ) -> SavedPicture:
@@ -125,7 +151,7 @@ def _quick(
 
     def show(progress: Progress) -> None:
         job.check()
-        job.post(RunState(trying=progress))
+        job.post(replace(job.state, trying=progress))
 
     width, height = fitting.canvas.size
     settings = replace(

@@ -5,7 +5,7 @@ import os
 import shutil
 import socket
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,16 +15,16 @@ import gradio
 import uvicorn
 from fastapi import FastAPI
 
-from imagic_lora.editor import ImagicEditor
 from imagic_lora.ui.history import History
 from imagic_lora.ui.jobs.queue import JobQueue
 from imagic_lora.ui.library import Library
+from imagic_lora.ui.models import Choice, Loaded, Models
 from imagic_lora.ui.page import CSS, SCRIPT, Page
 from imagic_lora.ui.serving.guard import MOST_UPLOAD_BYTES, NOBODY, Guard
 from imagic_lora.ui.serving.logins import LoginDelay
 from imagic_lora.ui.sessions import Sessions
 from imagic_lora.ui.uploads import Uploads
-from imagic_lora.ui.workspace import Example, Workspace
+from imagic_lora.ui.workspace import Workspace
 
 LOCAL = frozenset({"127.0.0.1", "localhost", "[::1]"})
 """Names of this machine that only this machine knows it by."""
@@ -54,35 +54,51 @@ class Address:
 
 @contextmanager
 def open_workspace(
-    editor: ImagicEditor, adapters: Path, example: Example | None, plan: Any
+    loaded: Loaded, adapters: Path, choice: Choice | None = None
 ) -> Iterator[Workspace]:
     """Give what a page works with; what it wrote is removed at the end, but for the adapters.
 
     Args:
-        editor: What does the work.
+        loaded: The model that the page begins with.
         adapters: The folder of the adapters.
-        example: What the page shows at first, or None.
-        plan: What the work will need, as rows of a table.
+        choice: Other models, or None where it cannot be changed.
     """
     with tempfile.TemporaryDirectory(prefix="imagic-lora-") as folder, _set(folder):
         work, jobs = Path(folder).resolve(), JobQueue()
-        uploads, picture = Uploads(work), None
-        if example is not None:  # only what lies in this folder is served
-            example = replace(example, picture=Path(shutil.copy(example.picture, work)))
-            picture = uploads.picture(example.picture)
+        models = Models(
+            _served(loaded, work), choice and replace(choice, load=_serving(choice.load, work))
+        )
+        del loaded  # the model is to be let go of where another one is asked for
+        uploads, welcome = Uploads(work), models.now.welcome
+        first = welcome.first if welcome else None
+        picture = uploads.picture(first.picture) if first else None
         try:
             yield Workspace(
-                editor=editor,
+                models=models,
                 jobs=jobs,
-                library=Library(adapters, work / "thumbnails", editor.check),
+                library=Library(adapters, work / "thumbnails", models.check),
                 history=History(adapters / "history", work / "history"),
-                sessions=Sessions(work, picture, example.target if example else ""),
-                example=example,
-                plan=plan,
+                sessions=Sessions(work, picture, first.target if first else ""),
                 uploads=uploads,
             )
         finally:
             jobs.close()
+
+
+def _served(loaded: Loaded, work: Path) -> Loaded:
+    """Return a model whose examples lie in the folder of what is served."""
+    if loaded.welcome is None:
+        return loaded
+    copied = [
+        replace(each, picture=Path(shutil.copy(each.picture, work)))
+        for each in loaded.welcome.examples
+    ]
+    return replace(loaded, welcome=replace(loaded.welcome, examples=copied))
+
+
+def _serving(load: Callable[[str], Loaded], work: Path) -> Callable[[str], Loaded]:
+    """Return what loads a model whose examples lie in the folder of what is served."""
+    return lambda name: _served(load(name), work)
 
 
 async def build_app(

@@ -17,7 +17,9 @@ from imagic_lora.ui.jobs.run import Run, RunState, make_run
 from imagic_lora.ui.sessions import Session
 from imagic_lora.ui.tabs import run_text
 from imagic_lora.ui.tabs.edit_form import EditForm, checked, two
+from imagic_lora.ui.tabs.examples import Examples
 from imagic_lora.ui.tabs.mask_form import MaskForm
+from imagic_lora.ui.tabs.model_form import ModelForm
 from imagic_lora.ui.tabs.picture import PictureForm
 from imagic_lora.ui.tabs.working import WorkingTab
 from imagic_lora.ui.widgets import Values
@@ -43,7 +45,7 @@ class EditTab(WorkingTab):
 
     def _pictures(self) -> None:
         """Lay out the pictures."""
-        begins = "" if self._workspace.example else stage.empty()
+        begins = "" if self._workspace.welcome else stage.empty()
         self.stage = gradio.HTML(begins, elem_id="stage")
         with gradio.Row(visible=False, elem_classes=["downloads"]) as self.downloads:
             self.sheet = gradio.DownloadButton("The sheet", size="sm", elem_id="edit-sheet")
@@ -57,24 +59,24 @@ class EditTab(WorkingTab):
         """Lay out what asks for edits."""
         self.picture = PictureForm(self._workspace)
         self.picture.words()
+        self.examples = Examples(self._workspace, self.picture)
         self._bar("Edit the picture", "")
         self.masked = gradio.HTML(elem_id="edit-masked")
         self.form = EditForm(self._workspace)
         with gradio.Accordion("Only a part of the picture", open=False):
             self.mask = MaskForm(self._workspace)
         self.picture.fold()
+        with gradio.Accordion("Model and memory", open=False, elem_id="memory"):
+            self.model = ModelForm(self._workspace)
 
     def wire(self) -> list[Any]:
         """Connect the widgets; return the events that may have brought an adapter."""
         self.form.wire()
-        self.mask.wire(self.masked, self.picture.crop, self.picture.framed, self.looking)
-        gradio.on(
-            [widget.input for widget in self.picture.crop],
-            self.look,
-            self.looked_by,
-            self.looked_at,
-            **widgets.LATEST,
+        self.examples.wire(
+            {self.status: "", self.downloads: gradio.Row(visible=False)}, self.looking
         )
+        self.mask.wire(self.masked, self.picture.crop, self.picture.framed, self.looking)
+        self.picture.wire(self.looking)
         self.finer.click(
             self._refine, {self.two}, self.shown, concurrency_limit=None, **widgets.SAID
         )
@@ -120,8 +122,8 @@ class EditTab(WorkingTab):
             session.load(None)
             refused = markup.note(str(error), "bad")
             return {self.status: refused, self.stage: stage.empty(), **nothing}, None
-        crop = {self.picture.zoom: 1.0, self.picture.across: 0.5, self.picture.down: 0.5}
-        shown, remarks = self.picture.show(session, {**values, **crop}, self.mask.veil)
+        whole = {**values, **self.picture.place.whole}
+        shown, remarks = self.picture.show(session, whole, self.mask.veil)
         looks = {self.stage: shown, self.picture.remarks: remarks, self.status: ""}
         return {**filled, **looks, **nothing}, None
 
@@ -221,13 +223,18 @@ class EditTab(WorkingTab):
         """Return the pictures of a run, if there are any yet."""
         if state.sweep is not None:
             return {self.stage: stage.results(state.sweep)}
-        if state.quick is None:
+        if state.quick is None and state.seen is None:
             return {}
         preview = state.fit.preview if state.fit else None
         drawn = PictureFolder(session.folder).save_preview(preview) if preview else None
         quick = ("A quick try", "plain img2img; nothing learned yet")
         learned = ("Learned so far", "drawn anew from noise")
-        return {self.stage: stage.row([(*quick, state.quick.path), (*learned, drawn)])}
+        tried = state.quick.path if state.quick else None
+        row = [(*quick, tried), (*learned, drawn)]
+        if state.seen is not None:
+            line = f"its autoencoder gives your picture back like this, at {state.seen.decibels:.0f} dB"
+            row.insert(0, ("As the model can show it", line, state.seen.path))
+        return {self.stage: stage.row(row)}
 
     def _under_way(self, view: View, state: RunState) -> dict[Any, Any]:
         """Return what the widgets show of a run that waits or goes on."""
@@ -260,5 +267,5 @@ def _pictures_of(state: RunState) -> tuple[Any, int, bool]:
     """Return what tells apart states that show other pictures."""
     preview = state.fit.preview if state.fit else None
     if state.sweep is None:
-        return (state.quick, preview), 0, False
+        return (state.seen, state.quick, preview), 0, False
     return None, len(state.sweep.made) + 1, bool(state.sweep.files)

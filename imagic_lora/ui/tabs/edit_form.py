@@ -1,5 +1,6 @@
 """How an edit is made: strengths, seeds, a mask, and all other settings."""
 
+from collections.abc import Callable
 from typing import Any
 
 import gradio
@@ -8,8 +9,9 @@ from PIL import Image
 from imagic_lora.editing.recipe import Recipe
 from imagic_lora.errors import SettingsError
 from imagic_lora.settings import ALPHA, EditSettings, Option, options
-from imagic_lora.ui import widgets
+from imagic_lora.ui import markup, widgets
 from imagic_lora.ui.jobs.edit import Sweep
+from imagic_lora.ui.presets import Preset, presets
 from imagic_lora.ui.widgets import Values
 from imagic_lora.ui.workspace import Workspace
 
@@ -30,6 +32,14 @@ class EditForm:
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
+        with gradio.Row(elem_classes=["presets"]):
+            gradio.HTML(markup.aside("How far it goes"))
+            self.presets = {
+                preset: gradio.Button(
+                    preset.name, size="sm", min_width=60, elem_id=f"preset-{preset.name}"
+                )
+                for preset in presets(self._span)
+            }
         with gradio.Accordion("Strength and seeds", open=False):
             self._strengths()
         with gradio.Accordion("More settings of the edit", open=False):
@@ -37,8 +47,7 @@ class EditForm:
 
     def _strengths(self) -> None:
         """Lay out what asks for strengths and seeds."""
-        example, usual = self._workspace.example, ALPHA.usual or (0, 1)
-        alphas = example.alphas if example else usual
+        low, high = self._span
         self.how = gradio.Radio(
             [_SWEEP, _ONE, _FOUND],
             value=_SWEEP,
@@ -47,8 +56,8 @@ class EditForm:
             elem_id="edit-how",
         )
         with gradio.Row(elem_classes=["tight"]) as self.ends:
-            self.low = gradio.Number(min(alphas), label="from", min_width=60, elem_id="edit-from")
-            self.high = gradio.Number(max(alphas), label="to", min_width=60, elem_id="edit-to")
+            self.low = gradio.Number(low, label="from", min_width=60, elem_id="edit-from")
+            self.high = gradio.Number(high, label="to", min_width=60, elem_id="edit-to")
             self.count = gradio.Number(5, label="count", min_width=60, elem_id="edit-count")
         self.alpha = gradio.Number(
             1.0, label="alpha", step=0.1, visible=False, elem_id="edit-alpha"
@@ -59,6 +68,13 @@ class EditForm:
             info="a row of pictures for each; -1 draws one",
             elem_id="edit-seeds",
         )
+
+    @property
+    def _span(self) -> tuple[float, float]:
+        """The smallest and the largest strength that the page begins with."""
+        welcome = self._workspace.welcome
+        alphas = welcome.alphas if welcome else ALPHA.usual or (0, 1)
+        return min(alphas), max(alphas)
 
     @property
     def asked(self) -> set[Any]:
@@ -79,6 +95,9 @@ class EditForm:
     def wire(self) -> None:
         """Connect the widgets."""
         self.how.change(self._unfold, {self.how}, [self.ends, self.alpha], queue=False)
+        for preset, button in self.presets.items():
+            values = self._held(preset)
+            button.click(_filling(values), outputs=list(values), queue=False)
 
     def take_up(self, recipe: Recipe) -> dict[Any, Any]:
         """Return what the widgets show of a recipe."""
@@ -97,6 +116,15 @@ class EditForm:
             self.low: min(recipe.alphas),
             self.high: max(recipe.alphas),
             self.count: len(recipe.alphas),
+        }
+
+    def _held(self, preset: Preset) -> dict[Any, Any]:
+        """Return what the widgets hold of a preset."""
+        return {
+            self.how: _SWEEP,
+            self.low: preset.low,
+            self.high: preset.high,
+            self.settings["focus"]: preset.focus,
         }
 
     def sweep(self, target: str, mask: Image.Image | None, values: Values) -> Sweep:
@@ -139,6 +167,11 @@ class EditForm:
             self.ends: gradio.Row(visible=how == _SWEEP),
             self.alpha: gradio.Number(visible=how == _ONE),
         }
+
+
+def _filling(values: dict[Any, Any]) -> Callable[[], dict[Any, Any]]:
+    """Return what fills widgets with values."""
+    return lambda: values
 
 
 def checked(sweep: Sweep) -> Sweep:

@@ -8,6 +8,7 @@ from imagic_lora.errors import ImagicError
 from imagic_lora.ui import markup, sheet, stage, widgets
 from imagic_lora.ui.history import PastRun
 from imagic_lora.ui.sessions import Session
+from imagic_lora.ui.tabs.deletion import Deletion
 from imagic_lora.ui.widgets import Values
 from imagic_lora.ui.workspace import Workspace
 
@@ -35,7 +36,7 @@ class HistoryTab:
         self.chosen = gradio.Button(visible="hidden", elem_id="history-run")
         self.name = gradio.Textbox(visible=False, elem_id="history-name")
         looks = [self.runs, self.stage, self.unreadable, self.about]
-        self.shown = [*looks, self.actions, self.download, self.asking]
+        self.shown = [*looks, self.actions, self.download, self.deletion.asking]
 
     def _right(self) -> None:
         """Lay out what is known of the chosen run, and what can be done with it."""
@@ -45,60 +46,51 @@ class HistoryTab:
         with gradio.Column(visible=False) as self.actions:
             self.restore = gradio.Button("Restore", variant="primary", elem_id="history-restore")
             self.download = gradio.DownloadButton("Download", size="md", elem_id="history-one")
-            self.delete = gradio.Button("Delete", variant="stop", elem_id="history-delete")
-            with gradio.Row(visible=False, elem_id="history-asking") as self.asking:
-                self.sure = gradio.Button(
-                    "Yes, delete it for good", variant="stop", elem_id="history-sure"
-                )
-                self.spare = gradio.Button("No, leave it", elem_id="history-spare")
+            self.deletion = Deletion(
+                self._workspace, "history", lambda session: session.run, self._delete
+            )
 
     def wire(self) -> list[Any]:
         """Connect the widgets; return the events after which it is to be shown anew."""
-        self.delete.click(self._ask, outputs=[self.asking], queue=False)
-        self.spare.click(self._spare, outputs=[self.asking], queue=False)
         return [
             self.which.change(lambda: "", outputs=[self.status], **widgets.LATEST),
             self.chosen.click(self._choose, {self.name}, [self.status], **widgets.SAID),
-            self.sure.click(self._delete, outputs=[self.status], **widgets.QUIET),
+            self.deletion.wire(self.status),
         ]
 
     def refresh(self, values: Values, request: gradio.Request) -> dict[Any, Any]:
         """Return everything that is shown, as it is in the folder now."""
-        session, everything = self._workspace.session(request), self._history.runs()
-        past = [
-            run for run in everything if values[self.which] == _ALL or self._is_own(run, session)
-        ]
-        if session.run not in {run.name for run in past}:
-            session.run = past[0].name if past else ""
-        empty = _OTHERS.format(len(everything)) if everything else _EMPTY
+        session, shelf = self._workspace.session(request), self._history.look()
+        own = self._picture(session)
+        past = [run for run in shelf.runs if values[self.which] == _ALL or run.is_of(own)]
+        chosen = next((run for run in past if run.name == session.run), past[0] if past else None)
+        session.run = chosen.name if chosen else ""
+        empty = _OTHERS.format(len(shelf.runs)) if shelf.runs else _EMPTY
         return {
             self.runs: sheet.runs(past, session.run) if past else markup.note(empty),
-            self.unreadable: markup.notes(self._history.unreadable().values()),
+            self.unreadable: markup.notes(shelf.unreadable.values()),
             self.actions: gradio.Column(visible=bool(past)),
-            self.asking: self._question(session),
-            **self._look(session),
+            self.deletion.asking: self.deletion.question(session),
+            **self._look(chosen, session),
         }
 
-    def _is_own(self, run: PastRun, session: Session) -> bool:
-        """Return whether a run is of the picture that a session edits."""
+    def _picture(self, session: Session) -> str:
+        """Return the hash of the picture that a session edits, or "" for none."""
         if session.picture is not None:
-            return run.is_of(session.picture.sha256)
+            return session.picture.sha256
         try:
             entry = self._workspace.library.find(session.taken)
         except ImagicError:  # nothing is edited, or its adapter was deleted
-            return False
-        return run.is_of(entry.record.image_sha256 or entry.sha256)
+            return ""
+        return entry.record.image_sha256 or entry.sha256
 
-    def _look(self, session: Session) -> dict[Any, Any]:
-        """Return the chosen run: its pictures, and what is known of it."""
+    def _look(self, run: PastRun | None, session: Session) -> dict[Any, Any]:
+        """Return a run: its pictures, and what is known of it."""
         nothing = {self.stage: "", self.about: "", self.download: None}
-        if not session.run:
+        if run is None:
             return nothing
         try:
-            run, made = (
-                self._history.find(session.run),
-                self._history.open(session.run, session.folder),
-            )
+            made = self._history.open(run, session.folder)
         except ImagicError as error:
             return {**nothing, self.stage: markup.note(str(error), "bad")}
         recipe = run.recipe
@@ -121,29 +113,7 @@ class HistoryTab:
         self._workspace.session(request).run = values[self.name] or ""
         return {self.status: ""}
 
-    def _question(self, session: Session) -> Any:
-        """Take back the question whether to delete, if it was asked of another run."""
-        if session.doomed_run in ("", session.run):
-            return gradio.skip()
-        session.doomed_run = ""
-        return gradio.Row(visible=False)
-
-    def _ask(self, request: gradio.Request) -> dict[Any, Any]:
-        """Ask whether to delete the chosen run."""
-        session = self._workspace.session(request)
-        session.doomed_run = session.run
-        return {self.asking: gradio.Row(visible=True)}
-
-    def _spare(self, request: gradio.Request) -> dict[Any, Any]:
-        """Leave the run that was asked about."""
-        self._workspace.session(request).doomed_run = ""
-        return {self.asking: gradio.Row(visible=False)}
-
-    def _delete(self, request: gradio.Request) -> dict[Any, Any]:
-        """Delete the run that was asked about."""
-        session = self._workspace.session(request)
-        try:
-            self._history.delete(session.doomed_run)
-        except ImagicError as error:
-            return {self.status: markup.note(str(error), "bad")}
-        return {self.status: markup.note("The run is deleted.", "good")}
+    def _delete(self, _: Session, name: str) -> str:
+        """Delete a run, and return what to say of it."""
+        self._history.delete(name)
+        return "The run is deleted."

@@ -8,6 +8,7 @@ from imagic_lora.errors import ImagicError
 from imagic_lora.ui import markup, widgets
 from imagic_lora.ui.sessions import Session
 from imagic_lora.ui.tabs import gallery
+from imagic_lora.ui.tabs.deletion import Deletion
 from imagic_lora.ui.widgets import Values
 from imagic_lora.ui.workspace import Workspace
 from imagic_lora.units import bytes_text
@@ -34,7 +35,7 @@ class LibraryTab:
                     "Bring an adapter file", size="md", file_count="single", elem_id="library-bring"
                 )
                 self._right()
-        asked = [self.name, self.download, self.asking]
+        asked = [self.name, self.download, self.deletion.asking]
         self.shown = [self.adapters, self.about, self.actions, self.unreadable, *asked]
 
     def _right(self) -> None:
@@ -47,17 +48,12 @@ class LibraryTab:
             with gradio.Row(elem_classes=["tight"]):
                 self.name = gradio.Textbox(label="Name", lines=1, elem_id="library-name", scale=3)
                 self.rename = gradio.Button("Rename", scale=1, elem_id="library-rename")
-            self.delete = gradio.Button("Delete", variant="stop", elem_id="library-delete")
-            with gradio.Row(visible=False, elem_id="library-asking") as self.asking:
-                self.sure = gradio.Button(
-                    "Yes, delete it for good", variant="stop", elem_id="library-sure"
-                )
-                self.spare = gradio.Button("No, leave it", elem_id="library-spare")
+            self.deletion = Deletion(
+                self._workspace, "library", lambda session: session.adapter, self._delete
+            )
 
     def wire(self) -> list[Any]:
         """Connect the widgets; return the events that may have changed something."""
-        self.delete.click(self._ask, outputs=[self.asking], queue=False)
-        self.spare.click(self._spare, outputs=[self.asking], queue=False)
         brought = self.bring.upload(
             self._accept, {self.bring}, [self.status], preprocess=False, **widgets.EACH
         )
@@ -66,7 +62,7 @@ class LibraryTab:
             self.adapters.select(self._choose, outputs=[self.status], **widgets.EACH),
             brought,
             gradio.on(renaming, self._rename, {self.name}, [self.status], **widgets.QUIET),
-            self.sure.click(self._delete, outputs=[self.status], **widgets.QUIET),
+            self.deletion.wire(self.status),
         ]
 
     def refresh(self, request: gradio.Request) -> dict[Any, Any]:
@@ -82,20 +78,13 @@ class LibraryTab:
             self.actions: gradio.Column(visible=chosen),
             self.name: self._name(session),
             self.download: None,
-            self.asking: self._question(session),
+            self.deletion.asking: self.deletion.question(session),
             self.unreadable: markup.notes(self._library.unreadable().values()),
         }
         if chosen:
             shown[self.about] = self._about(session.adapter)
             shown[self.download] = str(self._library.copy(session.adapter, session.folder))
         return shown
-
-    def _question(self, session: Session) -> Any:
-        """Take back the question whether to delete, if it was asked of another adapter."""
-        if session.doomed in ("", session.adapter):
-            return gradio.skip()
-        session.doomed = ""
-        return gradio.Row(visible=False)
 
     def _name(self, session: Session) -> Any:
         """Return the chosen adapter's name, or nothing where the page has it: one may be typing."""
@@ -149,28 +138,12 @@ class LibraryTab:
             return self._said(str(error), "bad")
         return self._said(f"{before} is now called {session.adapter}.", "good")
 
-    def _ask(self, request: gradio.Request) -> dict[Any, Any]:
-        """Ask whether to delete the chosen adapter."""
-        session = self._workspace.session(request)
-        session.doomed = session.adapter
-        return {self.asking: gradio.Row(visible=True)}
-
-    def _spare(self, request: gradio.Request) -> dict[Any, Any]:
-        """Leave the adapter that was asked about."""
-        self._workspace.session(request).doomed = ""
-        return {self.asking: gradio.Row(visible=False)}
-
-    def _delete(self, request: gradio.Request) -> dict[Any, Any]:
-        """Delete the adapter that was asked about."""
-        session = self._workspace.session(request)
-        name = session.doomed
+    def _delete(self, session: Session, name: str) -> str:
+        """Delete an adapter, and return what to say of it."""
         if session.adapter == name:
             session.adapter = ""
-        try:
-            self._library.delete(name)
-        except ImagicError as error:
-            return self._said(str(error), "bad")
-        return self._said(f"{name} is deleted.", "good")
+        self._library.delete(name)
+        return f"{name} is deleted."
 
     def _said(self, text: str, kind: str) -> dict[Any, Any]:
         """Return what came of it."""

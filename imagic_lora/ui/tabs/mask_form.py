@@ -169,13 +169,13 @@ class MaskForm:
         try:
             if not words:
                 raise PromptError("Say what may change, such as 'the hat'.")
-            looked_at = framed(session, values)
+            looked_at, path = framed(session, values), _fresh(session)
+            work = partial(find_mask, self._workspace.editor, looked_at, words, path)
         except ImagicError as error:
             yield {said: markup.note(str(error), "bad")}
             return
-        path = _fresh(session)
-        work = partial(find_mask, self._workspace.editor, looked_at, words, path)
         job = jobs.submit(work, title=f"find: {words}", owner=session.visitor)
+        del work  # it holds the model
         for view in jobs.watch(job):
             if not view.done:
                 waits = markup.waiting(view.before) if view.before else markup.note("Looking.")

@@ -8,22 +8,21 @@ from typing import Any
 import gradio
 
 from imagic_lora.adapters.adapter import Adapter
+from imagic_lora.demo import Example
 from imagic_lora.errors import ImageError, ImagicError, PromptError, heard_by
 from imagic_lora.images.canvas import Frame
 from imagic_lora.images.reading import open_image
-from imagic_lora.settings import FitSettings, Option
+from imagic_lora.settings import FitSettings
 from imagic_lora.ui import markup, stage, widgets
 from imagic_lora.ui.fits import Wanted
 from imagic_lora.ui.jobs.mask import Framed
 from imagic_lora.ui.jobs.run import Fitting
 from imagic_lora.ui.sessions import Session
+from imagic_lora.ui.tabs.crop_form import CropForm
 from imagic_lora.ui.uploads import Upload
 from imagic_lora.ui.widgets import Values
 from imagic_lora.ui.workspace import Workspace
 
-_ZOOM = Option("how many times narrower than it could be", low=1, high=100, usual=(1, 4))
-_ACROSS = Option("where it lies: 0 is at the left, 1 at the right", low=0, high=1, usual=(0, 1))
-_DOWN = Option("where it lies: 0 is at the top, 1 at the bottom", low=0, high=1, usual=(0, 1))
 _NONE = "There is no picture yet; choose one, drop one here, or take an adapter from the library."
 _WORDLESS = "Say what the picture should show."
 
@@ -48,9 +47,9 @@ class PictureForm:
 
     def words(self) -> None:
         """Lay out the prompts."""
-        example = self._workspace.example
+        welcome = self._workspace.welcome
         self.target = gradio.Textbox(
-            example.target if example else "",
+            welcome.first.target if welcome else "",
             label="What it should show",
             placeholder="the picture in a few words, with what is to be different",
             lines=2,
@@ -58,42 +57,41 @@ class PictureForm:
             elem_id="target",
             elem_classes=["prompt"],
         )
-        self.prompts = gradio.HTML(
-            markup.prompts(example.prompts) if example else "", elem_id="prompts"
-        )
         self.source = gradio.Textbox(
-            example.source if example else "",
+            welcome.first.source if welcome else "",
             label="What it shows now",
             placeholder="optional; taken from the words above",
             lines=1,
             max_lines=3,
             elem_id="source",
         )
-        if example and example.limits:
-            gradio.HTML(markup.aside(example.limits), elem_id="limits")
 
     def fold(self) -> None:
-        """Lay out what is folded away: the crop, how a picture is learned, and the memory."""
+        """Lay out what is folded away: the crop, and how a picture is learned."""
         with gradio.Accordion("Crop", open=False):
-            self.zoom = widgets.widget("zoom", _ZOOM, 1.0, elem_id="crop-zoom")
-            self.across = widgets.widget("across", _ACROSS, 0.5, elem_id="crop-across")
-            self.down = widgets.widget("down", _DOWN, 0.5, elem_id="crop-down")
+            self.place = CropForm()
         with gradio.Accordion("How the picture is learned", open=False):
             self.settings = widgets.form(FitSettings, prefix="fit")
-        with gradio.Accordion("Memory", open=False, elem_id="memory"):
-            gradio.HTML(self._plan())
+
+    def wire(self, look: Callable[[Any], Any]) -> None:
+        """Connect the widgets of the crop.
+
+        Args:
+            look: Shows the picture anew after an event.
+        """
+        look(partial(gradio.on, [widget.input for widget in self.crop]))
+        look(self.place.wire().then)
 
     @property
     def crop(self) -> set[Any]:
         """The widgets that say which part is edited, at which size."""
         sides = (self.settings["width"], self.settings["height"])
-        return {self.zoom, self.across, self.down, *sides}
+        return {*self.place.whole, *sides}
 
     @property
     def filled(self) -> set[Any]:
         """The widgets that a new picture fills."""
-        crop = (self.zoom, self.across, self.down)
-        return {self.target, self.source, self.prompts, *crop}
+        return {self.target, self.source, *self.place.whole}
 
     @property
     def asked(self) -> set[Any]:
@@ -136,18 +134,21 @@ class PictureForm:
         session.load(None)
         uploads = self._workspace.uploads
         session.load(uploads.picture(uploads.file(sent)))
-        example = self._workspace.example
         own = session.is_own(values[self.target] or "")
-        source = (values[self.source] or "").strip()
+        welcome, source = self._workspace.welcome, (values[self.source] or "").strip()
+        offered = welcome is not None and source in {each.source for each in welcome.examples}
         session.prompt = ""
         return {
             self.target: "" if own else gradio.skip(),
-            self.source: "" if example and source == example.source else gradio.skip(),
-            self.prompts: "",
-            self.zoom: 1.0,
-            self.across: 0.5,
-            self.down: 0.5,
+            self.source: "" if offered else gradio.skip(),
+            **self.place.whole,
         }
+
+    def begin(self, session: Session, example: Example) -> dict[Any, Any]:
+        """Take in an example with its words, and return what the widgets show of it."""
+        session.load(self._workspace.uploads.picture(example.picture))
+        session.prompt = example.target
+        return {self.target: example.target, self.source: example.source, **self.place.whole}
 
     def start(self, session: Session, values: Values) -> Adapter | Fitting:
         """Return the adapter that is edited, or the fit that makes it first.
@@ -235,21 +236,7 @@ class PictureForm:
         sides = {name: self.settings[name] for name in ("width", "height")}
         held = widgets.read(FitSettings, sides, values)
         canvas = self._workspace.editor.canvas(size, held.width, held.height)
-        across = widgets.number("across", _ACROSS, values[self.across])
-        down = widgets.number("down", _DOWN, values[self.down])
-        zoom = widgets.number("zoom", _ZOOM, values[self.zoom])
-        return Frame.of(size, canvas, centre=(across, down), zoom=zoom)
-
-    def _plan(self) -> str:
-        """Return what the work will need, as a table, or what it works in where none is known."""
-        plan = self._workspace.editor.plan
-        pairs = [("device", str(plan.device)), ("precision", str(plan.dtype).rpartition(".")[2])]
-        rows = self._workspace.plan
-        if not rows:
-            return markup.facts(
-                [*pairs, ("levers", ", ".join(e.name for e in plan.levers) or "none")]
-            )
-        return markup.facts(pairs) + markup.table(("phase", "needs", "slower", "levers"), rows)
+        return self.place.frame(size, canvas, values)
 
 
 def _veiled(veil: Callable[[], Path | None]) -> tuple[Path | None, str]:

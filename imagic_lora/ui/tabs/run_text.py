@@ -20,7 +20,8 @@ def progress(view: View, state: RunState) -> str:
     """Return how far a run is."""
     left = state.ahead.seconds_left
     if state.sweep is not None:
-        count = f"{state.sweep.fresh} of {len(state.sweep.sweep)} done"
+        done = "done" if state.sweep.sweep.alphas else "strengths found"
+        count = f"{state.sweep.fresh} of {len(state.sweep.sweep)} {done}"
         step = "2 of 2: editing" if state.fit else "Editing"
         known = "" if state.fit else markup.note(_AGAIN)
         label = f"{step}, {count}"
@@ -43,7 +44,8 @@ def done(view: View, state: RunState) -> str:
         return fit or markup.stopped(view.begun)
     made, asked = state.sweep.fresh, len(state.sweep.sweep)
     if view.stopping and made < asked:
-        return markup.note(f"Stopped; {made} of {asked} pictures were made.", "warn") + fit
+        what = "pictures were made" if state.sweep.sweep.alphas else "strengths were found"
+        return markup.note(f"Stopped; {made} of {asked} {what}.", "warn") + fit
     found = markup.notes(state.sweep.found, "good")
     said = markup.note(f"Done. {'' if state.fit else _AGAIN}".strip(), "good")
     return (found or said) + fit

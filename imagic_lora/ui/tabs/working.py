@@ -116,12 +116,11 @@ class WorkingTab(ABC):
             yield {self.status: markup.note(BUSY, "warn")}
             yield from self.watch(request)
             return
-        try:
-            work = prepare()
+        try:  # nothing here holds what the job works with
+            session.jobs[self._name] = jobs.submit(prepare(), title=title, owner=session.visitor)
         except ImagicError as error:
             yield {self.status: markup.note(str(error), "bad")}
             return
-        session.jobs[self._name] = jobs.submit(work, title=title, owner=session.visitor)
         yield from self.watch(request)
 
     def is_busy(self, session: Session) -> bool:

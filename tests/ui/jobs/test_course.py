@@ -34,8 +34,18 @@ def test_what_cannot_be_foreseen_has_no_time() -> None:
     assert course.editing(None, 0).seconds_left is None
 
 
-def test_more_pictures_than_were_foreseen_are_no_more_than_all() -> None:
-    """Finding a strength takes about five pictures, and sometimes six."""
-    course = Course(fit_steps=0, batch=0, pictures=5, steps=10)
+def test_a_strength_that_is_found_takes_as_many_pictures_as_it_takes() -> None:
+    """One is foreseen for each seed; with each more there is more to do, and the end is the end."""
+    now = 100.0
+    course = Course(fit_steps=0, batch=0, pictures=2, steps=10, clock=lambda: now)
+    course.editing(step("sample", 0, 10, 0.0), 0)
+    now = 110.0
+    assert 0.5 == course.editing(step("sample", 10, 10, 1.0), 0).share
+    now = 115.0
+    second = course.editing(step("sample", 5, 10, 1.0), 0)
+    assert pytest.approx([0.5, 15.0]) == [second.share, second.seconds_left]
+    course.editing(step("sample", 10, 10, 1.0), 0)
 
-    assert 1.0 == course.editing(step("sample", 5, 10, 1.0), 5).share
+    assert pytest.approx(2 / 3) == course.editing(None, 1).share
+    assert 1.0 == course.editing(step("sample", 10, 10, 1.0), 1).share
+    assert 1.0 == course.editing(None, 2).share

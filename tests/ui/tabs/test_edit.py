@@ -64,7 +64,8 @@ def test_other_words_need_no_second_fit(visitor: Visitor, workspace: Workspace) 
 def test_a_stop_keeps_what_was_learned(visitor: Visitor, workspace: Workspace) -> None:
     """A fit of any length ends after the step at hand, saved, and nothing is edited.
 
-    What plain img2img makes of the words is there before anything is learned, and named so.
+    What plain img2img makes of the words is there before anything is learned, and what the model,
+    which knows no such pictures, can show of this one; each is named.
     """
     visitor.fill(fit_steps=100_000, fit_stop_at=0, source="", target="a fox", edit_steps=2)
     running = visitor.begin("edit-run")
@@ -80,6 +81,9 @@ def test_a_stop_keeps_what_was_learned(visitor: Visitor, workspace: Workspace) -
     assert [] == visitor.pictures("stage")
     assert workspace.library.find("a-fox").record.losses
     assert "plain img2img" in visitor.text("stage")
+    assert re.search(r"gives your picture back like this, at \d+ dB", visitor.text("stage"))
+    (seen,) = re.findall(r'file=([^"]+)" alt="As the model can show it"', visitor.text("stage"))
+    assert Path(seen).is_file()
     (path,) = re.findall(r'file=([^"]+)" alt="A quick try"', visitor.text("stage"))
     quick = read_record(path) or {}
     assert ("Variation", "a fox", 2) == (quick["kind"], quick["target"], quick["settings"]["steps"])
@@ -96,6 +100,22 @@ def test_edits_land_on_a_sheet(quick: Visitor) -> None:
     assert ("a cat", 1.0) == (record(quick)["target"], record(quick)["alpha"])
     for name in ("edit-sheet", "edit-all"):
         assert Path(quick[name]["value"]["path"]).is_file()
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("careful", (0.2, 1.0, 2.0)), ("usual", (0.0, 1.0, 1.0)), ("bold", (0.8, 2.4, 0.5))],
+)
+def test_a_preset_fills_fields_and_no_more(
+    visitor: Visitor, name: str, expected: tuple[float, ...]
+) -> None:
+    """A manner of editing is what its fields say, which can be changed as if it had been typed."""
+    visitor.fill(edit_how="one strength", edit_from=5, edit_to=6, edit_focus=3.0, edit_count=7)
+    visitor.do(f"preset-{name}")
+
+    held = [visitor[f"edit-{field}"]["value"] for field in ("from", "to", "focus")]
+    assert list(expected) == held
+    assert ("a sweep", 7) == (visitor["edit-how"]["value"], visitor["edit-count"]["value"])
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 import re
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -58,6 +60,26 @@ def test_each_picture_has_its_own_runs(done: Visitor) -> None:
     done.fill(history_which="of all pictures")
     done.do("history-which", "change")
     assert 1 == len(runs(done))
+
+
+def test_the_folder_is_looked_at_once(
+    done: Visitor, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many runs are shown, both folders are read once each: they may be large, or remote."""
+    done.do("edit-run")
+    looked: list[Path] = []
+    folders = {workspace.library.folder, workspace.library.folder / "history"}
+    for name in ("iterdir", "glob"):
+        reading = getattr(Path, name)
+
+        def counted(path: Path, *args: Any, reading: Any = reading) -> Any:
+            looked.extend({path} & folders)
+            return reading(path, *args)
+
+        monkeypatch.setattr(Path, name, counted)
+    assert 2 == len(runs(done))
+
+    assert sorted(folders) == sorted(looked)
 
 
 def test_a_run_is_deleted_once_it_is_confirmed(done: Visitor) -> None:

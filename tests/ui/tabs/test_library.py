@@ -1,4 +1,9 @@
+import threading
+import time
 from collections.abc import Callable
+from typing import Any
+
+import pytest
 
 from imagic_lora import Adapter
 from imagic_lora.ui.workspace import Workspace
@@ -71,3 +76,27 @@ def test_a_bad_file_is_named_beside_the_good_ones(visitor: Visitor, workspace: W
 
     assert ["cat"] == [each["caption"] for each in visitor["library-adapters"]["value"]]
     assert "bad.safetensors" in visitor.text("library-unreadable")
+
+
+@pytest.mark.parametrize(("tab", "place"), [("library-tab", "library"), ("history-tab", "history")])
+def test_an_older_look_never_comes_after_a_newer(
+    visitor: Visitor,
+    workspace: Workspace,
+    monkeypatch: pytest.MonkeyPatch,
+    tab: str,
+    place: str,
+) -> None:
+    """Over a slow line as well, what is shown last is what was read last: one look at a time."""
+    kind = type(getattr(workspace, place))
+    name = {"library": "entries", "history": "look"}[place]
+    reading, inside = getattr(kind, name), threading.Lock()
+
+    def slowly(self: Any) -> Any:
+        assert inside.acquire(blocking=False), "another one is looking"
+        time.sleep(0.1)
+        inside.release()
+        return reading(self)
+
+    monkeypatch.setattr(kind, name, slowly)
+    visitor.begin(tab, "select")
+    visitor.begin(tab, "select").end()

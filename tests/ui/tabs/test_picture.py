@@ -46,6 +46,38 @@ def test_the_crop_shows_what_is_lost(visitor: Visitor) -> None:
     assert "96 x 32 pixels, edited at 32 x 32" in shown
 
 
+def test_a_frame_is_dragged(visitor: Visitor) -> None:
+    """Where the frame was let go is where the crop lies, in the fields too; nonsense moves nothing."""
+    visitor.upload("picture", "wide.png", png((96, 32)))
+    visitor.fill(crop_dragged="2.0000 1.0000 0.5000", fit_width="32", fit_height="32")
+    visitor.do("crop-drag")
+    held = [visitor[f"crop-{name}"]["value"] for name in ("zoom", "across", "down")]
+    assert [2.0, 1.0, 0.5] == held
+    assert "left:83.333%;top:25.000%;width:16.667%;height:50.000%" in visitor.text("stage")
+
+    for nonsense in ("", "1", "1 2 3 4", "1.2.3 0 0"):
+        visitor.fill(crop_dragged=nonsense)
+        visitor.do("crop-drag")
+    assert 2.0 == visitor["crop-zoom"]["value"]
+
+
+def test_an_example_is_one_click_away(visitor: Visitor) -> None:
+    """A click takes a picture with its words, whatever was typed; what is none changes nothing."""
+    assert 2 == visitor.text("examples").count("data-example")
+    visitor.fill(target="something else", crop_zoom=3.0)
+    visitor.fill(example_number="1")
+    visitor.do("example-take")
+    assert ("a dog", "a") == (visitor["target"]["value"], visitor["source"]["value"])
+    assert "dog.png" in visitor.text("stage")
+    assert 1.0 == visitor["crop-zoom"]["value"]
+
+    visitor.fill(example_number="7")
+    visitor.do("example-take")
+    assert "dog.png" in visitor.text("stage")
+    visitor.upload("picture", "teal.png", png((48, 32), "teal"))
+    assert ("", "") == (visitor["target"]["value"], visitor["source"]["value"])
+
+
 def test_a_large_photo_is_shown_small(visitor: Visitor) -> None:
     """A photo of millions of pixels comes back as a small file, whatever its crop."""
     buffer = io.BytesIO()
