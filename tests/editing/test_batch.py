@@ -128,7 +128,7 @@ def test_progress_is_that_of_all_rows_together(editor: Editor, adapter: Fitted) 
     )
 
     sampled = [(p.step, p.steps) for p in seen if p.phase == "sample"]
-    assert [(1, 3), (2, 3), (3, 3)] == sampled
+    assert [(1, 2), (2, 2)] == sampled
 
 
 def test_an_adapter_of_another_family_is_named_by_its_row(editor: Editor, adapter: Fitted) -> None:

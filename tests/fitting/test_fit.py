@@ -207,8 +207,8 @@ def test_learning_rates_follow_the_width(editor: Editor) -> None:
 
     moved = (found.conditioning.tokens - start).abs().max().item()
     raised = max(t.abs().max().item() for n, t in found.lora.items() if ".lora_B." in n)
-    assert 1e-3 * 320 / 32 == pytest.approx(moved, rel=1e-2)
-    assert 2e-4 * 320 / 32 == pytest.approx(raised, rel=1e-2)
+    assert 1e-3 * 320 / 16 == pytest.approx(moved, rel=1e-2)
+    assert 2e-4 * 320 / 16 == pytest.approx(raised, rel=1e-2)
 
 
 def _model(pipeline: Any) -> StableDiffusion:
