@@ -85,12 +85,16 @@ window.imagicLora = (() => {
   }
   function notice() {
     const now = ["edit", "compare"].filter((name) => document.querySelector(`#${name}-stop`));
-    for (const name of running.filter((each) => !now.includes(each)))
-      setTimeout(() => {
-        if (!asked() || document.hasFocus()) return;
-        new Notification(title, { body: document.querySelector(`#${name}-status`).innerText.trim() });
-      }, 500); // the words of the end come a moment later
+    for (const name of running.filter((each) => !now.includes(each))) later(name);
     running = now;
+  }
+  /* The words of the end come a moment later; on a slow line, the bar is still there until then. */
+  function later(name) {
+    setTimeout(() => {
+      const status = document.querySelector(`#${name}-status`);
+      if (status.querySelector("[role=progressbar]")) return later(name);
+      if (asked() && !document.hasFocus()) new Notification(title, { body: status.innerText.trim() });
+    }, 500);
   }
 
   /* The title tells how far a run is. */
