@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from imagic_lora.errors import DeviceError, SettingsError
+from imagic_lora.memory.device import give_back
 from imagic_lora.memory.footprint import Footprint
 from imagic_lora.memory.ladder import LADDER, PHASES, Lever, Phase
 from imagic_lora.memory.levers.attention import attending
@@ -170,7 +171,7 @@ class MemoryPlan:
             if self.device.type != "cpu":
                 for module in modules:
                     module.to("cpu")
-                torch.cuda.empty_cache()
+                give_back()
 
     @contextmanager
     def tiled(self, autoencoder: Any) -> Iterator[None]:

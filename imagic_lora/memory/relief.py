@@ -12,6 +12,7 @@ from typing import Protocol, TypeVar
 import torch
 
 from imagic_lora.errors import DeviceError, warn
+from imagic_lora.memory.device import give_back
 from imagic_lora.memory.ladder import LADDER, Lever, Phase
 from imagic_lora.memory.plan import MemoryPlan
 
@@ -81,23 +82,34 @@ def is_shortage(error: BaseException) -> bool:
 
 
 @contextmanager
+def _explained(say: Callable[[], str]) -> Iterator[None]:
+    """Raise what is said in a DeviceError where memory runs out in a block."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not is_shortage(error):
+            raise
+        raise DeviceError(say()) from None
+
+
+@contextmanager
 def shortage_explained(model: Planned) -> Iterator[None]:
     """Say in our own words that memory ran out in a block, at a place where no lever helps.
 
     Raises:
         DeviceError: When it did, naming the levers that are pulled.
     """
-    try:
-        yield
-    except (RuntimeError, MemoryError) as error:
-        if not is_shortage(error):
-            raise
+
+    def said() -> str:
         pulled = ", ".join(lever.name for lever in model.plan.levers) or "none"
-        raise DeviceError(
+        return (
             f"The device {str(model.plan.device)!r} ran out of memory between two phases, where no "
             f"lever helps (pulled: {pulled}); use a smaller canvas, fewer pictures at a time, or a "
             "device with more memory."
-        ) from None
+        )
+
+    with _explained(said):
+        yield
 
 
 @contextmanager
@@ -110,15 +122,12 @@ def host_shortage_explained(doing: str) -> Iterator[None]:
     Raises:
         DeviceError: When it did.
     """
-    try:
+    said = (
+        f"This machine ran out of memory while {doing}; nothing was changed, so end other "
+        "programs, and do it again."
+    )
+    with _explained(lambda: said):
         yield
-    except (RuntimeError, MemoryError) as error:
-        if not is_shortage(error):
-            raise
-        raise DeviceError(
-            f"This machine ran out of memory while {doing}; nothing was changed, so end other "
-            "programs, and do it again."
-        ) from None
 
 
 @contextmanager
@@ -172,8 +181,7 @@ def lever_names(plan: MemoryPlan, before: MemoryPlan) -> dict[str, tuple[str, ..
 
 def _pull(model: Planned, phase: Phase, lever: Lever) -> None:
     """Pull a lever, and say so."""
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
+    give_back()
     warn(
         f"The device ran out of memory in the phase {phase!r}; it goes on with the lever "
         f"{lever.name!r} ({lever.help})."
