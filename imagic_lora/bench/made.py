@@ -1,7 +1,9 @@
 """Which edited pictures there are: a run's, the rivals', and those that anybody else has made."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from imagic_lora.bench.items import Item
@@ -24,6 +26,11 @@ class Made:
     row: str
     item: Item
     path: Path
+
+    @cached_property
+    def digest(self) -> str:
+        """Tells the picture from others, by what is in its file."""
+        return hashlib.sha256(self.path.read_bytes()).hexdigest()[:16]
 
 
 def of_folder(row: str, folder: Path, items: Sequence[Item]) -> list[Made]:

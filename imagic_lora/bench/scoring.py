@@ -4,7 +4,6 @@ Scores are a line each in `scores.jsonl`: what an item's picture of certain byte
 certain scorer. Knows nothing of rows or tables.
 """
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -58,5 +57,4 @@ def _read(log: Path) -> dict[_Key, Scores]:
 
 
 def _key(made: Made, scorer: Scorer) -> _Key:
-    digest = hashlib.sha256(made.path.read_bytes()).hexdigest()[:16]
-    return made.item.name, digest, repr(scorer)
+    return made.item.name, made.digest, repr(scorer)

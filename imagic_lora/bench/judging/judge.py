@@ -93,6 +93,5 @@ def _read(log: Path) -> dict[_Key, str]:
 
 
 def _key(made: Made, judge: Judge, name: str) -> _Key:
-    picture = hashlib.sha256(made.path.read_bytes()).hexdigest()[:16]
     who = hashlib.sha256(f"{judge.who.model}\n{judge.questions.wording}".encode()).hexdigest()[:16]
-    return made.item.name, picture, who, name
+    return made.item.name, made.digest, who, name
