@@ -28,15 +28,15 @@ def take(page: Any, path: Path) -> None:
     page.screenshot(path=path, animations="disabled")
 
 
-def walk(chromium: Any, address: str, out: Path) -> None:
+def walk(session: Any, address: str, out: Path) -> None:
     """Go through the page as a visitor does, and store each state.
 
     Args:
-        chromium: A browser.
+        session: A session of a browser.
         address: Where the page is.
         out: Where the pictures go.
     """
-    page = opened(chromium, address, LAPTOP)
+    page = opened(session, address, LAPTOP)
     take(page, out / "ui-open.png")
     page.locator("#edit-run").click()
     page.locator("#edit-status polyline").wait_for()
@@ -69,7 +69,8 @@ def walk(chromium: Any, address: str, out: Path) -> None:
     take(page, out / "ui-library.png")
     looks = (("dark", LARGE, "dark"), ("phone", PHONE, "light"), ("large", LARGE, "light"))
     for name, size, scheme in looks:
-        other = opened(chromium, address, size, color_scheme=scheme)
+        other = opened(session, address, size)
+        other.emulate_media(color_scheme=scheme)
         fill(other, "target", SECOND_TARGET)
         other.locator("#edit-run").click()
         says(other, "edit-status", "Done.")
@@ -97,9 +98,9 @@ def main(arguments: Sequence[str]) -> None:
     with (
         tempfile.TemporaryDirectory() as folder,
         served(Path(folder)) as address,
-        browser() as chromium,
+        browser() as session,
     ):
-        walk(chromium, address, out)
+        walk(session, address, out)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from playwright.sync_api import sync_playwright
@@ -42,10 +43,10 @@ def chromium() -> str | None:
 
 @contextmanager
 def browser() -> Iterator[Any]:
-    """Give a headless Chromium with a profile of its own."""
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(
-            executable_path=chromium(), headless=True, args=list(FLAGS)
+    """Give a session of a headless Chromium, which loads and compiles the page's scripts once."""
+    with sync_playwright() as playwright, TemporaryDirectory() as profile:
+        started = playwright.chromium.launch_persistent_context(
+            profile, executable_path=chromium(), headless=True, args=list(FLAGS)
         )
         try:
             yield started
@@ -83,22 +84,22 @@ def served(folder: Path, *flags: str) -> Iterator[str]:
 
 
 def opened(
-    browser: Any,
+    session: Any,
     address: str,
     size: dict[str, int] = DESKTOP,
     asked: Callable[[str], None] | None = None,
-    **looks: Any,
 ) -> Any:
-    """Return the page in a browser session of its own, ready to be used.
+    """Return the page as somebody new sees it, ready to be used.
 
     Args:
-        browser: The browser.
+        session: A session of the browser; of several in it, the last one to open the page is known.
         address: Where the page is.
         size: Size of the window.
         asked: Told the address of everything that the browser asks for, and every error in it.
-        looks: More of what the session has, such as its colour scheme.
     """
-    page = browser.new_context(viewport=size, **looks).new_page()
+    page = session.new_page()
+    page.set_viewport_size(size)
+    page.add_init_script("sessionStorage.length || localStorage.clear()")
     page.set_default_timeout(PATIENCE)
     if asked is not None:
         page.on("request", lambda request: asked(request.url))

@@ -45,9 +45,9 @@ LONG = 100_000
 
 @dataclass(frozen=True)
 class Served:
-    """A page that is served, a browser, and the moment in which the command was given."""
+    """A page that is served, a browser's session, and the moment in which the command was given."""
 
-    browser: Any
+    session: Any
     address: str
     folder: Path
     began: float
@@ -63,11 +63,11 @@ def served_page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 @pytest.fixture
 def page(served_page: Served) -> Iterator[Any]:
-    """Give the page in a browser session of its own; nothing may be asked of another server."""
+    """Give the page as somebody new sees it; nothing may be asked of another server."""
     asked: list[str] = []
-    page = opened(served_page.browser, served_page.address, asked=asked.append)
+    page = opened(served_page.session, served_page.address, asked=asked.append)
     yield page
-    page.context.close()
+    page.close()
     own = urlsplit(served_page.address).netloc
     assert set() == {url for url in asked if url.startswith("http")} - {
         url for url in asked if urlsplit(url).netloc == own
@@ -316,7 +316,7 @@ def test_a_second_visitor_waits_for_their_turn(served_page: Served, page: Any) -
 
     Whoever stops the first does so from another part of the page, and is told of the end as asked.
     """
-    other = opened(served_page.browser, served_page.address)
+    other = opened(served_page.session.browser.new_context(), served_page.address)
     quickly(page, LONG - 1)  # what another test stopped is a fit of as many steps
     fill(page, "fit-stop_at", "0")
     press(page, "a girl who is first")
