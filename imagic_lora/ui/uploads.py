@@ -19,6 +19,12 @@ _SHOWN = 1023
 """Longer side, in pixels, of the copy of a picture that is shown: what is painted on it is never
 taken for a mask of a canvas, whose sides are multiples of more than one pixel."""
 
+_MOST_SHOWN_BYTES = 300_000
+"""Largest file of that copy, where any quality of `_QUALITIES` is small enough."""
+
+_QUALITIES = (86, 70, 50, 30)
+"""Qualities of that copy as a JPEG, of which the first that is small enough is taken."""
+
 _CRISP = 256
 """Longer side, in pixels, up to which that copy loses nothing."""
 
@@ -112,7 +118,10 @@ class Uploads:
         shown.parent.mkdir(exist_ok=True)
         small = image.copy() if crisp else image
         small.thumbnail((_SHOWN, _SHOWN), Image.Resampling.BICUBIC, reducing_gap=1.0)
-        small.save(shown, quality=86)
+        for quality in _QUALITIES:
+            small.save(shown, quality=quality)
+            if shown.stat().st_size <= _MOST_SHOWN_BYTES:
+                break
         return shown
 
 

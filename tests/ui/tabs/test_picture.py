@@ -2,6 +2,7 @@ import io
 import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from PIL import Image
@@ -44,6 +45,17 @@ def test_the_crop_shows_what_is_lost(visitor: Visitor) -> None:
     shown = visitor.text("stage")
     assert "left:0.000%;top:0.000%;width:33.333%;height:100.000%" in shown
     assert "96 x 32 pixels, edited at 32 x 32" in shown
+
+
+def test_a_large_photo_comes_back_small(visitor: Visitor) -> None:
+    """However large and rough a photo is, at most 300 kB of it are sent back to be shown."""
+    rough = Image.effect_noise((4000, 3000), 90).convert("RGB")
+    file = io.BytesIO()
+    rough.save(file, "JPEG", quality=80)
+    visitor.upload("picture", "large.jpg", file.getvalue())
+
+    (shown,) = re.findall(r'<img src="[^"]*?file=([^"]+)"', visitor.text("stage"))
+    assert 300_000 >= Path(unquote(shown)).stat().st_size
 
 
 def test_a_frame_is_dragged(visitor: Visitor) -> None:
