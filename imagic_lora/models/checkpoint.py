@@ -4,6 +4,7 @@ Owns the layouts of Stability AI's code, in which such files are written whateve
 """
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from imagic_lora.errors import ModelError, quoted
+from imagic_lora.hub import cached_weights
 from imagic_lora.models.families import FAMILIES
 from imagic_lora.models.family import Family
 from imagic_lora.models.foreign import OTHERS, VARIANTS, recognised
@@ -112,6 +114,15 @@ class Checkpoint:
                 for name, own in self.names.items()
                 if name.startswith(prefixes)
             }
+
+
+def cached_checkpoints() -> list[Path]:
+    """Return the checkpoints among the files that were fetched from the Hub before."""
+    found = []
+    for path in cached_weights():
+        with suppress(ModelError):
+            found.append(Checkpoint.open(path).path)
+    return found
 
 
 ZERO_SNR = {"rescale_betas_zero_snr": True, "timestep_spacing": "trailing"}

@@ -29,6 +29,9 @@ FLAGS = (
 )
 """Nothing that asks for a graphics card, a display, or another server."""
 
+CACHE = "fetched"
+"""The folder beside the adapters in which models lie that were fetched before."""
+
 PATIENCE = 120_000
 """Milliseconds to wait for anything: a machine may be busy with other things."""
 
@@ -59,7 +62,8 @@ def served(folder: Path, *flags: str) -> Iterator[str]:
     """Run `imagic-lora ui` in a folder, and give its address once it is there.
 
     Args:
-        folder: Where it runs: its adapters go into a folder of that.
+        folder: Where it runs: its adapters go into a folder of that, and it knows of no models
+            besides those that were fetched into `CACHE` there.
         flags: Flags of the command.
     """
     command = [sys.executable, "-m", "imagic_lora", "ui", "--port", "0", "--device", "cpu", *flags]
@@ -67,7 +71,13 @@ def served(folder: Path, *flags: str) -> Iterator[str]:
     process = subprocess.Popen(
         command,
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": root, "PYTHONUNBUFFERED": "1"},
+        env={
+            **os.environ,
+            "PYTHONPATH": root,
+            "PYTHONUNBUFFERED": "1",
+            "HF_HUB_CACHE": str(folder / CACHE),
+            "HF_HUB_OFFLINE": "1",
+        },
         stdout=subprocess.PIPE,
         text=True,
     )

@@ -4,19 +4,22 @@ import os
 import sys
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+import torch
 from PIL import Image, ImageChops
+from safetensors.torch import save_file
 
 from imagic_lora import Adapter, demo
 from imagic_lora.images.png import read_record
 from imagic_lora.images.reading import open_image
 from tests.support.browser import (
+    CACHE,
     DESKTOP,
     PHONE,
     browser,
@@ -28,6 +31,7 @@ from tests.support.browser import (
     served,
     turn_to,
 )
+from tests.support.tiny import Kind
 
 pytestmark = [
     pytest.mark.early,
@@ -38,6 +42,9 @@ pytestmark = [
 ]
 WIDTHS = (390, 768, 1280, 1920)
 """Widths of a window, in pixels: a phone, a tablet, a laptop, a large screen."""
+
+CHECKPOINT = "style.safetensors"
+"""A checkpoint that was fetched before, alone, of a width that Stable Diffusion 1 has."""
 
 LONG = 100_000
 """Steps of a fit that only a stop ends."""
@@ -55,8 +62,14 @@ class Served:
 
 @pytest.fixture(scope="module")
 def served_page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """Give a page that was started as people start it."""
-    folder, began = tmp_path_factory.mktemp("page"), time.monotonic()
+    """Give a page that was started as people start it, where a checkpoint was fetched before."""
+    folder = tmp_path_factory.mktemp("page")
+    snapshot = folder / CACHE / "models--someone--style" / "snapshots" / ("0" * 40)
+    snapshot.mkdir(parents=True)
+    weights = {f"model.diffusion_model.input_blocks.1.1.{_PROMPTS}": torch.zeros(2, 768)}
+    save_file(weights, snapshot / CHECKPOINT)
+    save_file({"lora.up.weight": torch.zeros(2, 2)}, snapshot / "lora.safetensors")
+    began = time.monotonic()
     with served(folder) as address, browser() as started:
         yield Served(started, address, folder, began)
 
@@ -400,6 +413,26 @@ def looked_at(page: Any, scheme: str, size: dict[str, int], part: str) -> None:
     assert size["width"] >= page.evaluate("document.documentElement.scrollWidth"), (scheme, part)
 
 
+def test_another_model_takes_the_place_of_the_one_at_hand(
+    page: Any, folder: Callable[[Kind], Path]
+) -> None:
+    """A checkpoint that was fetched is offered; where one cannot be loaded, the one before is back."""
+    unfold(page, "Model and memory")
+    model = page.locator("#model-name input")
+    model.click()
+    options = page.locator("#model-name [role=option]").all_inner_texts()
+    assert CHECKPOINT in str(options)
+    assert "lora.safetensors" not in str(options)
+    page.locator("#model-name [role=option]", has_text=CHECKPOINT).click()
+    page.locator("#model-load").click()
+    says(page, "model-needs", "text_encoder")
+    for name in (str(folder("sd1")), "demo"):
+        model.fill(name)
+        model.press("Enter")
+        page.locator("#model-load").click()
+        says(page, "model-needs", f"{name} is here now.")
+
+
 def test_everybody_can_use_the_page(page: Any, tmp_path: Path) -> None:
     """Light, and dark on a phone, axe-core finds nothing serious in any part, all of it unfolded.
 
@@ -421,6 +454,9 @@ def test_everybody_can_use_the_page(page: Any, tmp_path: Path) -> None:
             corner = image.convert("L").tobytes()[5 * image.width + 5]
         assert (corner < 60) == (scheme == "dark")
 
+
+_PROMPTS = "transformer_blocks.0.attn2.to_k.weight"
+"""What a checkpoint of Stable Diffusion is known by."""
 
 _LAID_OUT = """(grid) => {
     const widths = [...grid.querySelectorAll("img")].map((each) => each.clientWidth);

@@ -102,13 +102,15 @@ def _choice(base: BaseModel, terminal: Terminal) -> "Choice":
     """Return the models that the page may be changed to, each on the device of the first."""
     from imagic_lora.hub import cached_pipelines
     from imagic_lora.models.blueprint import BLUEPRINTS
+    from imagic_lora.models.checkpoint import cached_checkpoints
     from imagic_lora.ui.models import Choice
 
     def named(name: str) -> BaseModel:
         same = name == base.model  # what was said of that model holds for no other
         return base if same else base.another(name)
 
-    names = dict.fromkeys([base.model, demo.MODEL, *BLUEPRINTS, *cached_pipelines()])
+    known = (*BLUEPRINTS, *cached_pipelines(), *map(str, cached_checkpoints()))
+    names = dict.fromkeys([base.model, demo.MODEL, *known])
     return Choice(
         names=list(names),
         load=lambda name: _loaded(named(name), terminal),

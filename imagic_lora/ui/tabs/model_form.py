@@ -1,6 +1,7 @@
 """The model at hand: what it needs in memory and, on a page that is its owner's alone, another one."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import gradio
@@ -30,7 +31,7 @@ class ModelForm:
     def _choose(self, choice: Choice) -> None:
         """Lay out what chooses another model."""
         self.name = gradio.Dropdown(
-            list(choice.names),
+            [(_called(name), name) for name in choice.names],
             value=self._models.now.name,
             allow_custom_value=True,
             label="another model",
@@ -93,3 +94,8 @@ class ModelForm:
             return markup.facts([*pairs, ("levers", levers)])
         header = ("phase", "needs", "slower", "levers")
         return markup.facts(pairs) + markup.table(header, now.plan)
+
+
+def _called(name: str) -> str:
+    """Return what a model is called in the list: of a checkpoint, its file's name."""
+    return Path(name).name if name.endswith(".safetensors") else name
