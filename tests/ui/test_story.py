@@ -229,11 +229,31 @@ def side_by_side(page: Any) -> None:
     says(page, "edit-status", "Done.")
 
 
-def test_pictures_are_looked_at_with_the_keys_alone(page: Any) -> None:
-    """Keys go through strengths, in the full window too, move the divider, and choose a second."""
+def tab_to(page: Any, selector: str) -> None:
+    """Go to a part of the page by the tabulator, as whoever has no mouse does."""
+    for _ in range(80):
+        if page.evaluate("(there) => document.activeElement.matches(there)", selector):
+            return
+        page.keyboard.press("Tab")
+    pytest.fail(f"{selector} is out of reach")
+
+
+def test_the_page_is_used_with_the_keys_alone(page: Any, tmp_path: Path) -> None:
+    """From open to download; through strengths, in the full window too; the divider, and a second."""
     quickly(page)
-    press(page, "a girl with keys")
+    page.evaluate("document.activeElement.blur()")
+    tab_to(page, "#target textarea")
+    page.keyboard.press("ControlOrMeta+a")
+    page.keyboard.type("a girl with keys")
+    page.keyboard.press("Enter")
     says(page, "edit-status", "Done.")
+    tab_to(page, ".thumb")
+    page.keyboard.press("Enter")
+    tab_to(page, ".one")
+    with page.expect_download() as caught:
+        page.keyboard.press("Enter")
+    caught.value.save_as(tmp_path / "one.png")
+    assert "a girl with keys" == (read_record(tmp_path / "one.png") or {})["target"]
     clipped = "(input) => getComputedStyle(input).clipPath"
     assert "100%" in page.locator("#stage .before").evaluate(clipped)  # the edit is seen, not it
     title = page.locator("#stage .about b")
@@ -256,7 +276,8 @@ def test_pictures_are_looked_at_with_the_keys_alone(page: Any) -> None:
 
 
 def test_a_painted_mask_keeps_every_pixel_outside_it(page: Any, tmp_path: Path) -> None:
-    """What is painted is shown on the picture, and nothing else changes."""
+    """On a phone, from open to download: what is painted is shown, and nothing else changes."""
+    page.set_viewport_size(PHONE)
     quickly(page)
     unfold(page, "Only a part of the picture")
     page.locator("#mask-paint").click()

@@ -52,7 +52,7 @@ class PictureForm:
             welcome.first.target if welcome else "",
             label="What it should show",
             placeholder="the picture in a few words, with what is to be different",
-            lines=2,
+            lines=1,
             max_lines=4,
             elem_id="target",
             elem_classes=["prompt"],

@@ -2,7 +2,6 @@ import io
 import re
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 import pytest
 from PIL import Image
@@ -47,17 +46,6 @@ def test_the_crop_shows_what_is_lost(visitor: Visitor) -> None:
     assert "96 x 32 pixels, edited at 32 x 32" in shown
 
 
-def test_a_large_photo_comes_back_small(visitor: Visitor) -> None:
-    """However large and rough a photo is, at most 300 kB of it are sent back to be shown."""
-    rough = Image.effect_noise((4000, 3000), 90).convert("RGB")
-    file = io.BytesIO()
-    rough.save(file, "JPEG", quality=80)
-    visitor.upload("picture", "large.jpg", file.getvalue())
-
-    (shown,) = re.findall(r'<img src="[^"]*?file=([^"]+)"', visitor.text("stage"))
-    assert 300_000 >= Path(unquote(shown)).stat().st_size
-
-
 def test_a_frame_is_dragged(visitor: Visitor) -> None:
     """Where the frame was let go is where the crop lies, in the fields too; nonsense moves nothing."""
     visitor.upload("picture", "wide.png", png((96, 32)))
@@ -91,9 +79,9 @@ def test_an_example_is_one_click_away(visitor: Visitor) -> None:
 
 
 def test_a_large_photo_is_shown_small(visitor: Visitor) -> None:
-    """A photo of millions of pixels comes back as a small file, whatever its crop."""
+    """A photo of millions of pixels comes back as a small file, however rough it is."""
     buffer = io.BytesIO()
-    Image.radial_gradient("L").resize((4000, 3000)).convert("RGB").save(buffer, "JPEG")
+    Image.effect_noise((4000, 3000), 90).convert("RGB").save(buffer, "JPEG", quality=80)
     visitor.upload("picture", "photo.jpg", buffer.getvalue())
 
     (shown,) = re.findall(r'src="[^"]*?file=([^"]+)"', visitor.text("stage"))
