@@ -16,7 +16,7 @@ import secrets
 import shutil
 from argparse import Namespace
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,6 +26,8 @@ from PIL import Image
 
 from benchmarks.environment import describe, write_result
 from benchmarks.running import Faults, Running, files, smaller, told
+from benchmarks.tables import versions
+from imagic_lora.bench.tables import table
 from imagic_lora.demo import NEXT_TARGET, PICTURE, SOURCE, TARGET
 
 _FEW = 6
@@ -111,6 +113,38 @@ def _rates(results: dict[str, dict[str, Any]]) -> dict[str, float]:
         "seconds to start the loop": round(loop["seconds"] - loop["seconds working"], 1),
         "seconds to start two workers": round(workers["seconds"] - workers["seconds working"], 1),
     }
+
+
+def figures(result: Mapping[str, Any]) -> str:
+    """Return what became of every run, and what workers save, in Markdown.
+
+    Args:
+        result: The result file.
+    """
+    header = (
+        "run",
+        "faults",
+        "rows",
+        "ok",
+        "error",
+        "died",
+        "timeout",
+        "files compared, all equal",
+    )
+    rows = [
+        (
+            f"{name} ({', '.join(f'{n} x {kind}' for kind, n in found['kinds'].items())})"
+            if "kinds" in found
+            else name,
+            str(found.get("faults", "-")),
+            *(str(found[key]) for key in ("rows", "ok", "error", "died", "timeout")),
+            f"{found['compared']}, {'yes' if found['equal'] else 'no'}",
+        )
+        for name, found in result["runs"].items()
+    ]
+    rates = "\n".join(f"- {name}: {value:g}" for name, value in result["rates"].items())
+    where = f"{result['device']}, {result['cores']} cores; Ray {result['ray']}, {versions(result)}"
+    return f"{table(header, rows)}\n\n{rates}\n\n{where}."
 
 
 def _fit(picture: Path, seed: int) -> list[dict[str, Any]]:

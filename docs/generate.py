@@ -16,6 +16,7 @@ from typing import Any
 import click
 
 from benchmarks import figures as tables
+from benchmarks import runs
 from benchmarks.edits.figures import automatic, brief, captions, figures, reuse, search, tuning
 from benchmarks.environment import RESULTS
 from benchmarks.faults import figures as faults
@@ -250,6 +251,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "full size": lambda: _result("full_size", tables.full_size),
     "loading": lambda: _result("loading", tables.loading),
     "faults": lambda: _result("faults", faults.table_of),
+    "runs": lambda: _result("runs", runs.figures),
     "levers": _levers,
     "memory": _memory,
     "cards": _cards,
