@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from imagic_lora.editing.picture import Edit, Variation
     from imagic_lora.editing.request import EditRequest
     from imagic_lora.editing.sheets import Labelled, save_sheet
+    from imagic_lora.editing.spacing import AlphaRange
     from imagic_lora.editor import ImagicEditor
     from imagic_lora.errors import (
         AdapterError,
@@ -51,6 +52,7 @@ __all__ = [
     "AdapterError",
     "AdapterFileError",
     "AdapterMismatchError",
+    "AlphaRange",
     "AlphaSearch",
     "DeviceError",
     "Edit",
@@ -95,6 +97,7 @@ __version__: str
 
 _HOMES = {
     "Adapter": "adapters.adapter",
+    "AlphaRange": "editing.spacing",
     "AlphaSearch": "editing.alphas",
     "Edit": "editing.picture",
     "EditRequest": "editing.request",

@@ -1,10 +1,8 @@
-"""Which alpha serves an edit, and how the change grows with it, by the model's own opinion."""
+"""Which alpha serves an edit, by the model's own opinion."""
 
-from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import accumulate
 
 import torch
 from PIL import Image
@@ -15,7 +13,6 @@ from imagic_lora.conditioning import Conditioning
 from imagic_lora.editing.edits import Edits
 from imagic_lora.editing.picture import Edit
 from imagic_lora.errors import warn
-from imagic_lora.images.pixels import difference
 from imagic_lora.memory import denoising
 from imagic_lora.models.base import LatentModel
 from imagic_lora.models.encoding import encode
@@ -48,13 +45,11 @@ class AlphaSearch:
         edits: The edits, by rising alpha.
         pulls: How far the base model is still drawn towards the target when it looks at each: 1 is
             as far as at the input, 0 is done, less is past it; more is no picture as it knows them.
-        changes: Root mean square difference of each picture from the input, of brightness 0 to 1.
         place: Where between its caption, 0, and the target, 1, the base model sees the input.
     """
 
     edits: tuple[Edit, ...]
     pulls: tuple[float, ...]
-    changes: tuple[float, ...]
     place: float
 
     @property
@@ -95,17 +90,6 @@ class AlphaSearch:
             )
         return ""
 
-    def evenly(self, count: int) -> tuple[float, ...]:
-        """Return alphas from 0 to the largest at which the picture changes in even steps.
-
-        Args:
-            count: How many, at least 2.
-        """
-        alphas = (0.0, *(edit.alpha for edit in self.edits))
-        changes = (0.0, *accumulate(self.changes, max))
-        wanted = (changes[-1] * step / (count - 1) for step in range(count))
-        return tuple(_crossing(alphas, changes, change) for change in wanted)
-
     def explain(self) -> str:
         """Return in a sentence what was chosen and why; what is in doubt was warned of."""
         tried = ", ".join(f"{edit.alpha:g}" for edit in self.edits)
@@ -128,7 +112,6 @@ def search(edits: Edits, alphas: Sequence[float]) -> AlphaSearch:
         alphas: Strengths to try, rising; none to look for them, from 1 on: see `next_alpha`.
     """
     before = _seen(edits, edits.latents)
-    (input_image,) = edits.inputs()
     made: dict[float, Edit] = {}
     pulls: dict[float, float] = {}
     if not alphas and before.place > _TRUE:
@@ -140,7 +123,6 @@ def search(edits: Edits, alphas: Sequence[float]) -> AlphaSearch:
     found = AlphaSearch(
         edits=tuple(made[alpha] for alpha in rising),
         pulls=tuple(pulls[alpha] for alpha in rising),
-        changes=tuple(difference(input_image, made[alpha].image) for alpha in rising),
         place=before.place,
     )
     if found.doubt:
@@ -235,12 +217,3 @@ def _look(
     """Return the pull of a picture's latents, with relief where memory runs out."""
     with denoising(model, "sample") as work:
         return work(partial(likelihood.pull, model, latents, source, target, _SEED))
-
-
-def _crossing(alphas: tuple[float, ...], changes: tuple[float, ...], wanted: float) -> float:
-    """Return the alpha at which a change that never falls reaches a value."""
-    right = max(1, bisect_left(changes, wanted))
-    left = right - 1
-    rise = changes[right] - changes[left]
-    share = (wanted - changes[left]) / rise if rise else 0.0
-    return round(alphas[left] + share * (alphas[right] - alphas[left]), 4)

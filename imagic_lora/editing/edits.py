@@ -108,11 +108,6 @@ class Edits:
         images = self._decoded(latents)
         return self._edits(images, alphas, lever_names(self.model.plan, before)), latents
 
-    @taking_turns
-    def inputs(self) -> list[Image.Image]:
-        """Return the inputs as the adapters hold them: what every edit is at alpha 0."""
-        return self._decoded(self.latents)
-
     def _decoded(self, latents: torch.Tensor) -> list[Image.Image]:
         """Return the pictures of latents, one row after another, which takes the least memory."""
         rows = zip(self._residues, torch.split(latents, 1), strict=True)

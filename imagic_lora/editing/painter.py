@@ -19,6 +19,7 @@ from imagic_lora.editing.picture import Edit, Variation
 from imagic_lora.editing.prompts import Prompts
 from imagic_lora.editing.request import EditRequest
 from imagic_lora.editing.slots import Slots
+from imagic_lora.editing.spacing import AlphaRange
 from imagic_lora.errors import SettingsError
 from imagic_lora.images.pixels import to_images
 from imagic_lora.models.base import LatentModel
@@ -187,7 +188,7 @@ class Painter:
         self,
         adapter: Adapter,
         *,
-        alphas: Sequence[float],
+        alphas: Sequence[float] | AlphaRange = AlphaRange(),
         seeds: Sequence[int] = (),
         target: str = "",
         mask: MaskSource | None = None,
@@ -198,7 +199,8 @@ class Painter:
 
         Args:
             adapter: The fit of the image.
-            alphas: Prompt strengths.
+            alphas: Prompt strengths; default: six from 0 to 1.6, spaced by visible change, in the
+                order in which they are found with the first seed.
             seeds: Seeds; default: the one of the settings.
             target: Prompt to edit towards; default: the one that was given to the fit.
             mask: Where the edits may change the picture, as for `edit`.
@@ -208,9 +210,15 @@ class Painter:
         request = EditRequest(adapter=adapter, target=target)
         edits = self.edits([request], mask=mask, settings=settings, on_progress=on_progress)
         for seed in seeds or (settings.seed,):
-            seeded = edits.reseeded(seed)
-            for alpha in alphas:
-                yield seeded.at([alpha])[0]
+            make = partial(_single, edits.reseeded(seed))
+            if isinstance(alphas, AlphaRange):
+                found = []
+                for edit in alphas.edits(make):
+                    found.append(edit.alpha)
+                    yield edit
+                alphas = sorted(found)
+            else:
+                yield from map(make, alphas)
 
     @taking_turns
     def img2img(
@@ -273,3 +281,8 @@ class Painter:
         """
         self.check(adapter)
         return adapter.input or to_images(self.model.decode(adapter.latents.float()))[0]
+
+
+def _single(edits: Edits, alpha: float) -> Edit:
+    """Return the only edit of some, at a strength."""
+    return edits.at([alpha])[0]

@@ -21,9 +21,7 @@ Fitted = Callable[[Kind], Adapter]
 FEW = EditSettings(steps=2)
 
 
-def found(
-    pulls: tuple[float, ...], changes: tuple[float, ...] = (), place: float = 0.0
-) -> AlphaSearch:
+def found(pulls: tuple[float, ...], place: float = 0.0) -> AlphaSearch:
     """Return an edit at alpha 1, 2, 3 ... with what was made of it."""
     edits = tuple(
         Edit(
@@ -37,9 +35,7 @@ def found(
         )
         for alpha in range(1, len(pulls) + 1)
     )
-    return AlphaSearch(
-        edits=edits, pulls=pulls, changes=changes or (0.0,) * len(edits), place=place
-    )
+    return AlphaSearch(edits=edits, pulls=pulls, place=place)
 
 
 def sought(remaining: Callable[[float], float]) -> list[float]:
@@ -120,20 +116,6 @@ def test_a_choice_that_cannot_be_trusted_says_so(search: AlphaSearch, reason: st
 def test_a_choice_that_can_be_trusted_is_not_doubted() -> None:
     """Without a reason nothing is said."""
     assert not found((0.9, 0.1), place=0.2).doubt
-
-
-def test_even_steps_are_even_in_change() -> None:
-    """Between the strengths that were tried the change is taken to grow along a line."""
-    assert found((1.0, 1.0), (0.2, 0.4)).evenly(5) == (0, 0.5, 1, 1.5, 2)
-    assert found((1.0, 1.0), (0.3, 0.4)).evenly(3) == (0, 0.6667, 2)
-
-
-def test_a_change_that_falls_is_no_step_back() -> None:
-    """Alphas rise even where a stronger edit differs less from the input."""
-    alphas = found((1.0, 1.0, 1.0), (0.4, 0.3, 0.8)).evenly(9)
-
-    assert sorted(alphas) == list(alphas)
-    assert (alphas[0], alphas[-1]) == (0, 3)
 
 
 def test_the_choice_is_told_in_words() -> None:

@@ -1,0 +1,81 @@
+"""Strengths spaced by visible change, found while the edits are made."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+
+from imagic_lora.editing.picture import Edit
+from imagic_lora.errors import SettingsError
+from imagic_lora.images.pixels import difference
+from imagic_lora.settings import ALPHA, Option
+
+_COUNT = Option("how many strengths", kind=int, low=2)
+
+_FINEST = 0.02
+"""Strengths that are nearer to each other are parted only where all are so near."""
+
+_NEAREST = 0.001
+"""How near strengths may lie on average: they are rounded to a tenth of it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlphaRange:
+    """Strengths between two, spaced so that the picture changes about as much from each to the next.
+
+    Small things grow with the strength, large areas switch within a small part of it, and where that
+    is depends on the picture. So strengths at even distances show some edits at their beginning and
+    at their end only. These are found on the way, and no more edits are made than are shown.
+
+    Attributes:
+        low: The smallest.
+        high: The largest.
+        count: How many, at least 2.
+
+    Raises:
+        SettingsError: When a value is out of its range, or so many do not fit between the two.
+    """
+
+    low: float = 0.0
+    high: float = 1.6
+    count: int = 6
+
+    def __post_init__(self) -> None:
+        ALPHA.check("low", self.low)
+        ALPHA.check("high", self.high)
+        _COUNT.check("count", self.count)
+        if self.high - self.low < _NEAREST * self.count:
+            raise SettingsError(
+                f"{self.count} strengths were asked for from {self.low:g} to {self.high:g}, which "
+                "lie too near to each other, or the wrong way round; choose a larger span."
+            )
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return self.count
+
+    def edits(self, make: Callable[[float], Edit]) -> Iterator[Edit]:
+        """Yield an edit at each strength, as they are made: the ends first, then what lies between.
+
+        Args:
+            make: Makes the edit of a strength.
+        """
+        made: dict[float, Edit] = {}
+        while len(made) < self.count:
+            alpha = self._next(made)
+            made[alpha] = make(alpha)
+            yield made[alpha]
+
+    def _next(self, made: Mapping[float, Edit]) -> float:
+        """Return the middle of the two neighbours between which the picture changes the most."""
+        for end in (self.low, self.high):
+            if end not in made:
+                return end
+
+        def gap(pair: tuple[float, float]) -> tuple[bool, float]:
+            low, high = pair
+            if high - low < _FINEST:
+                return False, high - low
+            return True, difference(made[low].image, made[high].image)
+
+        low, high = max(pairwise(sorted(made)), key=gap)
+        return round((low + high) / 2, 4)
