@@ -6,6 +6,7 @@ What they do when they are touched is in `looking.js`; whatever comes from outsi
 from collections.abc import Iterator, Sequence
 from html import escape
 
+from imagic_lora.editing.spacing import AlphaRange
 from imagic_lora.ui import markup
 from imagic_lora.ui.history import PastRun
 from imagic_lora.ui.jobs.edit import SweepState
@@ -13,7 +14,10 @@ from imagic_lora.ui.jobs.pictures import SavedEdit
 
 _BLANK, _TO_COME = "<i></i>", '<span class="to-come"></span>'
 
-_Row = tuple[int, Sequence[float]]
+_Alphas = Sequence[float | None]
+"""Strengths; those that are not found yet are None."""
+
+_Row = tuple[int, _Alphas]
 """A seed, and the strengths of its pictures."""
 
 
@@ -82,25 +86,35 @@ def name(saved: SavedEdit) -> str:
 
 def _rows(state: SweepState) -> Iterator[_Row]:
     """Yield the rows that were begun, or the first one."""
-    sweep = state.sweep
+    sweep, columns = state.sweep, _columns(state)
     for seed in sweep.seeds:
         made = [each.alpha for each in state.made if each.seed == seed]
         if made or (not state.made and seed == sweep.seeds[0]):
-            yield seed, sweep.alphas or made or [0.0]
+            yield seed, columns or made or [0.0]
 
 
-def _headings(alphas: Sequence[float], columns: int) -> str:
+def _columns(state: SweepState) -> _Alphas:
+    """Return the strengths that all rows share; none where each seed has its own."""
+    alphas = state.sweep.alphas
+    if not isinstance(alphas, AlphaRange):
+        return alphas
+    found = sorted({each.alpha for each in state.made})
+    return [*found, *[None] * (len(alphas) - len(found))]
+
+
+def _headings(alphas: _Alphas, columns: int) -> str:
     """Return strengths above their columns."""
-    cells = "".join(f'<span class="head">{alpha:g}</span>' for alpha in alphas)
+    texts = ("" if alpha is None else f"{alpha:g}" for alpha in alphas)
+    cells = "".join(f'<span class="head">{text}</span>' for text in texts)
     return f'<span class="corner">seed</span>{cells}{_BLANK * (columns - len(alphas))}'
 
 
 def _cells(state: SweepState, row: _Row, chosen: int) -> str:
     """Return the pictures of a row; a place where one is to come, or none came, is empty."""
     seed, alphas = row
-    made = {(each.seed, each.alpha): (index, each) for index, each in enumerate(state.made)}
+    made = {each.alpha: (i, each) for i, each in enumerate(state.made) if each.seed == seed}
     empty = _BLANK if state.files else _TO_COME
-    found = [made.get((seed, alpha)) for alpha in alphas]
+    found = [None if alpha is None else made.get(alpha) for alpha in alphas]
     cells = [empty if each is None else _thumb(*each, each[0] == chosen) for each in found]
     return f'<span class="side">{seed}</span>{"".join(cells)}'
 

@@ -10,6 +10,7 @@ from PIL import Image
 from imagic_lora.adapters.adapter import Adapter
 from imagic_lora.editing.alphas import AlphaSearch
 from imagic_lora.editing.picture import Edit
+from imagic_lora.editing.spacing import AlphaRange
 from imagic_lora.editor import ImagicEditor
 from imagic_lora.progress import OnProgress, Progress
 from imagic_lora.settings import EditSettings
@@ -26,7 +27,8 @@ class Sweep:
 
     Attributes:
         target: What to edit towards, or "" for the fit's own.
-        alphas: Prompt strengths, a column each; of none, one is found for each seed.
+        alphas: Prompt strengths, a column each, rising, or a range in which they are found; of none,
+            one is found for each seed.
         seeds: Seeds, a row each.
         settings: How to denoise.
         mask: An image, white where the edit may change the input, or None for everywhere.
@@ -34,15 +36,17 @@ class Sweep:
     """
 
     target: str
-    alphas: tuple[float, ...]
+    alphas: tuple[float, ...] | AlphaRange
     seeds: tuple[int, ...]
     settings: EditSettings
     mask: Image.Image | None = None
     known: tuple[SavedEdit, ...] = ()
 
     @property
-    def missing(self) -> tuple[float, ...]:
+    def missing(self) -> tuple[float, ...] | AlphaRange:
         """The strengths that are to be made."""
+        if isinstance(self.alphas, AlphaRange):
+            return self.alphas
         there = {each.alpha for each in self.known}
         return tuple(alpha for alpha in self.alphas if alpha not in there)
 
@@ -54,13 +58,8 @@ class Sweep:
         """Return pictures as they stand: row by row of seeds, and by strength in each."""
         if not self.alphas:
             return tuple(made)
-        rows, columns = (
-            {value: number for number, value in enumerate(values)}
-            for values in (self.seeds, self.alphas)
-        )
-        return tuple(
-            sorted(made, key=lambda each: (rows.get(each.seed, 0), columns.get(each.alpha, 0)))
-        )
+        rows = {seed: number for number, seed in enumerate(self.seeds)}
+        return tuple(sorted(made, key=lambda each: (rows.get(each.seed, 0), each.alpha)))
 
 
 @dataclass(frozen=True)
@@ -145,7 +144,7 @@ def make_sweep(
             post(state)
     finally:
         if state.made:
-            state = replace(state, made=sweep.ordered(state.made), progress=None)
+            state = replace(state, progress=None)
             sheet = folder.save_sheet(state.made, first)
             post(replace(state, files=(sheet, folder.save_all(state.made, [sheet]))))
 
@@ -154,7 +153,7 @@ def _with(state: SweepState, made: Edit | AlphaSearch, folder: PictureFolder) ->
     """Return a state with what was just made, which is written."""
     edits = (made,) if isinstance(made, Edit) else made.edits
     saved = map(folder.save_edit, edits)
-    state = replace(state, made=(*state.made, *saved))
+    state = replace(state, made=state.sweep.ordered((*state.made, *saved)))
     if isinstance(made, Edit):
         return state
     best = len(state.made) - len(edits) + edits.index(made.best)

@@ -7,6 +7,7 @@ import gradio
 from PIL import Image
 
 from imagic_lora.editing.recipe import Recipe
+from imagic_lora.editing.spacing import AlphaRange
 from imagic_lora.errors import SettingsError
 from imagic_lora.settings import ALPHA, EditSettings, Option, options
 from imagic_lora.ui import markup, widgets
@@ -59,6 +60,13 @@ class EditForm:
             self.low = gradio.Number(low, label="from", min_width=60, elem_id="edit-from")
             self.high = gradio.Number(high, label="to", min_width=60, elem_id="edit-to")
             self.count = gradio.Number(5, label="count", min_width=60, elem_id="edit-count")
+            self.even = gradio.Checkbox(
+                False,
+                label="in even steps",
+                info="else where the picture changes the most",
+                min_width=60,
+                elem_id="edit-even",
+            )
         self.alpha = gradio.Number(
             1.0, label="alpha", step=0.1, visible=False, elem_id="edit-alpha"
         )
@@ -79,7 +87,7 @@ class EditForm:
     @property
     def asked(self) -> set[Any]:
         """The widgets that `sweep` reads."""
-        strengths = (self.how, self.alpha, self.low, self.high, self.count)
+        strengths = (self.how, self.alpha, self.low, self.high, self.count, self.even)
         return {self.seeds, *strengths, *self.settings.values()}
 
     @property
@@ -110,12 +118,14 @@ class EditForm:
         }
         if one:
             return {**shown, self.alpha: gradio.Number(value=recipe.alphas[0], visible=True)}
+        low, high, count = min(recipe.alphas), max(recipe.alphas), len(recipe.alphas)
         return {
             **shown,
             self.alpha: gradio.Number(visible=False),
-            self.low: min(recipe.alphas),
-            self.high: max(recipe.alphas),
-            self.count: len(recipe.alphas),
+            self.low: low,
+            self.high: high,
+            self.count: count,
+            self.even: tuple(sorted(recipe.alphas)) == widgets.spread(low, high, count),
         }
 
     def _held(self, preset: Preset) -> dict[Any, Any]:
@@ -148,17 +158,20 @@ class EditForm:
         )
         return checked(sweep)
 
-    def _alphas(self, values: Values) -> tuple[float, ...]:
+    def _alphas(self, values: Values) -> tuple[float, ...] | AlphaRange:
         """Return the strengths that were asked for; none where one is to be found."""
         if values[self.how] == _FOUND:
             return ()
         if values[self.how] == _ONE:
             return (widgets.number("alpha", ALPHA, values[self.alpha]),)
-        return widgets.spread(
-            widgets.number("from", ALPHA, values[self.low]),
-            widgets.number("to", ALPHA, values[self.high]),
-            widgets.number("count", _COUNT, values[self.count]),
+        low, high = sorted(
+            widgets.number(name, ALPHA, values[widget])
+            for name, widget in (("from", self.low), ("to", self.high))
         )
+        count = widgets.number("count", _COUNT, values[self.count])
+        if values[self.even] or count == 1:
+            return widgets.spread(low, high, count)
+        return AlphaRange(low=low, high=high, count=count)
 
     def _unfold(self, values: Values) -> dict[Any, Any]:
         """Show what the chosen way to give strengths needs."""

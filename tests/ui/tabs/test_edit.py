@@ -284,6 +284,22 @@ def test_finer_strengths_are_made_between_two(quick: Visitor) -> None:
     assert ("3", 5) == (quick["edit-seeds"]["value"], quick["edit-count"]["value"])
 
 
+def test_a_sweep_is_spaced_by_visible_change_or_evenly(quick: Visitor) -> None:
+    """Strengths stand in their order, whatever the order in which they are found; a sheet says which."""
+    quick.fill(edit_to=4.0, edit_count=4)
+    quick.do("edit-run")
+    found = strengths(quick)
+    assert [0.0, 2.0, 4.0] == sorted({0.0, 2.0, 4.0} & set(found))
+    assert sorted(found) == found
+
+    sheet = quick["edit-sheet"]["value"]["path"]
+    quick.fill(edit_even=True)
+    quick.do("edit-run")
+    assert [0.0, 1.3333, 2.6667, 4.0] == strengths(quick)
+    quick.name_file("picture", sheet)
+    assert quick["edit-even"]["value"] is False
+
+
 def test_nothing_is_made_between_what_are_no_two(quick: Visitor) -> None:
     """What a page sends is checked as what is typed."""
     quick.fill(edit_two="0 1")
