@@ -10,6 +10,7 @@ NAMES = [
     "AdapterError",
     "AdapterFileError",
     "AdapterMismatchError",
+    "AlphaRange",
     "AlphaSearch",
     "DeviceError",
     "Edit",

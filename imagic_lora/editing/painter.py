@@ -19,7 +19,7 @@ from imagic_lora.editing.picture import Edit, Variation
 from imagic_lora.editing.prompts import Prompts
 from imagic_lora.editing.request import EditRequest
 from imagic_lora.editing.slots import Slots
-from imagic_lora.editing.spacing import AlphaRange
+from imagic_lora.editing.spacing import AlphaRange, swept
 from imagic_lora.errors import SettingsError
 from imagic_lora.images.pixels import to_images
 from imagic_lora.models.base import LatentModel
@@ -209,16 +209,7 @@ class Painter:
         """
         request = EditRequest(adapter=adapter, target=target)
         edits = self.edits([request], mask=mask, settings=settings, on_progress=on_progress)
-        for seed in seeds or (settings.seed,):
-            make = partial(_single, edits.reseeded(seed))
-            if isinstance(alphas, AlphaRange):
-                found = []
-                for edit in alphas.edits(make):
-                    found.append(edit.alpha)
-                    yield edit
-                alphas = sorted(found)
-            else:
-                yield from map(make, alphas)
+        yield from swept(edits, alphas, seeds or (settings.seed,))
 
     @taking_turns
     def img2img(
@@ -281,8 +272,3 @@ class Painter:
         """
         self.check(adapter)
         return adapter.input or to_images(self.model.decode(adapter.latents.float()))[0]
-
-
-def _single(edits: Edits, alpha: float) -> Edit:
-    """Return the only edit of some, at a strength."""
-    return edits.at([alpha])[0]

@@ -1,9 +1,11 @@
 """Strengths spaced by visible change, found while the edits are made."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 
+from imagic_lora.editing.edits import Edits
 from imagic_lora.editing.picture import Edit
 from imagic_lora.errors import SettingsError
 from imagic_lora.images.pixels import difference
@@ -79,3 +81,30 @@ class AlphaRange:
 
         low, high = max(pairwise(sorted(made)), key=gap)
         return round((low + high) / 2, 4)
+
+
+def swept(
+    edits: Edits, alphas: Sequence[float] | AlphaRange, seeds: Sequence[int]
+) -> Iterator[Edit]:
+    """Yield every strength for every seed; those that are found with the first seed serve all.
+
+    Args:
+        edits: The edit, alone.
+        alphas: Strengths.
+        seeds: Seeds.
+    """
+    for seed in seeds:
+        make = partial(_single, edits.reseeded(seed))
+        if isinstance(alphas, AlphaRange):
+            made = []
+            for edit in alphas.edits(make):
+                made.append(edit.alpha)
+                yield edit
+            alphas = sorted(made)
+        else:
+            yield from map(make, alphas)
+
+
+def _single(edits: Edits, alpha: float) -> Edit:
+    """Return the only edit of some, at a strength."""
+    return edits.at([alpha])[0]
