@@ -56,7 +56,7 @@ class AlphaRange:
         return self.count
 
     def edits(self, make: Callable[[float], Edit]) -> Iterator[Edit]:
-        """Yield an edit at each strength, as they are made: the ends first, then what lies between.
+        """Yield an edit at each strength, as they are made: the middle, the ends, what lies between.
 
         Args:
             make: Makes the edit of a strength.
@@ -69,9 +69,10 @@ class AlphaRange:
 
     def _next(self, made: Mapping[float, Edit]) -> float:
         """Return the middle of the two neighbours between which the picture changes the most."""
-        for end in (self.low, self.high):
-            if end not in made:
-                return end
+        first = (_middle(self.low, self.high),) if self.count > 2 else ()
+        for alpha in (*first, self.high, self.low):
+            if alpha not in made:
+                return alpha
 
         def gap(pair: tuple[float, float]) -> tuple[bool, float]:
             low, high = pair
@@ -79,8 +80,12 @@ class AlphaRange:
                 return False, high - low
             return True, difference(made[low].image, made[high].image)
 
-        low, high = max(pairwise(sorted(made)), key=gap)
-        return round((low + high) / 2, 4)
+        return _middle(*max(pairwise(sorted(made)), key=gap))
+
+
+def _middle(low: float, high: float) -> float:
+    """Return the strength between two others."""
+    return round((low + high) / 2, 4)
 
 
 def swept(

@@ -73,7 +73,7 @@ def results(state: SweepState) -> str:
     made, before = state.made, state.before
     if not made:
         return "" if before is None else _stage(_waiting(state, before))
-    index = len(made) - 1 if not state.files else state.shown
+    index = state.shown
     shown = made[index]
     views = f'<div class="views">{_pair(before, shown)}{_second(shown)}</div>'
     through = sheet.through(state, shown)
