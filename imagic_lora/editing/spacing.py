@@ -69,8 +69,10 @@ class AlphaRange:
 
     def _next(self, made: Mapping[float, Edit]) -> float:
         """Return the middle of the two neighbours between which the picture changes the most."""
-        first = (_middle(self.low, self.high),) if self.count > 2 else ()
-        for alpha in (*first, self.high, self.low):
+        first = [self.high, self.low]
+        if self.count > 2:
+            first.insert(0, _middle(self.low, self.high))
+        for alpha in first:
             if alpha not in made:
                 return alpha
 
@@ -80,7 +82,8 @@ class AlphaRange:
                 return False, high - low
             return True, difference(made[low].image, made[high].image)
 
-        return _middle(*max(pairwise(sorted(made)), key=gap))
+        low, high = max(pairwise(sorted(made)), key=gap)
+        return _middle(low, high)
 
 
 def _middle(low: float, high: float) -> float:

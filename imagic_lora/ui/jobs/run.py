@@ -1,14 +1,15 @@
 """One press of the button as a job: a fit where there is none of the picture yet, then the edits."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from PIL import Image
 
 from imagic_lora.adapters.adapter import Adapter
+from imagic_lora.editing.picture import Edit, Variation
 from imagic_lora.editor import ImagicEditor
-from imagic_lora.errors import OutputError, warn
+from imagic_lora.errors import OutputError, heard_by, warn
 from imagic_lora.images.canvas import Frame
 from imagic_lora.progress import Progress
 from imagic_lora.settings import FitSettings
@@ -34,12 +35,14 @@ class Fitting:
         fit: The fit, which lacks nothing but a callback.
         settings: How it is fitted.
         wish: What the adapter should be called like.
+        caption: What the picture shows, or "" where it is not said.
         canvas: The part of the picture that is fitted, at its size.
     """
 
     fit: Callable[..., Adapter]
     settings: FitSettings
     wish: str
+    caption: str
     canvas: Image.Image
 
 
@@ -77,7 +80,8 @@ class RunState:
         ahead: What is behind, and what is ahead.
         seen: The picture as the model can show it, where that is another picture, or None.
         trying: The last step of the quick try, or None.
-        quick: A picture made without a fit, to look at while it is fitted, or None.
+        quick: Pictures made without a fit, to look at while it is fitted: plain img2img, then an
+            edit by the product's own rule.
         fit: How far its fit is, or None where it has none.
         sweep: How far its edits are, or None before the first.
     """
@@ -85,7 +89,7 @@ class RunState:
     ahead: Ahead = NOWHERE
     seen: Seen | None = None
     trying: Progress | None = None
-    quick: SavedPicture | None = None
+    quick: tuple[SavedPicture, ...] = ()
     fit: FitState | None = None
     sweep: SweepState | None = None
 
@@ -126,8 +130,10 @@ def make_run(
     if isinstance(adapter, Fitting):
         state = RunState(seen=_seen(editor, adapter, folder))
         job.post(state)
-        state = replace(state, quick=_quick(editor, adapter, run.sweep, folder, job))
-        job.post(state)
+        for tried in _quick(editor, adapter, run.sweep, job):
+            saved = folder.save(tried, f"quick try {len(state.quick) + 1}", tried.target)
+            state = replace(state, quick=(*state.quick, saved))
+            job.post(state)
         adapter = make_adapter(adapter.fit, library, session, adapter.wish, job, fitting)
     job.check()
     try:
@@ -145,23 +151,28 @@ def _seen(editor: ImagicEditor, fitting: Fitting, folder: PictureFolder) -> Seen
 
 
 def _quick(
-    editor: ImagicEditor, fitting: Fitting, sweep: Sweep, folder: PictureFolder, job: Job
-) -> SavedPicture:
-    """Make a picture by plain img2img, which needs no fit, in few steps."""
+    editor: ImagicEditor, fitting: Fitting, sweep: Sweep, job: Job
+) -> Iterator[Variation | Edit]:
+    """Yield what needs no fit, in few steps: plain img2img, and an edit where nothing was learned."""
 
     def show(progress: Progress) -> None:
         job.check()
         job.post(replace(job.state, trying=progress))
 
     width, height = fitting.canvas.size
-    settings = replace(
-        plain(sweep.settings),
-        steps=min(sweep.settings.steps, _QUICK_STEPS),
-        width=width,
-        height=height,
-    )
-    made = editor.img2img(fitting.canvas, sweep.target, settings=settings, on_progress=show)
-    return folder.save(made, "quick try", f"seed {settings.seed}")
+    steps = min(sweep.settings.steps, _QUICK_STEPS)
+    settings = replace(plain(sweep.settings), steps=steps, width=width, height=height)
+    yield editor.img2img(fitting.canvas, sweep.target, settings=settings, on_progress=show)
+    still = replace(fitting.settings, steps=1, batch=1, rank=1, embedding_lr=0, lora_lr=0)
+    with heard_by(lambda _: None):  # whatever is to be remarked, the fit remarks
+        nothing = fitting.fit(source=fitting.caption, settings=still, on_progress=show)
+        yield editor.edit(
+            nothing,
+            target=sweep.target,
+            mask=sweep.mask,
+            settings=replace(sweep.settings, steps=steps),
+            on_progress=show,
+        )
 
 
 def _remember(history: History, adapter: Adapter, sweep: SweepState) -> None:

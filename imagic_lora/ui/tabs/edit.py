@@ -29,6 +29,11 @@ _NO_PICTURES = "There are no pictures yet to be finer between; edit a picture fi
 _ALL_MADE = "There is nothing between these two that is not there already; choose others."
 _NO_ADAPTER = "The adapter of these pictures is not in the library any more; bring it there."
 
+_QUICK = (
+    ("A quick try", "plain img2img; nothing learned yet"),
+    ("Another", "our edit; nothing learned yet"),
+)
+
 
 class EditTab(WorkingTab):
     """Layout and wiring of the edits.
@@ -223,14 +228,13 @@ class EditTab(WorkingTab):
         """Return the pictures of a run, if there are any yet."""
         if state.sweep is not None:
             return {self.stage: stage.results(state.sweep)}
-        if state.quick is None and state.seen is None:
+        if not state.quick and state.seen is None:
             return {}
         preview = state.fit.preview if state.fit else None
         drawn = PictureFolder(session.folder).save_preview(preview) if preview else None
-        quick = ("A quick try", "plain img2img; nothing learned yet")
-        learned = ("Learned so far", "drawn anew from noise")
-        tried = state.quick.path if state.quick else None
-        row = [(*quick, tried), (*learned, drawn)]
+        paths = (each.path for each in state.quick)
+        row = [(*words, next(paths, None)) for words in _QUICK]
+        row.append(("Learned so far", "drawn anew from noise", drawn))
         if state.seen is not None:
             line = f"its autoencoder gives your picture back like this, at {state.seen.decibels:.0f} dB"
             row.insert(0, ("As the model can show it", line, state.seen.path))

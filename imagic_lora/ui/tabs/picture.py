@@ -215,7 +215,8 @@ class PictureForm:
             "frame": frame,
         }
         fit = partial(editor.fit, image, **given)
-        return Fitting(fit=fit, settings=settings, wish=target, canvas=frame.cut(image))
+        canvas = frame.cut(image)
+        return Fitting(fit=fit, settings=settings, wish=target, caption=source, canvas=canvas)
 
     def _taken(self, session: Session, values: Values, veil: Veil) -> tuple[str, str]:
         """Return the picture of the adapter that is edited."""

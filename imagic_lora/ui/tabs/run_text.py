@@ -8,7 +8,7 @@ from imagic_lora.ui.jobs.run import RunState
 _KEPT = "What was learned is kept: press again to edit with it."
 _OFFERED = "It is kept as long as this page: download it, or make room and save it again."
 _AGAIN = "This picture is learned already; other words need no second fit."
-_TRYING = "A quick try first, by plain img2img"
+_TRYING = "A quick try first, without learning anything"
 _PHASES = {
     "caption": "Finding what the picture shows",
     "fit embedding": "1 of 2: learning the picture",

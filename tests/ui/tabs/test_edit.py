@@ -64,8 +64,8 @@ def test_other_words_need_no_second_fit(visitor: Visitor, workspace: Workspace) 
 def test_a_stop_keeps_what_was_learned(visitor: Visitor, workspace: Workspace) -> None:
     """A fit of any length ends after the step at hand, saved, and nothing is edited.
 
-    What plain img2img makes of the words is there before anything is learned, and what the model,
-    which knows no such pictures, can show of this one; each is named.
+    What plain img2img and the edit make of the words is there before anything is learned, and what
+    the model, which knows no such pictures, can show of this one; each is named.
     """
     visitor.fill(fit_steps=100_000, fit_stop_at=0, source="", target="a fox", edit_steps=2)
     running = visitor.begin("edit-run")
@@ -87,6 +87,9 @@ def test_a_stop_keeps_what_was_learned(visitor: Visitor, workspace: Workspace) -
     (path,) = re.findall(r'file=([^"]+)" alt="A quick try"', visitor.text("stage"))
     quick = read_record(path) or {}
     assert ("Variation", "a fox", 2) == (quick["kind"], quick["target"], quick["settings"]["steps"])
+    (path,) = re.findall(r'file=([^"]+)" alt="Another"', visitor.text("stage"))
+    another = read_record(path) or {}
+    assert ("Edit", "a fox", 1) == (another["kind"], another["target"], another["alpha"])
 
 
 def test_edits_land_on_a_sheet(quick: Visitor) -> None:
