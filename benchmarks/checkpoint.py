@@ -52,7 +52,7 @@ def save_checkpoint(pipeline: Any, path: Path) -> None:
     """
     parts: dict[str, tuple[Any, Callable[[str], str]]] = {
         "model.diffusion_model": (pipeline.unet, _unet_namer(pipeline.unet)),
-        "first_stage_model": (pipeline.vae, _vae_namer(pipeline.vae)),
+        "first_stage_model": (pipeline.vae, vae_namer(pipeline.vae)),
         "cond_stage_model.transformer.text_model": (pipeline.text_encoder, _text_name),
     }
     tensors = {
@@ -114,7 +114,7 @@ def _unet_namer(unet: Any) -> Callable[[str], str]:
     return rename
 
 
-def _vae_namer(vae: Any) -> Callable[[str], str]:
+def vae_namer(vae: Any) -> Callable[[str], str]:
     """Return the function from an autoencoder tensor's name to the original one."""
     last = len(vae.config.block_out_channels) - 1
 

@@ -22,6 +22,7 @@ from imagic_lora.models.base import LatentModel
 from imagic_lora.models.families import find_family
 from imagic_lora.models.family import Family
 from imagic_lora.models.parts.quiet import quiet
+from imagic_lora.models.repository import known_name
 from imagic_lora.models.source import resolve
 
 
@@ -126,9 +127,10 @@ def find_blueprint(source: str | Path) -> Blueprint:
     if str(source) in BLUEPRINTS:
         return BLUEPRINTS[str(source)]
     found = resolve(source, None)
-    if found.path.is_file():
-        # A checkpoint has no configuration: the larger model of its family is taken for it.
-        return [known for known in BLUEPRINTS.values() if known.family is found.family][-1]
+    if found.checkpoint is not None:
+        # It has no configuration: where it is like no known model, the larger of its family counts.
+        alike = [known for known in BLUEPRINTS.values() if known.family is found.family][-1]
+        return BLUEPRINTS.get(known_name(found.checkpoint), alike)
     networks = {name: _read(found.path / name / "config.json") for name in found.family.networks}
     return Blueprint(found.name, found.family, networks)
 

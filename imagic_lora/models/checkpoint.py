@@ -1,6 +1,6 @@
 """One checkpoint file as people share them: what it is, told before a weight is read.
 
-Owns the layouts of Stability AI's code, in which such files are written whatever tool wrote them.
+Owns the layouts of the makers' own code, in which such files are written whatever tool wrote them.
 """
 
 from collections.abc import Iterator, Mapping
@@ -28,10 +28,12 @@ _OF_UNETS = (
     "out.",
     "label_emb.",
 )
+_OF_TRANSFORMERS = ("joint_blocks.", "single_stream_modulation.", "cap_pad_token")
+"""How a tensor's name begins where a file is a transformer alone, without its prefix."""
+
 _CLIP = ("cond_stage_model.transformer.", "conditioner.embedders.0.transformer.")
 _IN_CLIP = ("embeddings.", "encoder.", "final_layer_norm.")
 _FIRST, _LAST = f"{_UNET}input_blocks.0.0.weight", f"{_UNET}out.2.weight"
-_PROMPTS = ".attn2.to_k.weight"
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,8 @@ class Checkpoint:
     @property
     def prompt_width(self) -> int | None:
         """Width of the token embeddings that its denoiser takes, or None where it is not told."""
-        return next((s[-1] for name, s in self.shapes.items() if name.endswith(_PROMPTS)), None)
+        _, end = self.family.prompts
+        return next((s[-1] for name, s in self.shapes.items() if name.endswith(end)), None)
 
     def schedule(self) -> dict[str, Any]:
         """Return what it says of its noise schedule: by empty tensors, or in its header.
@@ -104,13 +107,16 @@ class Checkpoint:
     def read(self, part: str) -> dict[str, torch.Tensor]:
         """Return the weights of a network under their usual names, not yet copied from the disk.
 
+        A transformer's come without their prefix, as diffusers reads those of every maker.
+
         Args:
             part: Name of the network.
         """
         prefixes = self.family.in_file[part]
+        left_out = _UNET if part == "transformer" else ""
         with safe_open(self.path, framework="pt") as file:
             return {
-                name: file.get_tensor(own)
+                name.removeprefix(left_out): file.get_tensor(own)
                 for name, own in self.names.items()
                 if name.startswith(prefixes)
             }
@@ -132,6 +138,8 @@ ZERO_SNR = {"rescale_betas_zero_snr": True, "timestep_spacing": "trailing"}
 def _usual_names(keys: Mapping[str, object]) -> dict[str, str]:
     """Return each tensor's own name by the one that it usually has."""
     bare = not any(key.startswith(_UNET) for key in keys)
+    if bare and any(key.startswith(_OF_TRANSFORMERS) for key in keys):
+        return {_UNET + key: key for key in keys}
     found = {name: key for key in keys for name in _renamed(key, bare=bare)}
     return {**found, **{key: key for key in keys if key in found}}
 

@@ -9,6 +9,7 @@ from imagic_lora.models.family import Architecture, Family
 _UNET = ("diffusers.UNet2DConditionModel",)
 _VAE = ("diffusers.AutoencoderKL",)
 _STABILITY = {"unet": ("model.diffusion_model.",), "vae": ("first_stage_model.",)}
+_TRANSFORMER = {"transformer": ("model.diffusion_model.",)}
 _TOKENIZER = ("transformers.CLIPTokenizer", "transformers.CLIPTokenizerFast")
 _NOISE_SCHEDULES = tuple(
     f"diffusers.{name}Scheduler"
@@ -146,6 +147,9 @@ _ROWS = (
         ),
         architectures=(Architecture(modelspec="stable-diffusion-3.5-medium", kohya="sd3"),),
         kohya="sai",
+        checkpoint_keys=("model.diffusion_model.joint_blocks.",),
+        in_file={**_TRANSFORMER, "vae": ("first_stage_model.",)},
+        prompts=("joint_attention_dim", "context_embedder.weight"),
     ),
     Family(
         name="flux2",
@@ -173,6 +177,10 @@ _ROWS = (
         ),
         architectures=(Architecture(modelspec="flux-2-klein", kohya="flux2"),),
         kohya="bfl",
+        checkpoint_keys=("model.diffusion_model.single_stream_modulation.",),
+        in_file=_TRANSFORMER,
+        prompts=("joint_attention_dim", "txt_in.weight"),
+        twins=True,
     ),
     Family(
         name="zimage",
@@ -197,6 +205,13 @@ _ROWS = (
         ),
         architectures=(Architecture(modelspec="z-image", kohya="zimage"),),
         kohya="tongyi",
+        checkpoint_keys=(
+            "model.diffusion_model.x_embedder.",
+            "model.diffusion_model.cap_pad_token",
+        ),
+        in_file=_TRANSFORMER,
+        prompts=("cap_feat_dim", "cap_embedder.1.weight"),
+        twins=True,
     ),
 )
 

@@ -52,6 +52,9 @@ class Family:
         checkpoint_keys: What one-file checkpoints of it have tensors of, each a beginning of names;
             none where those are not read.
         in_file: How names of each network's tensors begin there.
+        prompts: How wide prompts are: its name in the denoiser's configuration, and how the name of
+            the first tensor ends that is multiplied with them in a checkpoint.
+        twins: Whether some of its models are others, distilled to a few steps, of the same tensors.
     """
 
     name: str
@@ -71,6 +74,8 @@ class Family:
     kohya_prefix: str = "lora_unet_"
     checkpoint_keys: tuple[str, ...] = ()
     in_file: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    prompts: tuple[str, str] = ("cross_attention_dim", ".attn2.to_k.weight")
+    twins: bool = False
 
     @property
     def prefix(self) -> str:

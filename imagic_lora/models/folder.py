@@ -148,7 +148,7 @@ def check_config(config: Path, checkpoint: Checkpoint) -> None:
         )
     try:
         stated = json.loads((config / family.denoiser / "config.json").read_text("utf-8"))
-        width = stated.get("cross_attention_dim", checkpoint.prompt_width)
+        width = stated.get(family.prompts[0], checkpoint.prompt_width)
     except (OSError, ValueError, AttributeError) as error:
         raise ModelError(
             f"The configuration folder {config.name!r} has no readable config.json of its "

@@ -50,11 +50,15 @@ VARIANTS = (
         "the same checkpoint in 16 bits, or in plain 8-bit floats",
         ((f"{_UNET}scaled_fp8", "scaled_fp8"),),
     ),
+    Foreign(
+        "a model of FLUX.2 dev, whose 32 billion weights are too many for a fit on 8 to 12 GB",
+        "FLUX.2 klein, such as 'black-forest-labs/FLUX.2-klein-base-4B'",
+        ((f"{_UNET}single_stream_modulation.",), (f"{_UNET}guidance_in.",)),
+    ),
 )
 """Kinds that look like a supported family and are none of its base models."""
 
 _SUPPORTED = "a model of a family that 'imagic-lora models' lists"
-_AS_FOLDER = "a pipeline folder or a Hub name, such as"
 
 OTHERS = (
     Foreign(
@@ -63,17 +67,7 @@ OTHERS = (
         (("lora_", "unet.", "base_model.model.", "imagic_lora.", "lycoris_"),),
     ),
     Foreign(
-        "a model of FLUX.2 in one file, which is not read",
-        f"{_AS_FOLDER} 'black-forest-labs/FLUX.2-klein-base-4B'",
-        ((f"{_UNET}single_stream_modulation.", "single_stream_modulation."),),
-    ),
-    Foreign(
         "a model of FLUX.1 or Chroma", _SUPPORTED, ((f"{_UNET}double_blocks.", "double_blocks."),)
-    ),
-    Foreign(
-        "a model of Stable Diffusion 3 in one file, which is not read",
-        f"{_AS_FOLDER} 'stabilityai/stable-diffusion-3.5-medium'",
-        ((f"{_UNET}joint_blocks.", "joint_blocks."),),
     ),
     Foreign("a model of AuraFlow", _SUPPORTED, ((f"{_UNET}double_layers.", "double_layers."),)),
     Foreign(
@@ -82,10 +76,11 @@ OTHERS = (
         (("clip_txt_mapper.", "down_blocks.1.0.channelwise."),),
     ),
     Foreign(
-        "a model of Z-Image or Lumina in one file, which is not read",
-        f"{_AS_FOLDER} 'Tongyi-MAI/Z-Image'",
-        ((f"{_UNET}cap_embedder.", "cap_embedder."),),
+        "a transformer as diffusers saves it, without the other parts",
+        "the pipeline folder that it belongs to",
+        (("transformer_blocks.", "single_transformer_blocks.", "all_x_embedder."),),
     ),
+    Foreign("a model of Lumina", _SUPPORTED, ((f"{_UNET}cap_embedder.", "cap_embedder."),)),
     Foreign("a model of Qwen-Image", _SUPPORTED, ((f"{_UNET}txt_norm.", "txt_norm."),)),
     Foreign(
         "a model of PixArt or Sana",

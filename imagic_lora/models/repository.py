@@ -114,7 +114,7 @@ def lend(checkpoint: Checkpoint, parts: Iterable[str]) -> Path:
     Raises:
         ModelError: When no repository is known for it, or the Hub is out of reach.
     """
-    name = _model_for(checkpoint)
+    name = REPOSITORIES.get(known_name(checkpoint))
     remedy = "give config= (--config), a pipeline folder of the same kind of model."
     lacks = ", ".join(parts)
     asked = f"The file {checkpoint.path.name!r} holds " + (
@@ -132,11 +132,15 @@ def lend(checkpoint: Checkpoint, parts: Iterable[str]) -> Path:
         ) from error
 
 
-def _model_for(checkpoint: Checkpoint) -> str | None:
-    """Return the repository of the known model that a checkpoint is like."""
-    for row in _known().values():
-        denoiser = row["networks"].get(checkpoint.family.denoiser, {})
-        width = denoiser.get("cross_attention_dim")
-        if row["family"] == checkpoint.family.name and width == checkpoint.prompt_width:
-            return str(row["repository"])
-    return None
+def known_name(checkpoint: Checkpoint) -> str:
+    """Return the name of the known model that a checkpoint is like, or "".
+
+    Args:
+        checkpoint: The checkpoint.
+    """
+    family = checkpoint.family
+    for name, row in _known().items():
+        width = row["networks"].get(family.denoiser, {}).get(family.prompts[0])
+        if row["family"] == family.name and width == checkpoint.prompt_width:
+            return name
+    return ""

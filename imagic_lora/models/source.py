@@ -72,7 +72,7 @@ class Source:
             networks = {part: self._network(part, folder, dtype) for part in self.family.networks}
             pipeline = self._assemble(folder, networks)
         if self.checkpoint is not None and self.config is None and not stated:
-            self._note_assumed(pipeline.scheduler.config.prediction_type, prediction)
+            self._note_assumed(pipeline.scheduler.config, prediction)
         if changes := {**stated, **_PREDICTIONS[prediction]}:
             pipeline.scheduler = _changed(pipeline.scheduler, changes)
         for name, network in networks.items():
@@ -81,8 +81,15 @@ class Source:
             network.requires_grad_(requires_grad=False).eval()
         return pipeline
 
-    def _note_assumed(self, assumed: str, prediction: PredictionName) -> None:
-        """Say what a file is taken to predict that does not say it, where models of its kind vary."""
+    def _note_assumed(self, scheduler: Any, prediction: PredictionName) -> None:
+        """Say what a file is taken for that does not say it, where models of its kind vary."""
+        if self.family.twins:
+            warn(
+                f"the file {self.name!r} does not say whether it was distilled to a few steps, and "
+                "is taken for the base model; where it was, give config= (--config), the pipeline "
+                "folder that it belongs to."
+            )
+        assumed = scheduler.get("prediction_type", "epsilon")
         if prediction == "auto" and assumed != "epsilon":
             warn(
                 f"the file {self.name!r} does not say what it predicts, and {assumed!r} is assumed; "

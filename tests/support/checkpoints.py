@@ -122,21 +122,15 @@ CASES = (
     Case("an upscaler", beside(f"{UNET}label_emb.weight"), said="an upscaler"),
     Case("FLUX.1", alone(f"{UNET}double_blocks.0.img_attn.qkv.weight"), said="a model of FLUX.1"),
     Case(
-        "Stable Diffusion 3",
-        alone(f"{UNET}joint_blocks.0.x_block.mlp.fc1.weight"),
-        said="a model of Stable Diffusion 3 in one file",
+        "FLUX.2 dev",
+        alone(f"{UNET}single_stream_modulation.lin.weight", f"{UNET}guidance_in.in_layer.weight"),
+        said="a model of FLUX.2 dev",
     ),
+    Case("Lumina", alone(f"{UNET}cap_embedder.1.weight"), said="a model of Lumina"),
     Case(
-        "FLUX.2",
-        alone(
-            f"{UNET}single_stream_modulation.lin.weight", f"{UNET}double_blocks.0.img_mlp.0.weight"
-        ),
-        said="a model of FLUX.2 in one file",
-    ),
-    Case(
-        "Z-Image",
-        alone(f"{UNET}cap_embedder.1.weight"),
-        said="a model of Z-Image or Lumina in one file",
+        "a transformer as diffusers saves it",
+        alone("transformer_blocks.0.attn.to_q.weight"),
+        said="a transformer as diffusers saves it",
     ),
     Case("a LoRA", alone("lora_unet_x.lora_up.weight"), said="an adapter or a LoRA"),
     Case("averaged weights alone", alone("model_ema.x"), said="averaged weights"),
