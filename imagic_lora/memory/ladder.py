@@ -48,6 +48,13 @@ LADDER = (
         moves=True,
     ),
     Lever(
+        "text streaming",
+        {"stream_text": True},
+        {"text encode": 1.0},
+        "hold the text encoders in host memory while they work, too, and fetch each layer of them",
+        moves=True,
+    ),
+    Lever(
         "checkpointing",
         {"checkpointing": True},
         {"fit": 1.4},
@@ -69,7 +76,7 @@ LADDER = (
     Lever(
         "streaming",
         {"streaming": True},
-        {"text encode": 1.0, "image encode": 1.5, "fit": 3.0, "sample": 2.0, "decode": 1.5},
+        {"image encode": 1.5, "fit": 3.0, "sample": 2.0, "decode": 1.5},
         "hold frozen weights in host memory, and fetch each while the layer before it computes",
         moves=True,
     ),

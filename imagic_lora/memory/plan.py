@@ -34,11 +34,12 @@ class MemoryPlan:
         micro_batch: Most samples of one optimiser step that are worked on at a time; the step's
             gradient is the same.
         offload_denoiser: Take the denoiser off the device while it is not working.
+        stream_text: Hold the text encoders' weights in host memory and fetch each when it is needed.
         checkpointing: Recompute the denoiser's activations in a fit instead of keeping them.
         vae_tiling: Encode and decode in tiles.
         eight_bit: Hold the denoiser's weights as int8 codes, rounded once, when the model is
             loaded: the rounded weights are then the base model, and are never changed.
-        streaming: Hold frozen weights in host memory and fetch each when it is needed.
+        streaming: The same for the denoiser's frozen weights and the autoencoder's.
         attention: Kernel of the denoiser's attention: "auto" leaves the choice to PyTorch, "sdpa"
             allows its fused kernels only, "xformers" uses that package.
     """
@@ -47,6 +48,7 @@ class MemoryPlan:
     dtype: torch.dtype
     micro_batch: int = 4
     offload_denoiser: bool = False
+    stream_text: bool = False
     checkpointing: bool = False
     vae_tiling: bool = False
     eight_bit: bool = False
@@ -140,21 +142,27 @@ class MemoryPlan:
         return next((lever for lever in helping if not self._pulled(lever)), None)
 
     def prepare(
-        self, denoiser: Any, encoders: tuple[Any, ...], *, exact: tuple[str, ...] = ()
+        self,
+        denoiser: Any,
+        autoencoder: Any,
+        encoders: tuple[Any, ...],
+        *,
+        exact: tuple[str, ...] = (),
     ) -> None:
         """Store the frozen weights of a model as the plan says.
 
         Args:
             denoiser: The denoiser, on the CPU or on the device.
-            encoders: The text encoders and the autoencoder: streamed, but never rounded.
+            autoencoder: The autoencoder: streamed, but never rounded.
+            encoders: The text encoders, likewise.
             exact: Paths of the denoiser's layers that are left as they are.
         """
         if self.eight_bit or self.streaming:
             stream = Stream(self.device) if self.streaming else None
             freeze(denoiser, eight_bit=self.eight_bit, stream=stream, exact=exact)
-        if self.streaming:
-            for encoder in encoders:
-                freeze(encoder, eight_bit=False, stream=Stream(self.device))
+        streamed = (autoencoder,) if self.streaming else ()
+        for module in (*streamed, *(encoders if self.stream_text else ())):
+            freeze(module, eight_bit=False, stream=Stream(self.device))
         if self.offload_denoiser and self.device.type != "cpu":
             denoiser.to("cpu")
 

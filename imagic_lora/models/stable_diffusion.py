@@ -62,10 +62,9 @@ class StableDiffusion:
     def replan(self, plan: MemoryPlan) -> None:
         """Work by another plan from now on; what it rounds stays rounded."""
         self.plan = plan
-        networks = self.networks
-        self._autoencoder = Autoencoder(networks.autoencoder, plan)
-        encoders = (networks.autoencoder, *networks.encoders)
-        plan.prepare(networks.denoiser, encoders, exact=_FAMILY.exact_layers)
+        self._autoencoder = Autoencoder(self.networks.autoencoder, plan)
+        parts = self.networks.denoiser, self.networks.autoencoder, self.networks.encoders
+        plan.prepare(*parts, exact=_FAMILY.exact_layers)
 
     @torch.no_grad()
     def encode_prompt(self, *prompts: str) -> Conditioning:

@@ -85,7 +85,7 @@ def count(
     """
     # The CPU stands for the device: fake tensors on a GPU need a build of PyTorch for it.
     plan = replace(plan, device=torch.device("cpu"), dtype=torch.bfloat16, attention="auto")
-    model = blueprint.build(replace(plan, eight_bit=False, streaming=False))
+    model = blueprint.build(replace(plan, eight_bit=False, streaming=False, stream_text=False))
     lora.load()
     with pretending():
         for part in model.networks.all():

@@ -1,6 +1,8 @@
 import copy
 import dataclasses
 import itertools
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import hypothesis
@@ -26,17 +28,18 @@ from imagic_lora.memory.levers.attention import attending, check_attention
 from imagic_lora.memory.levers.frozen import Stream, freeze, quantise
 from imagic_lora.memory.levers.gating import gating
 from imagic_lora.memory.levers.host import activations_on_host
+from imagic_lora.models.loading import load_model
 from imagic_lora.models.stable_diffusion import StableDiffusion
 from imagic_lora.progress import ignore
 from imagic_lora.seeding import generator, randn
 from imagic_lora.units import parse_size
-from tests.support.tiny import build
+from tests.support.tiny import FLOWS, Kind, build
 
 CPU = torch.device("cpu")
 PLAN = MemoryPlan(CPU, torch.float32)
 LATENTS = randn((1, 4, 16, 16), generator(0, "latents"))
 FOOTPRINT = Footprint(
-    "a model", {phase: [7 - rung for rung in range(len(LADDER) + 1)] for phase in PHASES}
+    "a model", {phase: [10 - rung for rung in range(len(LADDER) + 1)] for phase in PHASES}
 )
 
 
@@ -72,7 +75,9 @@ def test_what_is_no_size_is_refused(text: Any) -> None:
 
 
 @hypothesis.given(
-    strategies.lists(strategies.integers(0, 100), min_size=7, max_size=7),
+    strategies.lists(
+        strategies.integers(0, 100), min_size=len(LADDER) + 1, max_size=len(LADDER) + 1
+    ),
     strategies.integers(5 * 10**8, 7 * 10**8),
     strategies.integers(0, 10**8),
 )
@@ -118,9 +123,10 @@ def test_a_cpu_has_no_use_for_the_memory_of_the_host() -> None:
 
 def test_a_plan_explains_every_phase() -> None:
     """There is one row for each phase, with the levers that act on it and a margin on its bytes."""
-    rows = PLAN.climb(LADDER[:3]).explain(FOOTPRINT)
+    rows = PLAN.climb(LADDER[:4]).explain(FOOTPRINT)
 
     assert list(PHASES) == [row["name"] for row in rows]
+    assert ["offload", "text streaming"] == rows[0]["levers"]
     assert ["micro-batch", "checkpointing"] == rows[2]["levers"]
     assert all(row["predicted_bytes"] > row["counted_bytes"] for row in rows)
 
@@ -237,6 +243,22 @@ def test_streaming_changes_nothing_that_is_learned() -> None:
     assert expected.losses == pytest.approx(found.losses, rel=1e-5)
     for name, tensor in expected.lora.items():
         assert torch.allclose(tensor, found.lora[name], atol=1e-3)
+
+
+@pytest.mark.parametrize("kind", FLOWS)
+def test_streaming_text_encoders_changes_no_prompt(
+    kind: Kind, folder: Callable[[Kind], Path]
+) -> None:
+    """Whatever reads prompts reads them as before, and keeps its weights in host memory alone."""
+    plan = dataclasses.replace(PLAN, stream_text=True)
+    plain, streamed = (load_model(folder(kind), each) for each in (PLAN, plan))
+
+    expected, found = (each.encode_prompt("a dog") for each in (plain, streamed))
+
+    torch.testing.assert_close(found.tensors(), expected.tensors())
+    held = (sum(map(torch.numel, encoder.parameters())) for encoder in streamed.networks.encoders)
+    whole = (sum(map(torch.numel, encoder.parameters())) for encoder in plain.networks.encoders)
+    assert all(few < all_of_it for few, all_of_it in zip(held, whole, strict=True))
 
 
 def test_rounding_changes_little_and_happens_once() -> None:

@@ -146,7 +146,11 @@ def test_levers_that_round_nothing_change_nothing(own: LatentModel, picture: Ima
     plain = editor.fit(picture, source="a dog", target="a cat", settings=settings)
     before = editor.edit(plain, settings=EditSettings(steps=2))
 
-    own.replan(dataclasses.replace(own.plan, checkpointing=True, streaming=True, micro_batch=1))
+    own.replan(
+        dataclasses.replace(
+            own.plan, checkpointing=True, streaming=True, stream_text=True, micro_batch=1
+        )
+    )
     tight = editor.fit(picture, source="a dog", target="a cat", settings=settings)
     after = editor.edit(plain, settings=EditSettings(steps=2))
 

@@ -89,8 +89,8 @@ class TinyFlow:
         """Work by another plan from now on."""
         self.plan = plan
         self._autoencoder = Autoencoder(self.networks.autoencoder, plan)
-        encoders = (self.networks.autoencoder, *self.networks.encoders)
-        plan.prepare(self.denoiser, encoders, exact=FAMILY.exact_layers)
+        parts = self.networks.denoiser, self.networks.autoencoder, self.networks.encoders
+        plan.prepare(*parts, exact=FAMILY.exact_layers)
 
     @torch.no_grad()
     def encode_prompt(self, *prompts: str) -> Conditioning:
