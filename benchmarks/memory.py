@@ -28,6 +28,9 @@ from imagic_lora.settings import FitSettings
 
 RESULT = RESULTS / "memory.json"
 CHART = RESULTS.parents[1] / "docs" / "images" / "memory.png"
+_ABREAST = 3
+"""Panels of the chart that stand side by side."""
+
 TABLE = Path(imagic_lora.memory.__file__).parent / "footprints.json"
 
 
@@ -92,12 +95,16 @@ def draw_model(axes: Axes, found: Footprint) -> None:
 
 
 def draw(models: Sequence[Footprint]) -> Figure:
-    """Return the chart: a panel for each model that was counted."""
-    figure = Figure(figsize=(4 * len(models), 3), layout="constrained")
-    panels = figure.subplots(1, len(models), sharey=True, squeeze=False)[0]
-    for axes, found in zip(panels, models, strict=True):
+    """Return the chart: a panel for each model that was counted, a few side by side."""
+    columns = min(len(models), _ABREAST)
+    rows = -(-len(models) // columns)
+    figure = Figure(figsize=(4 * columns, 3 * rows), layout="constrained")
+    panels = figure.subplots(rows, columns, sharey=True, squeeze=False)
+    for axes, found in zip(panels.flat, models, strict=False):
         draw_model(axes, found)
-    panels[0].invert_yaxis()  # of all panels: they share it
+    for axes in panels.flat[len(models) :]:
+        axes.set_visible(False)
+    panels[0, 0].invert_yaxis()  # of all panels: they share it
     return figure
 
 

@@ -23,6 +23,18 @@ LIMITS = {
 }
 """The most that a fit may take, in GiB, by model and highest lever pulled."""
 
+JOBS = {
+    ("sd35m", "checkpointing"): 5.4,
+    ("sd35m", "8-bit"): 3.25,
+    ("sd35m", "streaming"): 1.2,
+    ("klein4b", "8-bit"): 5.7,
+    ("klein4b", "streaming"): 2.3,
+    ("klein9b", "streaming"): 4.0,
+    ("zimage", "8-bit"): 8.4,
+    ("zimage", "streaming"): 3.2,
+}
+"""The most that a whole job may take, text encoders of several billion weights included."""
+
 
 @pytest.mark.parametrize(("model", "lever"), LIMITS)
 def test_a_fit_stays_below_its_limit(model: str, lever: str) -> None:
@@ -37,10 +49,22 @@ def test_a_fit_stays_below_its_limit(model: str, lever: str) -> None:
     assert all(counted[phase][rung] <= counted["fit"][rung] for phase in PHASES)
 
 
+@pytest.mark.parametrize(("model", "lever"), JOBS)
+def test_a_job_stays_below_its_limit(model: str, lever: str) -> None:
+    """No phase of a flow's work tops what its card has, not even that in which prompts are read."""
+    counted = footprints()[model].counted
+
+    assert max(counted[phase][RUNGS[lever]] for phase in PHASES) <= JOBS[model, lever] * GIB
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "limit"),
-    [("sd15", LIMITS["sd15", "8-bit"]), ("sdxl", LIMITS["sdxl", "8-bit"])],
+    [
+        ("sd15", LIMITS["sd15", "8-bit"]),
+        ("sdxl", LIMITS["sdxl", "8-bit"]),
+        ("klein4b", JOBS["klein4b", "8-bit"]),
+    ],
 )
 def test_a_fit_of_8_bit_weights_counted_now_stays_below_its_limit(model: str, limit: float) -> None:
     """The real step of the real model, at its true size: a lost lever shows at once."""
@@ -50,6 +74,18 @@ def test_a_fit_of_8_bit_weights_counted_now_stays_below_its_limit(model: str, li
 
     assert found <= limit * GIB
     assert found == pytest.approx(footprints()[model].counted["fit"][RUNGS["8-bit"]], rel=0.01)
+
+
+@pytest.mark.slow
+def test_a_streamed_text_encoder_counted_now_is_as_in_the_table() -> None:
+    """Of a text encoder of billions of weights a layer at a time is on the device."""
+    rung = RUNGS["text streaming"]
+
+    found = count(BLUEPRINTS["sd35m"], PLAN.climb(LADDER[:rung]), ("text encode",))["text encode"]
+
+    counted = footprints()["sd35m"].counted["text encode"]
+    assert found == pytest.approx(counted[rung], rel=0.01)
+    assert found < counted[rung - 1] / 10
 
 
 @pytest.mark.parametrize("model", ["sd15", pytest.param("sdxl", marks=pytest.mark.slow)])
