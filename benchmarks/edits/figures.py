@@ -3,7 +3,7 @@
 Each function is given the content of a result file, and returns Markdown.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from benchmarks.tables import by_name, number, percent, share, versions
@@ -73,6 +73,7 @@ def figures(result: Mapping[str, Any]) -> str:
             _by_kind(result, "perfect_best"),
             _ceiling(result["ceiling"]),
             _environment(result["environment"]),
+            *_earlier(result),
         )
     )
 
@@ -198,6 +199,13 @@ def _ceiling(found: Mapping[str, float]) -> str:
         f"autoencoder makes of them ({found['psnr_reconstructed_ideal']:.1f} dB). Left as it is, the "
         f"input is at a distance of {found['distance_unedited_to_ideal']:.3f} from the ideal edit."
     )
+
+
+def _earlier(result: Mapping[str, Any]) -> Iterator[str]:
+    """Yield which methods were measured before, with which commit."""
+    for commit in sorted(set(result.get("earlier", {}).values())):
+        names = [f"`{name}`" for name, theirs in result["earlier"].items() if theirs == commit]
+        yield f"Measured before, on the same cases, at commit {commit[:12]}: {', '.join(names)}."
 
 
 def _environment(found: Mapping[str, Any]) -> str:

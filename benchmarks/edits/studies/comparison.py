@@ -1,5 +1,6 @@
 """Every method on the same cases: the main comparison."""
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ def summary(run: Run) -> dict[str, Any]:
     """Return the figures of all methods: on all their cases, on the shared ones, and by kind."""
     own = with_distances(run)
     shared = set.intersection(*({r["case"] for r in records} for records in own.values()))
-    return {
+    found = {
         "cases": len(run.cases),
         "methods": _summaries(own),
         "shared": _summaries(_only(own, "case", shared)),
@@ -35,6 +36,34 @@ def summary(run: Run) -> dict[str, Any]:
         "ceiling": find_ceiling(run),
         "settings": {name: repr(METHODS[name]) for name in own},
     }
+    path = RESULTS / f"{run.study.result}.json"
+    before = json.loads(path.read_text()) if path.exists() else {}
+    return with_others(found, before) if before.get("split") == run.study.split else found
+
+
+def with_others(found: dict[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a result with the methods that it lacks, and an earlier one of as many cases has.
+
+    A baseline need not be run anew for every version of the product.
+
+    Args:
+        found: The new result.
+        before: The earlier result; the commit of each method that is taken from it is kept.
+    """
+    others = [name for name in before["methods"] if name not in found["methods"]]
+    if before["cases"] != found["cases"] or not others:
+        return found
+
+    def joined(own: Mapping[str, Any], earlier: Mapping[str, Any]) -> dict[str, Any]:
+        return {**own, **{name: earlier[name] for name in others if name in earlier}}
+
+    whole = {key: joined(found[key], before[key]) for key in ("methods", "shared", "curves")}
+    kinds = {kind: joined(own, before["by_kind"][kind]) for kind, own in found["by_kind"].items()}
+    commits = dict.fromkeys(others, before["environment"]["commit"]) | {
+        name: commit for name, commit in before.get("earlier", {}).items() if name in others
+    }
+    settings = joined(found["settings"], before["settings"])
+    return {**found, **whole, "by_kind": kinds, "settings": settings, "earlier": commits}
 
 
 def with_distances(run: Run) -> dict[str, list[Record]]:

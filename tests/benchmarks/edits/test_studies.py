@@ -128,6 +128,27 @@ def test_results_of_all_methods_become_pages(
         assert (tmp_path / f"edits-{name}.png").stat().st_size > 1000
 
 
+def test_a_baseline_keeps_its_figures() -> None:
+    """What was left out is taken from the result that is there, of as many cases, with its commit."""
+    before = json.loads((RESULTS / "edits.json").read_text())
+    parts = ("methods", "shared", "curves", "settings")
+    fresh = {
+        **{part: {"imagic_lora": before[part]["imagic_lora"]} for part in parts},
+        "by_kind": {
+            kind: {"imagic_lora": own["imagic_lora"]} for kind, own in before["by_kind"].items()
+        },
+        "cases": before["cases"],
+    }
+
+    found = comparison.with_others(fresh, before)
+
+    assert all(before[part] == found[part] for part in (*parts, "by_kind"))
+    assert {*before["methods"]} - {"imagic_lora"} == found["earlier"].keys()
+    text = figures.figures({**before, **found})
+    assert "Measured before, on the same cases, at commit" in text
+    assert fresh == comparison.with_others(fresh, {**before, "cases": before["cases"] - 1})
+
+
 @pytest.mark.parametrize("same", [True, False])
 def test_methods_of_fewer_cases_are_compared_on_those(*, same: bool) -> None:
     """The tables say how methods do on the same cases, where they do not show that."""
