@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from itertools import pairwise
 
 from imagic_lora.editing.edits import Edits
@@ -62,28 +62,27 @@ class AlphaRange:
             make: Makes the edit of a strength.
         """
         made: dict[float, Edit] = {}
-        while len(made) < self.count:
-            alpha = self._next(made)
+        for alpha in self._alphas(made):
             made[alpha] = make(alpha)
             yield made[alpha]
 
-    def _next(self, made: Mapping[float, Edit]) -> float:
-        """Return the middle of the two neighbours between which the picture changes the most."""
-        first = [self.high, self.low]
+    def _alphas(self, made: Mapping[float, Edit]) -> Iterator[float]:
+        """Yield strengths, each once the edit at the one before is among those that are made."""
         if self.count > 2:
-            first.insert(0, _middle(self.low, self.high))
-        for alpha in first:
-            if alpha not in made:
-                return alpha
+            yield _middle(self.low, self.high)
+        yield from (self.high, self.low)
+        gap = cache(partial(_gap, made))
+        while len(made) < self.count:
+            low, high = max(pairwise(sorted(made)), key=gap)
+            yield _middle(low, high)
 
-        def gap(pair: tuple[float, float]) -> tuple[bool, float]:
-            low, high = pair
-            if high - low < _FINEST:
-                return False, high - low
-            return True, difference(made[low].image, made[high].image)
 
-        low, high = max(pairwise(sorted(made)), key=gap)
-        return _middle(low, high)
+def _gap(made: Mapping[float, Edit], pair: tuple[float, float]) -> tuple[bool, float]:
+    """Return how much is to be seen between two neighbours, to compare."""
+    low, high = pair
+    if high - low < _FINEST:
+        return False, high - low
+    return True, difference(made[low].image, made[high].image)
 
 
 def _middle(low: float, high: float) -> float:
