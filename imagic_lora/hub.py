@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from huggingface_hub import (
-    CachedRepoInfo,
     CommitOperationAdd,
     HfApi,
     ModelCardData,
@@ -192,27 +191,23 @@ def is_cached(repository: str) -> bool:
     return cached_folder(repository, "model_index.json") is not None
 
 
-def cached_pipelines() -> list[str]:
-    """Return the names of the repositories whose pipelines were fetched before; nobody is asked."""
-    return sorted(each.repo_id for each in _cached() if is_cached(each.repo_id))
+def cached_models() -> tuple[list[str], list[Path]]:
+    """Return what was fetched before of repositories of models; nobody is asked.
 
-
-def cached_weights() -> list[Path]:
-    """Return the safetensors files at the top of cached repositories that hold no pipeline."""
-    loose = (each for each in _cached() if not is_cached(each.repo_id))
-    newest = (max(each.revisions, key=lambda found: found.last_modified) for each in loose)
-    files = (Path(file.file_path) for found in newest for file in found.files)
-    at_top = (path for path in files if path.parent.parent.name == "snapshots")
-    return sorted(path for path in at_top if path.suffix == ".safetensors")
-
-
-def _cached() -> list[CachedRepoInfo]:
-    """Return the repositories of models that were fetched before."""
+    Returns:
+        The names of those whose pipelines were, and the safetensors files at the top of the others.
+    """
     try:
         found = scan_cache_dir().repos
     except CacheNotFound:
-        return []
-    return [each for each in found if each.repo_type == "model" and each.revisions]
+        return [], []
+    models = [each for each in found if each.repo_type == "model" and each.revisions]
+    pipelines = [each.repo_id for each in models if is_cached(each.repo_id)]
+    loose = (each for each in models if each.repo_id not in pipelines)
+    newest = (max(each.revisions, key=lambda found: found.last_modified) for each in loose)
+    files = (Path(file.file_path) for found in newest for file in found.files)
+    at_top = (path for path in files if path.parent.parent.name == "snapshots")
+    return sorted(pipelines), sorted(path for path in at_top if path.suffix == ".safetensors")
 
 
 def cached_folder(repository: str, file: str) -> Path | None:

@@ -3,7 +3,7 @@
 Owns the layouts of the makers' own code, in which such files are written whatever tool wrote them.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,6 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from imagic_lora.errors import ModelError, quoted
-from imagic_lora.hub import cached_weights
 from imagic_lora.models.families import FAMILIES
 from imagic_lora.models.family import Family
 from imagic_lora.models.foreign import OTHERS, VARIANTS, recognised
@@ -122,17 +121,19 @@ class Checkpoint:
             }
 
 
-def cached_checkpoints() -> list[Path]:
-    """Return the checkpoints among the files that were fetched from the Hub before."""
-    found = []
-    for path in cached_weights():
-        with suppress(ModelError):
-            found.append(Checkpoint.open(path).path)
-    return found
-
-
 ZERO_SNR = {"rescale_betas_zero_snr": True, "timestep_spacing": "trailing"}
 """A noise schedule that ends in noise alone, by diffusers' names."""
+
+
+def checkpoints(paths: Iterable[Path]) -> Iterator[Path]:
+    """Yield which of some files are checkpoints.
+
+    Args:
+        paths: The files.
+    """
+    for path in paths:
+        with suppress(ModelError):
+            yield Checkpoint.open(path).path
 
 
 def _usual_names(keys: Mapping[str, object]) -> dict[str, str]:

@@ -100,16 +100,17 @@ def _loaded(base: BaseModel, terminal: Terminal) -> "Loaded":
 
 def _choice(base: BaseModel, terminal: Terminal) -> "Choice":
     """Return the models that the page may be changed to, each on the device of the first."""
-    from imagic_lora.hub import cached_pipelines
+    from imagic_lora.hub import cached_models
     from imagic_lora.models.blueprint import BLUEPRINTS
-    from imagic_lora.models.checkpoint import cached_checkpoints
+    from imagic_lora.models.checkpoint import checkpoints
     from imagic_lora.ui.models import Choice
 
     def named(name: str) -> BaseModel:
         same = name == base.model  # what was said of that model holds for no other
         return base if same else base.another(name)
 
-    known = (*BLUEPRINTS, *cached_pipelines(), *map(str, cached_checkpoints()))
+    pipelines, files = cached_models()
+    known = (*BLUEPRINTS, *pipelines, *map(str, checkpoints(files)))
     names = dict.fromkeys([base.model, demo.MODEL, *known])
     return Choice(
         names=list(names),
