@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from itertools import takewhile
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
@@ -22,6 +22,22 @@ from imagic_lora.memory.levers.gating import gating
 from imagic_lora.memory.levers.host import activations_on_host
 from imagic_lora.settings import ATTENTION, Attention
 from imagic_lora.units import gigabytes
+
+
+class Stored(Protocol):
+    """What has weights in a model: see `models.base.Networks`."""
+
+    @property
+    def denoiser(self) -> torch.nn.Module:
+        """What predicts."""
+
+    @property
+    def autoencoder(self) -> torch.nn.Module:
+        """What leads from pixels to latents and back."""
+
+    @property
+    def encoders(self) -> tuple[torch.nn.Module, ...]:
+        """What reads prompts."""
 
 
 @dataclass(frozen=True)
@@ -141,30 +157,21 @@ class MemoryPlan:
         helping = (lever for lever in LADDER if phase in lever.slower and not lever.rounds)
         return next((lever for lever in helping if not self._pulled(lever)), None)
 
-    def prepare(
-        self,
-        denoiser: Any,
-        autoencoder: Any,
-        encoders: tuple[Any, ...],
-        *,
-        exact: tuple[str, ...] = (),
-    ) -> None:
+    def prepare(self, networks: Stored, *, exact: tuple[str, ...] = ()) -> None:
         """Store the frozen weights of a model as the plan says.
 
         Args:
-            denoiser: The denoiser, on the CPU or on the device.
-            autoencoder: The autoencoder: streamed, but never rounded.
-            encoders: The text encoders, likewise.
+            networks: Its networks, on the CPU or on the device; the denoiser alone is ever rounded.
             exact: Paths of the denoiser's layers that are left as they are.
         """
         if self.eight_bit or self.streaming:
             stream = Stream(self.device) if self.streaming else None
-            freeze(denoiser, eight_bit=self.eight_bit, stream=stream, exact=exact)
-        streamed = (autoencoder,) if self.streaming else ()
-        for module in (*streamed, *(encoders if self.stream_text else ())):
+            freeze(networks.denoiser, eight_bit=self.eight_bit, stream=stream, exact=exact)
+        streamed = (networks.autoencoder,) if self.streaming else ()
+        for module in (*streamed, *(networks.encoders if self.stream_text else ())):
             freeze(module, eight_bit=False, stream=Stream(self.device))
         if self.offload_denoiser and self.device.type != "cpu":
-            denoiser.to("cpu")
+            networks.denoiser.to("cpu")
 
     @contextmanager
     def resident(self, *modules: torch.nn.Module) -> Iterator[None]:

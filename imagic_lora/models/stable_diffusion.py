@@ -63,8 +63,7 @@ class StableDiffusion:
         """Work by another plan from now on; what it rounds stays rounded."""
         self.plan = plan
         self._autoencoder = Autoencoder(self.networks.autoencoder, plan)
-        parts = self.networks.denoiser, self.networks.autoencoder, self.networks.encoders
-        plan.prepare(*parts, exact=_FAMILY.exact_layers)
+        plan.prepare(self.networks, exact=_FAMILY.exact_layers)
 
     @torch.no_grad()
     def encode_prompt(self, *prompts: str) -> Conditioning:
