@@ -28,10 +28,10 @@ from imagic_lora.settings import FitSettings
 
 RESULT = RESULTS / "memory.json"
 CHART = RESULTS.parents[1] / "docs" / "images" / "memory.png"
+TABLE = Path(imagic_lora.memory.__file__).parent / "footprints.json"
+
 _ABREAST = 3
 """Panels of the chart that stand side by side."""
-
-TABLE = Path(imagic_lora.memory.__file__).parent / "footprints.json"
 
 
 def rungs(phase: Phase) -> list[int]:

@@ -88,12 +88,12 @@ def as_published(kind: str, transformer: Any) -> Tensors:
             name = re.sub(ours, theirs, name)  # noqa: PLW2901  one after another
         renamed[name] = tensor.clone()
     joined = _joined(renamed)
-    for name in list(joined):
-        # The makers' last layer gives the shift first, and diffusers' the scale.
-        last = (
-            f"joint_blocks.{len(getattr(transformer, 'transformer_blocks', ())) - 1}.context_block"
-        )
-        if name.startswith(("final_layer.adaLN", f"{last}.adaLN")) and kind != "zimage":
+    if kind == "zimage":
+        return joined
+    # The makers' last layer gives the shift first, and diffusers' the scale.
+    last = f"joint_blocks.{len(transformer.transformer_blocks) - 1}.context_block"
+    for name in joined:
+        if name.startswith(("final_layer.adaLN", f"{last}.adaLN")):
             first, second = joined[name].chunk(2)
             joined[name] = torch.cat([second, first])
     return joined
