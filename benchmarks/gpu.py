@@ -101,7 +101,7 @@ def measure_job(model: LatentModel, steps: int) -> Figures:
     """Return memory and time of the whole of a fit, an edit and a switch of adapters."""
     device = model.plan.device
     anchor, latents = conditioning(model), latents_of(model, model.traits.native_size)
-    settings = FitSettings(steps=steps, stop_at=0)
+    settings = FitSettings(steps=steps, outweigh=0)
     fitted: list[fitting.Fitted] = []
     slots = Slots(model.denoiser)
 

@@ -155,18 +155,19 @@ class FitSettings(_Checked):
         "fit embedding and LoRA in one loop, or in the paper's order: the embedding first",
         choices=("joint", "two-stage"),
     )
-    steps: int = option(12, "largest number of optimiser steps", low=1, high=100_000, unit="steps")
-    batch: int = option(4, "noise levels per step", low=1, high=64, unit="samples")
+    steps: int = option(36, "largest number of optimiser steps", low=1, high=100_000, unit="steps")
+    batch: int = option(2, "noise levels per step", low=1, high=64, unit="samples")
     embedding_lr: float = option(
         1e-3, "learning rate of the embedding; 0 holds it still", low=0, high=1
     )
     lora_lr: float = option(8e-4, "learning rate of the LoRA", low=0, high=1)
     rank: int = option(4, "rank of the LoRA: larger keeps more and weighs more", low=1, high=128)
-    stop_at: float = option(
-        0.1,
-        "stop once the loss is this share of the loss before the fit; 0 runs every step",
+    outweigh: float = option(
+        2.5,
+        "stop once the adapter changes predictions this many times as much as its caption does, so "
+        "that other prompts are still heard; 0 runs every step",
         low=0,
-        high=1,
+        high=100,
     )
     width: int | None = option(
         None,

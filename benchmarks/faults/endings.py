@@ -98,7 +98,7 @@ def _commands(stage: Stage) -> dict[str, list[str]]:
     jobs = stage.folder / "jobs.jsonl"
     jobs.write_text("\n".join(map(json.dumps, rows)))
     model = ["--model", str(stage.model), "--device", "cpu"]
-    short = ["--steps", "4", "--batch", "1", "--rank", "1", "--stop-at", "0"]
+    short = ["--steps", "4", "--batch", "1", "--rank", "1", "--outweigh", "0"]
     return {
         "fit": ["fit", str(picture), "--source", "a dog", *short, *model],
         "edit": ["edit", str(adapter), "--alpha", "1", "--steps", "2", "--focus", "0", *model],

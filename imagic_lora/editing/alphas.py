@@ -20,11 +20,12 @@ from imagic_lora.models.encoding import encode
 _SEED = 0
 """Seed of the noises under which pictures are looked at: only the same ones compare."""
 
-_DONE = 0.2
+_DONE = 1 / 3
 """Remaining pull from which an edit is done."""
 
-_OVERDONE = -1.0
-"""Remaining pull below which an edit has gone past its prompt, as far again as it was before it."""
+_OVERDONE = -3.0
+"""Remaining pull below which an edit has gone past its prompt, three times as far as it was before
+it: less is mostly a picture that shows more plainly what was asked for."""
 
 _FAINTEST, _STRONGEST = 0.25, 8.0
 """Strengths beyond which nothing is tried."""

@@ -17,6 +17,7 @@ from imagic_lora.conditioning import Conditioning
 from imagic_lora.fitting import lora
 from imagic_lora.fitting.loop import Loop, Optimisation
 from imagic_lora.fitting.loss import Loss
+from imagic_lora.fitting.restraint import Restraint
 from imagic_lora.memory import denoising
 from imagic_lora.memory.relief import Relieved
 from imagic_lora.models.base import LatentModel
@@ -66,8 +67,10 @@ def fit(
         InputError: When the callback asks for other work with the model.
     """
     joint = settings.mode == "joint"
+    empty = model.encode_prompt("") if settings.outweigh else None  # the denoiser is at rest yet
     with model.lock.training(), _prepared(model, latents, anchor) as (loss, work):
-        loop = Loop(loss, settings, work, on_progress)
+        restraint = None if empty is None else Restraint(loss, empty, settings.seed, work)
+        loop = Loop(loss, settings, restraint, work, on_progress)
         embedding = loss.conditioning.tensors()
         finished = joint or loop.run("fit embedding", embedding, [])
         with _injected(model, settings) as weights:

@@ -1,4 +1,4 @@
-"""The optimiser's steps: parameters are moved until a loss is low enough.
+"""The optimiser's steps: parameters are moved until they drown the words of their caption.
 
 It knows a loss and settings; not what the parameters are, nor where they come from.
 """
@@ -12,13 +12,14 @@ import torch
 from imagic_lora.errors import FitError
 from imagic_lora.fitting.loss import Loss
 from imagic_lora.fitting.preview import preview
+from imagic_lora.fitting.restraint import Restraint
 from imagic_lora.memory import peak_bytes
 from imagic_lora.memory.relief import Relieved
 from imagic_lora.progress import OnProgress, StopFit, Ticker
 from imagic_lora.settings import FitSettings
 
-_CHECK_EVERY = 10
-"""Optimiser steps between two looks at the bank; a look costs less than a step."""
+_LOOK_EVERY = 6
+"""Optimiser steps between two looks at what has changed; a look costs as much as a step."""
 
 _MOST_OVERFLOWS = 16
 """Times in a row that a half-precision gradient may overflow before the fit is given up."""
@@ -91,6 +92,7 @@ class Loop:
     Args:
         loss: What is brought down.
         settings: How to fit.
+        restraint: Tells how much of the model's hearing is used up; None where all steps are made.
         work: Does a piece of work with relief.
         on_progress: Called after every step.
 
@@ -99,16 +101,31 @@ class Loop:
     """
 
     def __init__(
-        self, loss: Loss, settings: FitSettings, work: Relieved, on_progress: OnProgress
+        self,
+        loss: Loss,
+        settings: FitSettings,
+        restraint: Restraint | None,
+        work: Relieved,
+        on_progress: OnProgress,
     ) -> None:
         self._loss, self._settings, self._work = loss, settings, work
-        self._on_progress = on_progress
+        self._restraint, self._on_progress = restraint, on_progress
         self.losses: list[float] = []
         self._initial = self._on_bank()
 
     def gap(self) -> float:
-        """Return the loss on the bank as a share of what it was before the fit."""
-        return self._on_bank() / self._initial
+        """Return the loss on the bank as a share of what it was before the fit.
+
+        Raises:
+            FitError: When it is twice what it was, or more.
+        """
+        share = self._on_bank() / self._initial
+        if not share < 2:
+            raise FitError(
+                f"The fit made the loss {share:.1f} times what it was, in {len(self.losses)} steps; "
+                "try half the learning rates."
+            )
+        return share
 
     def run(
         self,
@@ -116,7 +133,7 @@ class Loop:
         embedding: Sequence[torch.Tensor],
         weights: Sequence[torch.nn.Parameter],
     ) -> bool:
-        """Move parameters until the steps are done or the loss is low enough.
+        """Move parameters until the steps are done, or the adapter outweighs its caption.
 
         Returns:
             Whether the fit goes on: False where a StopFit asked for its end.
@@ -136,22 +153,19 @@ class Loop:
                 tick(loss, partial(preview, self._loss, settings.seed))
             except StopFit:
                 return False
-            if number % _CHECK_EVERY == 0 and self._low_enough(phase, number):
+            if number % _LOOK_EVERY == 0 and number < settings.steps and self._enough(weights):
                 break
         return True
 
     def _on_bank(self) -> float:
         return self._work(partial(self._loss.on_bank, self._settings.seed))
 
-    def _low_enough(self, phase: str, step: int) -> bool:
-        """Return whether the bank's loss has come down as far as asked; raise if it went up."""
-        share = self.gap()
-        if not share < 2:
-            raise FitError(
-                f"The fit made the loss {share:.1f} times what it was, by step {step} of the phase "
-                f"{phase!r}; try half the learning rates."
-            )
-        return share <= self._settings.stop_at
+    def _enough(self, weights: Sequence[torch.nn.Parameter]) -> bool:
+        """Return whether the weights change as much as they may; raise if the loss went up."""
+        if self._restraint and weights:
+            return self._restraint.used() >= self._settings.outweigh
+        self.gap()
+        return False
 
 
 def _check(phase: str, step: int, loss: float) -> None:

@@ -504,7 +504,7 @@ def test_each_setting_reaches_the_fit(run: Command, place: Path) -> None:
         "embedding_lr": 0.01,
         "lora_lr": 0.001,
         "rank": 2,
-        "stop_at": 0.0,
+        "outweigh": 0.0,
         "width": 24,
         "height": 40,
         "seed": 5,

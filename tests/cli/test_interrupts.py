@@ -20,7 +20,7 @@ from tests.support.tiny import Kind
 
 Press = Callable[..., None]
 
-LONG = ("--steps", 100_000, "--stop-at", 0)
+LONG = ("--steps", 100_000, "--outweigh", 0)
 """A fit that only an interrupt ends."""
 
 PROGRAM = """

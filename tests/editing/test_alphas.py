@@ -54,7 +54,7 @@ def test_the_nearest_to_alpha_1_that_is_done_is_the_best() -> None:
 
 def test_an_edit_that_is_far_past_its_prompt_is_not_the_best() -> None:
     """Among those that are past it the weakest is taken, where nothing else serves."""
-    assert found((-1.2, 0.1)).best.alpha == 2
+    assert found((-3.2, 0.1)).best.alpha == 2
     assert found((0.9, -1.2, -3.0)).best.alpha == 2
 
 
@@ -80,9 +80,9 @@ def test_an_edit_that_is_not_done_is_made_stronger(needed: float) -> None:
 
 def test_an_edit_that_is_overdone_is_made_weaker() -> None:
     """The strength is halved until the edit is no longer far past its prompt."""
-    assert sought(lambda alpha: 0.5 - 4 * alpha) == [1, 0.5, 0.25]
-    assert sought(lambda alpha: 0.5 - 2 * alpha) == [1, 0.5]
-    assert sought(lambda alpha: 0.5 - alpha) == [1]
+    assert sought(lambda alpha: 0.5 - 8 * alpha) == [1, 0.5, 0.25]
+    assert sought(lambda alpha: 0.5 - 4 * alpha) == [1, 0.5]
+    assert sought(lambda alpha: 0.5 - 3 * alpha) == [1]
 
 
 def test_a_range_that_does_not_help_ends() -> None:
@@ -93,7 +93,7 @@ def test_a_range_that_does_not_help_ends() -> None:
 
 def test_the_useful_range_is_around_the_best() -> None:
     """It holds the strengths next to it that are done, and none that is far past the prompt."""
-    assert found((0.9, 0.1, 0.0, -0.05, -1.3, 0.0)).useful == (2, 4)
+    assert found((0.9, 0.1, 0.0, -0.05, -3.3, 0.0)).useful == (2, 4)
     assert found((1.0, 2.0)).useful == (1, 1)
 
 

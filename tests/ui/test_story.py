@@ -335,7 +335,7 @@ def test_a_picture_may_be_dropped_anywhere(page: Any) -> None:
 def test_a_run_is_stopped_in_the_middle(served_page: Served, page: Any) -> None:
     """Stop keeps what was learned so far, and it can be edited."""
     quickly(page, LONG)
-    fill(page, "fit-stop_at", "0")
+    fill(page, "fit-outweigh", "0")
     press(page, "a girl in the rain")
     page.locator("#edit-status polyline").wait_for()  # two steps are done
     page.locator("#edit-stop").click()
@@ -354,7 +354,7 @@ def test_a_second_visitor_waits_for_their_turn(served_page: Served, page: Any) -
     """
     other = opened(served_page.session.browser.new_context(), served_page.address)
     quickly(page, LONG - 1)  # what another test stopped is a fit of as many steps
-    fill(page, "fit-stop_at", "0")
+    fill(page, "fit-outweigh", "0")
     press(page, "a girl who is first")
     says(page, "edit-status", f"of {LONG - 1}")
     quickly(other, 1)

@@ -19,7 +19,7 @@ VARIANTS: Mapping[str, ImagicLora] = {
     "LoRA's rate doubled": ImagicLora(fitting=replace(FIT, lora_lr=2 * FIT.lora_lr)),
     "embedding held": ImagicLora(fitting=replace(FIT, embedding_lr=0.0)),
     "embedding's rate tripled": ImagicLora(fitting=replace(FIT, embedding_lr=3 * FIT.embedding_lr)),
-    "stop at a third of the loss": ImagicLora(fitting=replace(FIT, stop_at=1 / 3)),
+    "every step is made": ImagicLora(fitting=replace(FIT, outweigh=0.0)),
     "no fidelity": ImagicLora(editing=replace(EDIT, fidelity=0.0)),
     "no focus": ImagicLora(editing=replace(EDIT, focus=0.0)),
     "twice the focus": ImagicLora(editing=replace(EDIT, focus=2.0)),

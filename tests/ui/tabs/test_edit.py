@@ -48,7 +48,7 @@ def test_one_press_learns_the_picture_and_edits_it(visitor: Visitor, workspace: 
 
 def test_other_words_need_no_second_fit(visitor: Visitor, workspace: Workspace) -> None:
     """The prompt is typed once, and a picture is learned once: the page says so."""
-    visitor.fill(fit_steps=8, fit_stop_at=0, edit_steps=1, edit_count=1)
+    visitor.fill(fit_steps=8, fit_outweigh=0, edit_steps=1, edit_count=1)
     visitor.do("edit-run")
     visitor.fill(target="a fox")
     visitor.do("edit-run")
@@ -67,7 +67,7 @@ def test_a_stop_keeps_what_was_learned(visitor: Visitor, workspace: Workspace) -
     What plain img2img and the edit make of the words is there before anything is learned, and what
     the model, which knows no such pictures, can show of this one; each is named.
     """
-    visitor.fill(fit_steps=100_000, fit_stop_at=0, source="", target="a fox", edit_steps=2)
+    visitor.fill(fit_steps=100_000, fit_outweigh=0, source="", target="a fox", edit_steps=2)
     running = visitor.begin("edit-run")
     session = workspace.sessions.get(visitor.page)
     while "edit" not in session.jobs:
@@ -330,7 +330,7 @@ def test_a_fit_that_the_library_cannot_take_is_kept(
     shutil.rmtree(folder)
     folder.write_bytes(b"in the way")
     monkeypatch.setattr(Path, "home", lambda: tmp_path)
-    visitor.fill(target="a fox", fit_steps=8, fit_stop_at=0, edit_steps=1, edit_count=1)
+    visitor.fill(target="a fox", fit_steps=8, fit_outweigh=0, edit_steps=1, edit_count=1)
     visitor.do("edit-run")
 
     text = visitor.text("edit-status")

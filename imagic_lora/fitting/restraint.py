@@ -1,0 +1,53 @@
+"""How much of a model's hearing a fit has used up: what it changed, against what words change.
+
+An adapter that changes predictions by many times what its caption does drowns every other prompt.
+How soon that is depends on the model, not on the share of the loss that is left.
+"""
+
+import torch
+
+from imagic_lora.conditioning import Conditioning
+from imagic_lora.fitting.loss import Loss
+from imagic_lora.memory.relief import Relieved
+
+_LOOKS = 6
+"""Noised copies of the picture at which predictions are compared."""
+
+_LEVELS = (0.35, 0.85)
+"""Noise levels between which they are noised: where prompts make a difference."""
+
+
+class Restraint:
+    """What a fit has changed of a model's predictions so far.
+
+    Args:
+        loss: What is brought down, with nothing learned yet.
+        empty: Conditioning of the empty prompt, batch 1.
+        seed: Seed of the fit.
+        work: Does a piece of work with relief.
+    """
+
+    def __init__(self, loss: Loss, empty: Conditioning, seed: int, work: Relieved) -> None:
+        self._loss, self._work = loss, work
+        self._samples = loss.looks(seed, torch.linspace(*_LEVELS, _LOOKS))
+        self._before = self._seen(loss.conditioning)
+        device = loss.latents.device
+        self._said = _distance(self._before, self._seen(empty.to(device, torch.float32)))
+
+    def used(self) -> float:
+        """Return how many times as much as the caption the fit changes what is predicted.
+
+        It is 0 for an empty caption, which changes nothing and can be no measure.
+        """
+        if not self._said:
+            return 0.0
+        return _distance(self._before, self._seen(self._loss.conditioning)) / self._said
+
+    def _seen(self, conditioning: Conditioning) -> torch.Tensor:
+        """Return what is predicted now, shape (looks, C, h, w)."""
+        return self._work(lambda: self._loss.predictions(conditioning, *self._samples))
+
+
+def _distance(one: torch.Tensor, other: torch.Tensor) -> float:
+    """Return the root mean square of what differs."""
+    return (one - other).square().mean().sqrt().item()
