@@ -14,6 +14,7 @@ from imagic_lora.models.families import find_family
 from imagic_lora.models.parts.autoencoder import Autoencoder
 from imagic_lora.models.parts.fingerprint import fingerprints
 from imagic_lora.models.parts.lock import Lock
+from imagic_lora.models.parts.positions import keep_positions
 from imagic_lora.models.parts.samplers import flow_sampler
 from imagic_lora.models.parts.text import TextEncoder, movable
 from imagic_lora.models.parts.transformer import check_channels, learning_rate
@@ -89,6 +90,7 @@ class StableDiffusion3:
         """Work by another plan from now on; what it rounds stays rounded."""
         self.plan = plan
         self._autoencoder = Autoencoder(self.networks.autoencoder, plan)
+        keep_positions(self.denoiser.pos_embed)
         plan.prepare(self.networks, exact=_FAMILY.exact_layers)
 
     @torch.no_grad()

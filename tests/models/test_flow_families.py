@@ -181,6 +181,25 @@ def test_eight_bits_leave_what_is_small_alone(own: LatentModel, picture: Image.I
     assert adapter.record.gap is not None
 
 
+@pytest.mark.parametrize("shape", [(16, 16), (24, 8), (48, 48)])
+def test_the_table_of_positions_is_not_on_the_device(
+    shape: tuple[int, int], editor: Editor
+) -> None:
+    """Every canvas gets its crop of the whole table, as in the plain pipeline, and no more."""
+    model, plain = editor("sd3").model, build("sd3").transformer
+    prompt = model.encode_prompt("a cat")
+    x_t, t = randn((1, 16, *shape), generator(0, "latents")), torch.tensor([0.5])
+
+    with torch.no_grad():
+        theirs = velocity(plain, x_t, t, prompt.tokens, prompt.pooled)
+        ours = model.predict(x_t, t, prompt)
+        assert torch.equal(plain.pos_embed(x_t), model.denoiser.get_submodule("pos_embed")(x_t))
+
+    torch.testing.assert_close(theirs, ours)
+    assert plain.state_dict().keys() == model.denoiser.state_dict().keys()
+    assert not any("pos_embed" in name for name, _ in model.denoiser.named_buffers())
+
+
 @EACH
 def test_half_precision_is_refused(kind: Kind, folder: Callable[[Kind], Path]) -> None:
     """float16 overflows these models, which is said before a weight is read."""
