@@ -44,6 +44,11 @@ def missing(known: dict[str, Any]) -> list[tuple[Phase, int]]:
     return [(p, rung) for p in PHASES for rung in rungs(p) if str(rung) not in known.get(p, {})]
 
 
+def shared(known: dict[str, Any]) -> dict[str, Any]:
+    """Return the figures that stay where a text encoder is left out: all but where prompts are read."""
+    return {phase: dict(found) for phase, found in known.items() if phase != "text encode"}
+
+
 def filled(known: dict[str, Any]) -> dict[Phase, list[int]]:
     """Return a figure for every rung: that of the last rung at which the phase changed."""
     ladder = range(len(LADDER) + 1)
@@ -57,15 +62,19 @@ def main(models: Sequence[str]) -> None:
     """Count what is missing, writing each figure as it lands; then draw the chart."""
     counted = json.loads(RESULT.read_text("utf-8"))["counted"] if RESULT.exists() else {}
     for name in models:
-        counted.pop(name, None)
+        for variant in BLUEPRINTS[name].variants():
+            counted.pop(variant.name, None)
     for name, blueprint in BLUEPRINTS.items():
-        known = counted.setdefault(name, {})
-        for phase, rung in missing(known):
-            plan = MemoryPlan(torch.device("cpu"), torch.bfloat16).climb(LADDER[:rung])
-            found = count(blueprint, plan, (phase,))[phase]
-            print(f"{name} {phase} {rung}: {found / 2**30:.3f} GiB", flush=True)
-            known.setdefault(phase, {})[str(rung)] = found
-            write(counted)
+        for variant in blueprint.variants():
+            known = counted.setdefault(
+                variant.name, {} if variant is blueprint else shared(counted[name])
+            )
+            for phase, rung in missing(known):
+                plan = MemoryPlan(torch.device("cpu"), torch.bfloat16).climb(LADDER[:rung])
+                found = count(variant, plan, (phase,))[phase]
+                print(f"{variant.name} {phase} {rung}: {found / 2**30:.3f} GiB", flush=True)
+                known.setdefault(phase, {})[str(rung)] = found
+                write(counted)
     draw([Footprint(name, filled(known)) for name, known in counted.items()]).savefig(CHART, dpi=80)
 
 

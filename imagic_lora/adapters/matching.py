@@ -46,6 +46,10 @@ class Fitted(Protocol):
         """Width of the pooled embedding, or None where there is none."""
 
     @property
+    def left_out(self) -> tuple[str, ...]:
+        """Networks that models of its kind have and it is made without."""
+
+    @property
     def latent_channels(self) -> int:
         """Channels of the latents."""
 
@@ -92,11 +96,17 @@ def _facts(adapter: Adapter, model: Fitted) -> list[tuple[str, object, object]]:
     return [
         ("family", record.family, model.family),
         ("embedding width", width, model.token_width),
+        ("networks", _networks(record.left_out), _networks(model.left_out)),
         ("tokens", count, _allowed_tokens(count, model)),
         ("pooled width", None if pooled is None else pooled.shape[-1], model.pooled_width),
         ("latent channels", channels, model.latent_channels),
         ("latents", (columns, rows), (record.width // factor, record.height // factor)),
     ]
+
+
+def _networks(left_out: tuple[str, ...]) -> str:
+    """Return which networks of its kind a model has, in words."""
+    return f"all but {', '.join(left_out)}" if left_out else "all"
 
 
 def _allowed_tokens(count: int, model: Fitted) -> int:

@@ -14,8 +14,8 @@ from imagic_lora.objective import OBJECTIVES
 from imagic_lora.settings import FitSettings, is_number
 from imagic_lora.texts import text
 
-_LEVERS = ("levers", "relieved")
-_OPTIONAL = (*_LEVERS, "frame", "round_trip")
+_LISTS = ("levers", "relieved", "left_out")
+_OPTIONAL = (*_LISTS, "frame", "round_trip")
 """Fields that a file leaves out when they are empty."""
 
 _LONGEST_NAME = 255
@@ -45,6 +45,7 @@ class FitRecord:
         versions: Versions of the packages that made it.
         levers: Names of the levers that were pulled when the fit ended, lowest first.
         relieved: Those of them that were pulled because the device ran out of memory.
+        left_out: Networks that models of the family have and the base model was made without.
         frame: Which part of the picture was fitted; None where an earlier version did not say.
         round_trip: How near the picture comes back through the autoencoder, in dB; None likewise.
     """
@@ -64,6 +65,7 @@ class FitRecord:
     versions: Mapping[str, str]
     levers: tuple[str, ...] = ()
     relieved: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
     frame: Frame | None = None
     round_trip: float | None = None
 
@@ -102,7 +104,7 @@ class FitRecord:
         given = {name: values[name] for name in wanted & values.keys()}
         given |= {name: _text(name, values[name]) for name in _TEXTS}
         given |= {name: _side(name, values[name]) for name in ("width", "height")}
-        given |= {name: _texts(name, values.get(name, [])) for name in _LEVERS}
+        given |= {name: _texts(name, values.get(name, [])) for name in _LISTS}
         given |= {
             "family": _family(values["family"]),
             "base_model": _model_name(values["base_model"]),

@@ -43,6 +43,7 @@ def make_adapter(
         base_model=traits.name,
         fingerprint=traits.fingerprint,
         prediction=model.objective.name,
+        left_out=traits.left_out,
         versions={package: version(package) for package in _PACKAGES},
         width=encoded.frame.size[0],
         height=encoded.frame.size[1],

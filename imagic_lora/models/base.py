@@ -38,6 +38,7 @@ class Traits:
         rate: What learning rates are multiplied by for a denoiser of this width.
         differences: Whether adapters hold what a fit moved of its caption's embedding, because the
             whole one would be large.
+        left_out: Networks that models of the family have and this one is made without.
         base: The model to fit on instead, where this one was distilled to a few steps; it has no
             classifier-free guidance then. "" is a model that can be fitted.
     """
@@ -57,6 +58,7 @@ class Traits:
     ragged: bool = False
     chunks: int = 1
     differences: bool = False
+    left_out: tuple[str, ...] = ()
     base: str = ""
 
     @property

@@ -7,7 +7,7 @@ models of a family before larger ones.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
@@ -21,6 +21,7 @@ from imagic_lora.memory import MemoryPlan
 from imagic_lora.models.base import LatentModel
 from imagic_lora.models.families import find_family
 from imagic_lora.models.family import Family
+from imagic_lora.models.folder import left_out
 from imagic_lora.models.parts.quiet import quiet
 from imagic_lora.models.repository import known_name
 from imagic_lora.models.source import resolve
@@ -47,7 +48,8 @@ class Blueprint:
             plan: What it will be counted under.
         """
         with quiet():
-            networks = {name: self._network(name, plan.dtype) for name in self.networks}
+            networks: dict[str, Any] = dict.fromkeys(self.family.networks)
+            networks |= {name: self._network(name, plan.dtype) for name in self.networks}
         pipeline = SimpleNamespace(config={}, **networks, **self._plain_parts())
         model: LatentModel = self.family.load_class()(pipeline, self.name, plan)
         return model
@@ -71,10 +73,30 @@ class Blueprint:
         }
 
     def same_networks(self, other: "Blueprint") -> bool:
-        """Return whether another model has the same denoiser, as far as this one states it."""
+        """Return whether another model has the same denoiser, as far as this one states it.
+
+        And it is made without the same networks, if any.
+        """
         name = self.family.denoiser
         theirs = other.networks.get(name, {})
-        return all(theirs.get(key) == value for key, value in self.networks[name].items())
+        return self.networks.keys() == other.networks.keys() and all(
+            theirs.get(key) == value for key, value in self.networks[name].items()
+        )
+
+    def variants(self) -> tuple["Blueprint", ...]:
+        """Return it, and it without each network that a model of its kind may be made without."""
+        return (self, *(self.without(part) for part in self.family.optional))
+
+    def without(self, *parts: str) -> "Blueprint":
+        """Return it without some of its networks.
+
+        Args:
+            parts: Their names; none leaves it as it is.
+        """
+        if not parts:
+            return self
+        rest = {name: each for name, each in self.networks.items() if name not in parts}
+        return replace(self, name=f"{self.name} without {', '.join(parts)}", networks=rest)
 
 
 def _find_class(dotted: str) -> Any:
@@ -130,8 +152,11 @@ def find_blueprint(source: str | Path) -> Blueprint:
     if found.checkpoint is not None:
         # It has no configuration: where it is like no known model, the larger of its family counts.
         alike = [known for known in BLUEPRINTS.values() if known.family is found.family][-1]
-        return BLUEPRINTS.get(known_name(found.checkpoint), alike)
-    networks = {name: _read(found.path / name / "config.json") for name in found.family.networks}
+        known = BLUEPRINTS.get(known_name(found.checkpoint), alike)
+        return known.without(*found.checkpoint.left_out)
+    without = left_out(found.path, found.family)
+    parts = [name for name in found.family.networks if name not in without]
+    networks = {name: _read(found.path / name / "config.json") for name in parts}
     return Blueprint(found.name, found.family, networks)
 
 

@@ -17,6 +17,7 @@ from imagic_lora.models.families import FAMILIES
 from imagic_lora.models.family import Family
 from imagic_lora.models.foreign import OTHERS, VARIANTS, recognised
 from imagic_lora.models.parts.unet import check_channels
+from imagic_lora.models.scaled import find_scales, is_note, read
 
 _UNET = "model.diffusion_model."
 _OF_UNETS = (
@@ -43,6 +44,7 @@ class Checkpoint:
         path: The file.
         names: The file's own name of each tensor, by the usual one.
         shapes: The shape of each tensor, by its usual name.
+        scales: The file's own name of what a weight is multiplied by, by its own name.
         header: Texts of the header.
         family: Kind of model.
     """
@@ -50,6 +52,7 @@ class Checkpoint:
     path: Path
     names: Mapping[str, str]
     shapes: Mapping[str, tuple[int, ...]]
+    scales: Mapping[str, str]
     header: Mapping[str, str]
     family: Family
 
@@ -62,8 +65,9 @@ class Checkpoint:
         """
         try:
             with safe_open(path, framework="pt") as file:
-                shapes = {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118
-                header = file.metadata() or {}
+                keys = [key for key in file.keys() if not is_note(key)]  # noqa: SIM118
+                shapes = {key: tuple(file.get_slice(key).get_shape()) for key in keys}
+                header, scales = file.metadata() or {}, find_scales(file, path.name)
         except (OSError, SafetensorError) as error:
             raise ModelError(
                 f"The file {path.name!r} is not a readable .safetensors checkpoint "
@@ -74,7 +78,7 @@ class Checkpoint:
         family = _family(path.name, usual)
         if _FIRST in usual and _LAST in usual:
             check_channels(usual[_FIRST][1], usual[_LAST][0], path.name)
-        return cls(path, names, usual, header, family)
+        return cls(path, names, usual, scales, header, family)
 
     def parts(self) -> tuple[str, ...]:
         """Return which of its family's networks the file has weights of."""
@@ -83,6 +87,13 @@ class Checkpoint:
             for part, prefixes in self.family.in_file.items()
             if any(name.startswith(prefixes) for name in self.names)
         )
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Which networks it is made without: it brings text encoders, and not these."""
+        own = self.parts()
+        brings = any(part.startswith("text_encoder") for part in own)
+        return tuple(part for part in self.family.optional if brings and part not in own)
 
     @property
     def prompt_width(self) -> int | None:
@@ -103,19 +114,20 @@ class Checkpoint:
             found |= ZERO_SNR
         return found
 
-    def read(self, part: str) -> dict[str, torch.Tensor]:
-        """Return the weights of a network under their usual names, not yet copied from the disk.
+    def read(self, part: str, dtype: torch.dtype) -> dict[str, torch.Tensor]:
+        """Return the weights of a network under their usual names, as far as can be still on disk.
 
         A transformer's come without their prefix, as diffusers reads those of every maker.
 
         Args:
             part: Name of the network.
+            dtype: Precision of what the file has in 8-bit floats.
         """
         prefixes = self.family.in_file[part]
         left_out = _UNET if part == "transformer" else ""
         with safe_open(self.path, framework="pt") as file:
             return {
-                name.removeprefix(left_out): file.get_tensor(own)
+                name.removeprefix(left_out): read(file, own, self.scales, dtype)
                 for name, own in self.names.items()
                 if name.startswith(prefixes)
             }

@@ -132,6 +132,7 @@ _ROWS = (
             "tokenizer_3": ("transformers.T5TokenizerFast", "transformers.T5Tokenizer"),
             "scheduler": _FLOW,
         },
+        optional={"text_encoder_3": "tokenizer_3"},
         unused={
             "feature_extractor": ("transformers.SiglipImageProcessor",),
             "image_encoder": ("transformers.SiglipVisionModel",),
@@ -148,7 +149,13 @@ _ROWS = (
         architectures=(Architecture(modelspec="stable-diffusion-3.5-medium", kohya="sd3"),),
         kohya="sai",
         checkpoint_keys=("model.diffusion_model.joint_blocks.",),
-        in_file={**_TRANSFORMER, "vae": ("first_stage_model.",)},
+        in_file={
+            **_TRANSFORMER,
+            "vae": ("first_stage_model.",),
+            "text_encoder": ("text_encoders.clip_l.transformer.",),
+            "text_encoder_2": ("text_encoders.clip_g.transformer.",),
+            "text_encoder_3": ("text_encoders.t5xxl.transformer.",),
+        },
         prompts=("joint_attention_dim", "context_embedder.weight"),
     ),
     Family(

@@ -38,6 +38,8 @@ class Family:
         pipelines: Names of diffusers' pipelines for it; the first is the one that is loaded.
         networks: The parts that have weights, each with the classes that it may be of.
         plain: The parts that have none, likewise.
+        optional: Networks that a model may be made without, each with the part without weights that
+            goes with it.
         unused: Other parts that a folder may have and that are not loaded, likewise.
         settings: What a pipeline is to be made with besides its parts.
         denoiser: Which network predicts.
@@ -63,6 +65,7 @@ class Family:
     pipelines: tuple[str, ...]
     networks: Mapping[str, tuple[str, ...]]
     plain: Mapping[str, tuple[str, ...]]
+    optional: Mapping[str, str] = field(default_factory=dict)
     unused: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
     denoiser: str

@@ -14,6 +14,9 @@ from imagic_lora.models.family import Family
 from imagic_lora.models.foreign import CLASSES
 from imagic_lora.models.networks import forms_of
 
+_NOTHING = [None, None]
+"""What an index says of a part that a pipeline is made without."""
+
 
 def read_index(folder: Path, name: str) -> Family:
     """Return the family that a folder's model_index.json tells of, all its parts being known.
@@ -46,7 +49,7 @@ def read_index(folder: Path, name: str) -> Family:
     family = by_class[class_name]
     _check_whole(family, name, index)
     for part, found in index.items():
-        if isinstance(found, list) and found != [None, None]:
+        if isinstance(found, list) and found != _NOTHING:
             _check_class(family, name, part, found)
     _refuse_code(folder, name)
     _refuse_special(folder, name)
@@ -73,17 +76,22 @@ def _refuse_code(folder: Path, name: str) -> None:
 
 
 def _check_whole(family: Family, name: str, index: dict[str, Any]) -> None:
-    """Raise for a pipeline that leaves out one of its networks."""
-    left_out = [part for part in family.networks if index.get(part) == [None, None]]
-    if left_out == ["text_encoder"]:
+    """Raise for a pipeline that leaves out a network which it needs."""
+    without = [
+        part
+        for part in family.networks
+        if part not in family.optional and index.get(part) == _NOTHING
+    ]
+    if without == ["text_encoder"]:
         raise ModelError(
             f"The model {name!r} is made without text_encoder, as the refiner of Stable Diffusion "
             "XL is; use the base model."
         )
-    if left_out:
+    if without:
+        needed = [part for part in family.networks if part not in family.optional]
         raise ModelError(
-            f"The model {name!r} is made without {', '.join(left_out)}; use one that has all of "
-            f"{', '.join(family.networks)}."
+            f"The model {name!r} is made without {', '.join(without)}; use one that has all of "
+            f"{', '.join(needed)}."
         )
 
 
@@ -107,8 +115,27 @@ def lacking(folder: Path, family: Family) -> list[str]:
         folder: The pipeline folder.
         family: Kind of model.
     """
-    missing = [part for part in family.networks if not forms_of(folder, part)]
-    return missing + [part for part in family.plain if not any((folder / part).glob("*.json"))]
+    without = left_out(folder, family)
+    weightless = {family.optional[part] for part in without}
+    missing = [
+        part for part in family.networks if part not in without and not forms_of(folder, part)
+    ]
+    return missing + [
+        part
+        for part in family.plain
+        if part not in weightless and not any((folder / part).glob("*.json"))
+    ]
+
+
+def left_out(folder: Path, family: Family) -> tuple[str, ...]:
+    """Return which networks a pipeline folder is made without, of those that may be missing.
+
+    Args:
+        folder: The pipeline folder, whose index was read.
+        family: Kind of model.
+    """
+    index = json.loads((folder / "model_index.json").read_text("utf-8"))
+    return tuple(part for part in family.optional if index.get(part) == _NOTHING)
 
 
 def check_parts(folder: Path, name: str, family: Family) -> None:

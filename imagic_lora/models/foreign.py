@@ -46,11 +46,6 @@ VARIANTS = (
         (("control_model.", "controlnet_cond_embedding."),),
     ),
     Foreign(
-        "a checkpoint in scaled 8-bit numbers, as ComfyUI keeps them",
-        "the same checkpoint in 16 bits, or in plain 8-bit floats",
-        ((f"{_UNET}scaled_fp8", "scaled_fp8"),),
-    ),
-    Foreign(
         "a model of FLUX.2 dev, whose 32 billion weights are too many for a fit on 8 to 12 GB",
         "FLUX.2 klein, such as 'black-forest-labs/FLUX.2-klein-base-4B'",
         ((f"{_UNET}single_stream_modulation.",), (f"{_UNET}guidance_in.",)),

@@ -92,7 +92,7 @@ def read_checkpoint(
         "of the same kind of model."
     )
     try:
-        network = _converted(kind, checkpoint.read(part), config, part, dtype)
+        network = _converted(kind, checkpoint.read(part, dtype), config, part, dtype)
     except LOAD_ERRORS as error:
         raise unfit from error
     if any(tensor.is_meta for tensor in network.state_dict().values()):
@@ -103,7 +103,7 @@ def read_checkpoint(
 def _converted(
     kind: Any, weights: dict[str, torch.Tensor], config: Path, part: str, dtype: torch.dtype
 ) -> Any:
-    """Return a network with weights in the layout of Stability AI's code."""
+    """Return a network with weights in the layout of its maker's code, as diffusers reads them."""
     # Heavy: imported where something is loaded.
     from diffusers.loaders import single_file_utils  # noqa: PLC0415
 
@@ -111,6 +111,12 @@ def _converted(
         return kind.from_single_file(
             weights, config=str(config), subfolder=part, torch_dtype=dtype, local_files_only=True
         )
+    if single_file_utils.is_t5_in_single_file(weights):
+        network = single_file_utils.create_diffusers_t5_model_from_checkpoint(
+            kind, weights, part, str(config), dtype, local_files_only=True
+        )
+        network.set_input_embeddings(network.shared)  # most files have the table once
+        return network
     return single_file_utils.create_diffusers_clip_model_from_ldm(
         kind, weights, part, str(config), dtype, local_files_only=True
     )

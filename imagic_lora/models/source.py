@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.resources import files
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import torch
 from imagic_lora.errors import ModelError, near_match, quoted, warn
 from imagic_lora.models.checkpoint import ZERO_SNR, Checkpoint
 from imagic_lora.models.family import Family
-from imagic_lora.models.folder import check_config, check_parts, read_index
+from imagic_lora.models.folder import check_config, check_parts, left_out, read_index
 from imagic_lora.models.networks import LOAD_ERRORS, forms_of, read_checkpoint, read_folder
 from imagic_lora.models.parts.quiet import quiet
 from imagic_lora.models.parts.text import leave_out
@@ -65,11 +66,14 @@ class Source:
             ModelError: When a part cannot be read.
             SettingsError: When the text encoders have no so many layers to leave out.
         """
-        folder, stated = self.path, dict[str, Any]()
+        folder, without, stated = self.path, tuple[str, ...](), dict[str, Any]()
         if self.checkpoint is not None:
-            folder, stated = self._configuration(self.checkpoint), self.checkpoint.schedule()
+            folder, without = self._configuration(self.checkpoint)
+            stated = self.checkpoint.schedule()
+        without = (*without, *left_out(folder, self.family))
+        parts = [part for part in self.family.networks if part not in without]
         with quiet():
-            networks = {part: self._network(part, folder, dtype) for part in self.family.networks}
+            networks = {part: self._network(part, folder, dtype) for part in parts}
             pipeline = self._assemble(folder, networks)
         if self.checkpoint is not None and self.config is None and not stated:
             self._note_assumed(pipeline.scheduler.config, prediction)
@@ -105,15 +109,36 @@ class Source:
             return read_checkpoint(kind, self.checkpoint, folder, part, exact)
         return read_folder(kind, folder, part, exact)
 
-    def _configuration(self, checkpoint: Checkpoint) -> Path:
+    def _configuration(self, checkpoint: Checkpoint) -> tuple[Path, tuple[str, ...]]:
         """Return the folder that lends a checkpoint its configuration and the parts that it lacks.
+
+        Returns:
+            The folder, and the networks that neither has and that are done without.
 
         Raises:
             ModelError: When there is none, or it lacks them too.
         """
         lacking = [part for part in self.family.networks if part not in checkpoint.parts()]
-        config = self.config or lend(checkpoint, lacking)
+        needed = [part for part in lacking if part not in checkpoint.left_out]
+        config = self.config or lend(checkpoint, needed)
         check_config(config, checkpoint)
+        without = left_out(config, self.family)
+        if without:
+            warn(
+                f"the file {self.name!r} is used without {', '.join(without)}, as the folder "
+                f"{config.resolve().name!r} is."
+            )
+        spared = tuple(
+            part
+            for part in checkpoint.left_out
+            if part not in without and (self.config is None or not forms_of(config, part))
+        )
+        if spared:
+            warn(
+                f"the file {self.name!r} has no weights of {', '.join(spared)} and is used without; "
+                "to use it with them, give config= (--config), a pipeline folder that has them."
+            )
+        lacking = [part for part in lacking if part not in (*without, *spared)]
         missing = [part for part in lacking if not forms_of(config, part)]
         if missing:
             raise ModelError(
@@ -126,12 +151,13 @@ class Source:
                 f"the file {self.name!r} has no weights of {', '.join(lacking)}; they are taken "
                 f"from {config.resolve().name!r}."
             )
-        return config
+        return config, spared
 
     def _assemble(self, folder: Path, networks: Mapping[str, Any]) -> Any:
         """Return the pipeline of networks, with tokenizers and scheduler of a folder."""
         made = getattr(import_module("diffusers"), self.family.pipelines[0])
-        unused = dict.fromkeys(self.family.unused)
+        without = [pair for pair in self.family.optional.items() if pair[0] not in networks]
+        unused = dict.fromkeys([*self.family.unused, *chain(*without)])
         try:
             return made.from_pretrained(
                 str(folder), local_files_only=True, **networks, **unused, **self.family.settings

@@ -1,4 +1,7 @@
-"""Stable Diffusion 3 and 3.5 medium: three text encoders, a pooled embedding, a transformer."""
+"""Stable Diffusion 3 and 3.5 medium: three text encoders, a pooled embedding, a transformer.
+
+The third and largest, T5, may be left out; zeros stand for what it would say.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -64,8 +67,13 @@ class StableDiffusion3:
             TextEncoder(pipeline.tokenizer, pipeline.text_encoder),
             TextEncoder(pipeline.tokenizer_2, pipeline.text_encoder_2),
         )
-        self._long = TextEncoder(pipeline.tokenizer_3, pipeline.text_encoder_3, most=_LONG)
-        encoders = tuple(text.module for text in (*self._clips, self._long))
+        self._long = (
+            None
+            if pipeline.text_encoder_3 is None
+            else TextEncoder(pipeline.tokenizer_3, pipeline.text_encoder_3, most=_LONG)
+        )
+        self._texts = (*self._clips, self._long) if self._long else self._clips
+        encoders = tuple(text.module for text in self._texts)
         self.networks = Networks(transformer, pipeline.vae, encoders)
         self._autoencoder = Autoencoder(pipeline.vae, plan)
         check_channels(transformer, self._autoencoder.channels, name)
@@ -77,7 +85,8 @@ class StableDiffusion3:
             multiple=transformer.config.patch_size * self._autoencoder.factor,
             latent_channels=self._autoencoder.channels,
             latent_factor=self._autoencoder.factor,
-            token_count=self._clips[0].length + self._long.length,
+            token_count=self._clips[0].length + (self._long.length if self._long else _LONG),
+            left_out=() if self._long else tuple(_FAMILY.optional),
             token_width=transformer.config.joint_attention_dim,
             pooled_width=transformer.config.pooled_projection_dim,
             lora_targets=_LORA_TARGETS,
@@ -98,16 +107,15 @@ class StableDiffusion3:
         """Return tokens of shape (B, tokens, width) and the pooled embeddings.
 
         First come the last but one hidden states of both CLIPs, side by side and filled up with
-        zeros to T5's width, then T5's. The pooled embeddings are CLIP's, side by side.
+        zeros to T5's width, then T5's, or zeros where the model has none. The pooled embeddings are
+        CLIP's, side by side.
         """
         return relieved(self, "text encode", lambda: self._encode(prompts))
 
     def _encode(self, prompts: Sequence[str]) -> Conditioning:
         # One encoder at a time, since T5 alone is larger than the transformer.
         outputs = [self._read(text, prompts) for text in self._clips]
-        long = torch.cat(
-            [each.last_hidden_state.float() for each in self._read(self._long, prompts)]
-        )
+        long = self._read_long(prompts)
         states = [torch.cat([each.hidden_states[-2].float() for each in one]) for one in outputs]
         pooled = [torch.cat([each.text_embeds.float() for each in one]) for one in outputs]
         short = torch.cat(states, dim=-1)
@@ -116,17 +124,28 @@ class StableDiffusion3:
         own = torch.cat([self._own(prompt) for prompt in prompts]).to(tokens.device)
         return Conditioning(tokens, torch.cat(pooled, dim=-1), own=movable(own, tokens.shape[-1]))
 
+    def _read_long(self, prompts: Sequence[str]) -> torch.Tensor:
+        """Return T5's hidden states, shape (B, tokens, width), or zeros in their place."""
+        if self._long is None:
+            return torch.zeros(len(prompts), _LONG, self.traits.token_width).to(self.plan.device)
+        return torch.cat(
+            [each.last_hidden_state.float() for each in self._read(self._long, prompts)]
+        )
+
     def _read(self, text: TextEncoder, prompts: Sequence[str]) -> list[Any]:
-        """Return what an encoder says of prompts; only T5, which reads most, says what it cut."""
+        """Return what an encoder says of prompts; only one that reads most says what it cut."""
         with self.plan.resident(text.module):
-            if text is self._long:
+            if text is (self._long or self._clips[0]):
                 return [text.encode(prompt, self.plan.device)[0] for prompt in prompts]
             with heard_by(lambda _: None):
                 return [text.encode(prompt, self.plan.device)[0] for prompt in prompts]
 
     def _own(self, prompt: str) -> torch.Tensor:
         """Return which tokens are a prompt's own, shape (1, tokens)."""
-        return torch.cat([self._clips[0].own(prompt), self._long.own(prompt)], dim=1)
+        short = self._clips[0].own(prompt)
+        # Zeros hold nothing of a prompt, and stay as they are.
+        long = self._long.own(prompt) if self._long else torch.zeros(1, _LONG, dtype=torch.bool)
+        return torch.cat([short, long], dim=1)
 
     def encode_image(self, pixels: torch.Tensor) -> torch.Tensor:
         """Return the mean latents, shape (B, C, H / factor, W / factor)."""

@@ -7,6 +7,7 @@ weights and no GPU; for the largest models it takes a few minutes.
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 
 import torch
 
@@ -36,9 +37,9 @@ _GUIDANCE = 4.0
 
 def known_footprint(blueprint: Blueprint) -> Footprint | None:
     """Return the footprint of a model that was counted before."""
-    for name, found in footprints().items():
-        if BLUEPRINTS[name].same_networks(blueprint):
-            return found
+    for known in chain(*(each.variants() for each in BLUEPRINTS.values())):
+        if known.name in footprints() and known.same_networks(blueprint):
+            return footprints()[known.name]
     return None
 
 

@@ -21,6 +21,7 @@ class Facts:
     ragged: bool = False
     chunks: int = 4
     differences: bool = False
+    left_out: tuple[str, ...] = ()
     pooled_width: int | None = 40
     latent_channels: int = 4
     latent_factor: int = 8
@@ -49,6 +50,10 @@ def test_an_adapter_of_the_model_is_let_through() -> None:
         (Facts(token_count=10), "tokens 24, and the model 20;"),
         (Facts(token_count=6, chunks=3), "tokens 24, and the model 18;"),
         (Facts(token_count=16, ragged=True), "tokens 24, and the model 16;"),
+        (
+            Facts(left_out=("text_encoder_3",)),
+            "networks all, and the model all but text_encoder_3;",
+        ),
         (Facts(pooled_width=None), "pooled width 40, and the model None;"),
         (Facts(pooled_width=1280), "pooled width 40, and the model 1280;"),
         (Facts(latent_channels=16), "latent channels 4, and the model 16;"),

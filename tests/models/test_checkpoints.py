@@ -87,7 +87,7 @@ def test_a_file_loads_right_or_is_named(
     with heard_by(said.append):
         model = load_model(path, PLAN, config=lending)
 
-    near = 0.3 if "fp8" in case.what else 2e-3
+    near = 0.3 if "8-bit" in case.what else 2e-3
     own, lent = by_diffusers(build("sd1")), by_diffusers(build("sd1", seed=1))
     found = results(model, Conditioning(own["text_encoder"]))
     for part, value in found.items():

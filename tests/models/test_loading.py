@@ -106,7 +106,7 @@ def test_the_family_and_its_widths_are_read_from_the_folder(kind: Kind, folder: 
     assert families.get(kind, kind) == model.traits.family
     widths = {"sd1": 32, "sd2": 48, "sd2-v": 48, "sdxl": 56, "flow": 24, "flux2": 96}
     assert widths.get(kind, 32) == model.traits.token_width
-    assert {"sdxl": 40, "sd3": 80}.get(kind) == model.traits.pooled_width
+    assert {"sdxl": 40, "sd3": 28}.get(kind) == model.traits.pooled_width
     multiple, rate = (8, 20) if kind in UNETS else (4, 10)
     assert (32, multiple, rate) == (
         model.traits.native_size,

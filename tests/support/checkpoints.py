@@ -86,12 +86,23 @@ def _averaged(whole: Tensors) -> Tensors:
     }
 
 
+def _scaled(whole: Tensors) -> Tensors:
+    """Return the denoiser's matrices as 8-bit floats, with what they are to be multiplied by."""
+    found = {**whole, f"{UNET}scaled_fp8": torch.zeros(2).to(torch.float8_e4m3fn)}
+    for key, value in whole.items():
+        if key.startswith(UNET) and key.endswith(".weight") and value.dim() == 2:
+            found[key] = (4 * value).to(torch.float8_e4m3fn)
+            found[key.removesuffix("weight") + "scale_weight"] = torch.tensor(0.25)
+    return found
+
+
 _POSITIONS = f"{CLIP}text_model.embeddings.position_ids"
 
 CASES = (
     Case("a whole checkpoint", dict, plain=True),
     Case("its denoiser in 16 bits", cast(torch.float16), plain=True),
     Case("its denoiser in 8-bit floats (fp8)", cast(torch.float8_e4m3fn), plain=True),
+    Case("its denoiser in scaled 8-bit floats of ComfyUI", _scaled),
     Case("averaged weights (EMA) beside the ordinary ones", _averaged, plain=True),
     Case("text encoder under its older names", named(f"{CLIP}text_model.", CLIP)),
     Case(
@@ -111,7 +122,9 @@ CASES = (
     Case("InstructPix2Pix (8 channels)", channels(8), said="made for editing by instructions"),
     Case("a model that is given depths", channels(5), said="made to be given depths"),
     Case(
-        "scaled 8-bit numbers of ComfyUI", beside(f"{UNET}scaled_fp8"), said="scaled 8-bit numbers"
+        "whole 8-bit numbers with scales (int8)",
+        beside(f"{UNET}time_embed.0.weight_scale"),
+        said="a checkpoint in 4 bits, whole numbers or blocks",
     ),
     Case(
         "the refiner of Stable Diffusion XL",

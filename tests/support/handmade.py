@@ -123,7 +123,7 @@ def predict_rows(unet: Any, count: int) -> torch.Tensor:
     tokens = randn((8, 24, width), generator(0, "tokens"))[:count].to(unet.dtype)
     if not isinstance(unet, UNet2DConditionModel):
         with torch.no_grad():
-            return velocity(unet, x_t, torch.full((count,), 0.5), tokens, torch.ones(count, 80))
+            return velocity(unet, x_t, torch.full((count,), 0.5), tokens, torch.ones(count, 28))
     added = {"text_embeds": torch.ones(count, 40), "time_ids": torch.ones(count, 6)}
     with torch.no_grad():
         output: torch.Tensor = unet(

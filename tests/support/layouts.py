@@ -9,6 +9,8 @@ from typing import Any
 
 import torch
 
+from benchmarks.checkpoint import vae_namer
+
 Tensors = dict[str, torch.Tensor]
 
 _BLACK_FOREST = {  # github.com/black-forest-labs/flux2
@@ -107,3 +109,53 @@ def _joined(tensors: Tensors) -> Tensors:
             parts = [tensors[name.replace(".qkv.q.", f".qkv.{each}.")] for each in "qkv"]
             single[name.replace(".qkv.q.", ".qkv.")] = torch.cat(parts)
     return single
+
+
+def with_text_encoders(pipeline: Any, *, long: bool) -> Tensors:
+    """Return a Stable Diffusion 3.5 in one file as ComfyUI's authors publish it.
+
+    Args:
+        pipeline: A StableDiffusion3Pipeline.
+        long: Whether T5 is in the file, too.
+    """
+    name = vae_namer(pipeline.vae)
+    found = {
+        f"model.diffusion_model.{key}": each
+        for key, each in as_published("sd3", pipeline.transformer).items()
+    }
+    found |= {
+        f"first_stage_model.{name(key)}": each for key, each in pipeline.vae.state_dict().items()
+    }
+    encoders = {"clip_l": pipeline.text_encoder, "clip_g": pipeline.text_encoder_2}
+    if long:
+        encoders["t5xxl"] = pipeline.text_encoder_3
+    for part, module in encoders.items():
+        # The table of words is there once, and what CLIP-L's projection is, nobody has to be told.
+        spared = ("embed_tokens.weight", "text_projection.weight" if part == "clip_l" else "-")
+        found |= {
+            f"text_encoders.{part}.transformer.{key}": each.clone()
+            for key, each in module.state_dict().items()
+            if not key.endswith(spared)
+        }
+    found["text_encoders.clip_l.logit_scale"] = torch.tensor(4.6)
+    return found
+
+
+def scaled(tensors: Tensors, names: tuple[str, str, str]) -> tuple[Tensors, Tensors]:
+    """Return tensors with their matrices in scaled 8-bit floats, and what these stand for.
+
+    Args:
+        tensors: The tensors.
+        names: Last words of the names of a weight's scale and of its inputs', and of a note.
+    """
+    of_weight, of_input, note = names
+    stored, meant = {note: torch.zeros(2).to(torch.float8_e4m3fn)}, {}
+    for key, each in tensors.items():
+        if not key.endswith(".weight") or each.dim() != 2:
+            stored[key] = meant[key] = each
+            continue
+        layer, scale = key.removesuffix("weight"), each.abs().max() / 448
+        stored[key] = (each / scale).to(torch.float8_e4m3fn)
+        stored[layer + of_weight], stored[layer + of_input] = scale, torch.ones(())
+        meant[key] = stored[key].float() * scale
+    return stored, meant

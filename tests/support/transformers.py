@@ -56,22 +56,33 @@ def build_sd3(text_config: Any, clip: Any) -> StableDiffusion3Pipeline:
         num_attention_heads=2,
         joint_attention_dim=32,
         caption_projection_dim=32,
-        pooled_projection_dim=80,
+        pooled_projection_dim=12 + 16,
         pos_embed_max_size=24,
         dual_attention_layers=(0,),
         qk_norm="rms_norm",
     )
+    first, second = (
+        CLIPTextModelWithProjection(_as_wide_as_it_is(text_config(width))) for width in (12, 16)
+    )
+    # As published: files of several parts leave it out.
+    first.text_projection.weight.data = torch.eye(12)
     return StableDiffusion3Pipeline(
         transformer=transformer.eval(),
         scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0),
         vae=_autoencoder(scaling_factor=1.5305, shift_factor=0.0609),
-        text_encoder=CLIPTextModelWithProjection(text_config(12)).eval(),
-        text_encoder_2=CLIPTextModelWithProjection(text_config(16)).eval(),
+        text_encoder=first.eval(),
+        text_encoder_2=second.eval(),
         text_encoder_3=T5EncoderModel(config).eval(),
         tokenizer=clip(),
         tokenizer_2=clip(),
         tokenizer_3=words,
     )
+
+
+def _as_wide_as_it_is(config: Any) -> Any:
+    """Return the configuration of a CLIP whose projection leaves the width as it is."""
+    config.projection_dim = config.hidden_size
+    return config
 
 
 def build_flux2() -> Flux2KleinPipeline:
