@@ -75,14 +75,15 @@ def main(models: Sequence[str]) -> None:
                 print(f"{variant.name} {phase} {rung}: {found / 2**30:.3f} GiB", flush=True)
                 known.setdefault(phase, {})[str(rung)] = found
                 write(counted)
-    draw([Footprint(name, filled(known)) for name, known in counted.items()]).savefig(CHART, dpi=80)
+    footprints = [Footprint(name, filled(known)) for name, known in sorted(counted.items())]
+    draw(footprints).savefig(CHART, dpi=80)
 
 
 def write(counted: dict[str, Any]) -> None:
     """Write the result, and the table of the models that are complete."""
     settings = {"rank": FitSettings().rank, "weights": "bfloat16", "levers": _names()}
     write_result("memory", {**describe(), "settings": settings, "counted": counted})
-    table = {name: filled(known) for name, known in counted.items() if not missing(known)}
+    table = {name: filled(known) for name, known in sorted(counted.items()) if not missing(known)}
     TABLE.write_text(json.dumps(table, indent=1) + "\n", "utf-8")
 
 

@@ -25,8 +25,8 @@ LIMITS = {
 
 JOBS = {
     ("sd35m", "checkpointing"): 5.4,
-    ("sd35m", "8-bit"): 3.25,
-    ("sd35m", "streaming"): 1.2,
+    ("sd35m", "8-bit"): 3.2,
+    ("sd35m", "streaming"): 1.0,
     ("klein4b", "8-bit"): 5.7,
     ("klein4b", "streaming"): 2.3,
     ("klein9b", "streaming"): 4.0,
