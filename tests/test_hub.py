@@ -1,6 +1,7 @@
 """What the Hub or the disk said is what we say."""
 
 import errno
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,8 @@ from imagic_lora.errors import heard_by
 from imagic_lora.memory import MemoryPlan
 from imagic_lora.models import repository
 from imagic_lora.models.loading import load_model
-from tests.support.tiny import Kind
+from tests.support.layouts import with_text_encoders
+from tests.support.tiny import Kind, build
 
 NAME = "someone/some-model"
 
@@ -68,11 +70,11 @@ def test_what_went_wrong_is_what_is_said(
 @pytest.fixture
 def served(
     monkeypatch: pytest.MonkeyPatch, folder: Callable[[Kind], Path]
-) -> Callable[[Path], list[list[str]]]:
+) -> Callable[..., list[list[str]]]:
     """Give a Hub with one repository and a cache; it returns what was fetched, each time."""
 
-    def serve(cache: Path) -> list[list[str]]:
-        origin, fetched = folder("sd1"), list[list[str]]()
+    def serve(cache: Path, kind: Kind = "sd1") -> list[list[str]]:
+        origin, fetched = folder(kind), list[list[str]]()
         files = {p.relative_to(origin).as_posix(): p for p in origin.rglob("*") if p.is_file()}
         offered = dict(files)
         for name, path in files.items():
@@ -113,6 +115,46 @@ def test_half_precision_is_fetched_where_it_is_offered(
     assert [] == fetched[2]
     assert 1 == len(said)
     assert "GB of the model 'someone/some-model' are fetched" in said[0]
+
+
+def test_what_a_model_is_made_without_is_not_fetched(
+    served: Callable[..., list[list[str]]], folder: Callable[[Kind], Path], tmp_path: Path
+) -> None:
+    """Nine gigabytes lie there that the index passes over."""
+    fetched = served(tmp_path, "sd3")
+    index = json.loads((folder("sd3") / "model_index.json").read_text())
+    index |= {"text_encoder_3": [None, None], "tokenizer_3": [None, None]}
+    fetch = repository.fetch_snapshot
+
+    def indexed(name: str, patterns: list[str]) -> Path:
+        cache = fetch(name, patterns)
+        (cache / "model_index.json").write_text(json.dumps(index))
+        return cache
+
+    with heard_by(lambda _: None), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(repository, "fetch_snapshot", indexed)
+        model = load_model(NAME, MemoryPlan.automatic("cpu"))
+
+    assert model.traits.left_out == ("text_encoder_3",)
+    weights = {name for names in fetched for name in names if name.endswith(".safetensors")}
+    assert {"transformer", "vae", "text_encoder", "text_encoder_2"} == {
+        name.partition("/")[0] for name in weights
+    }
+
+
+def test_a_file_with_clips_alone_fetches_no_weights(
+    served: Callable[..., list[list[str]]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Configurations and tokenizers are lent by the repository, and T5 is not asked for."""
+    fetched = served(tmp_path / "cache", "sd3")
+    monkeypatch.setattr(repository, "known_name", lambda _: "sd35m")
+    save_file(with_text_encoders(build("sd3"), long=False), tmp_path / "x.safetensors")
+
+    with heard_by(lambda _: None):
+        model = load_model(tmp_path / "x.safetensors", MemoryPlan.automatic("cpu"))
+
+    assert model.traits.left_out == ("text_encoder_3",)
+    assert not any(name.endswith(".safetensors") for names in fetched for name in names)
 
 
 def test_a_form_that_is_in_the_cache_serves(

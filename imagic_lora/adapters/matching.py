@@ -106,7 +106,7 @@ def _facts(adapter: Adapter, model: Fitted) -> list[tuple[str, object, object]]:
 
 def _networks(left_out: tuple[str, ...]) -> str:
     """Return which networks of its kind a model has, in words."""
-    return f"all but {', '.join(left_out)}" if left_out else "all"
+    return f"all but {quoted(', '.join(left_out))}" if left_out else "all"
 
 
 def _allowed_tokens(count: int, model: Fitted) -> int:

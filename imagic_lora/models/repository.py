@@ -15,7 +15,7 @@ from imagic_lora.errors import HubError, ModelError, warn
 from imagic_lora.hub import fetch_snapshot, listing
 from imagic_lora.models.checkpoint import Checkpoint
 from imagic_lora.models.family import Family
-from imagic_lora.models.folder import lacking, read_index
+from imagic_lora.models.folder import lacking, left_out, read_index
 from imagic_lora.models.forms import PLAIN, choose_form, whole_forms
 from imagic_lora.models.networks import forms_of
 from imagic_lora.units import gigabytes
@@ -62,7 +62,8 @@ def download(name: str) -> Path:
     try:
         folder = fetch_snapshot(name, [_INDEX])
         family = read_index(folder, name)
-        return _fetch(name, folder, family, tuple(family.networks))
+        without = left_out(folder, family)
+        return _fetch(name, folder, family, [p for p in family.networks if p not in without])
     except HubError as error:
         raise ModelError(str(error)) from error
 

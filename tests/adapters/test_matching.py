@@ -52,7 +52,7 @@ def test_an_adapter_of_the_model_is_let_through() -> None:
         (Facts(token_count=16, ragged=True), "tokens 24, and the model 16;"),
         (
             Facts(left_out=("text_encoder_3",)),
-            "networks all, and the model all but text_encoder_3;",
+            "networks all, and the model all but 'text_encoder_3';",
         ),
         (Facts(pooled_width=None), "pooled width 40, and the model None;"),
         (Facts(pooled_width=1280), "pooled width 40, and the model 1280;"),

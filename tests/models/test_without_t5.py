@@ -89,10 +89,10 @@ def test_adapters_are_not_used_across(
     small: Path, fitted: Adapter, editor: Editor, adapter: Callable[[Kind], Adapter]
 ) -> None:
     """What a fit moved is of other tokens there; the sentence names both sides."""
-    with pytest.raises(AdapterMismatchError, match=r"all but text_encoder_3, and the model all;"):
+    with pytest.raises(AdapterMismatchError, match=r"all but 'text_encoder_3', and the model all;"):
         editor("sd3").edit(fitted)
 
-    with pytest.raises(AdapterMismatchError, match=r"all, and the model all but text_encoder_3;"):
+    with pytest.raises(AdapterMismatchError, match=r"all, and the model all but 'text_encoder_3';"):
         ImagicEditor.from_pretrained(small).edit(adapter("sd3"))
 
 
