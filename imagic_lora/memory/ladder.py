@@ -51,7 +51,8 @@ LADDER = (
         "text streaming",
         {"stream_text": True},
         {"text encode": 1.0},
-        "hold the text encoders in host memory while they work, too, and fetch each layer of them",
+        "hold the text encoders in host memory while they work, too, and fetch each layer of them, "
+        "and of their tables of words a prompt's rows",
         moves=True,
     ),
     Lever(

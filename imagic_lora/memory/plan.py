@@ -20,6 +20,7 @@ from imagic_lora.memory.levers.attention import attending
 from imagic_lora.memory.levers.frozen import Stream, freeze, release
 from imagic_lora.memory.levers.gating import gating
 from imagic_lora.memory.levers.host import activations_on_host
+from imagic_lora.memory.levers.tables import keep_tables
 from imagic_lora.settings import ATTENTION, Attention
 from imagic_lora.units import gigabytes
 
@@ -50,7 +51,8 @@ class MemoryPlan:
         micro_batch: Most samples of one optimiser step that are worked on at a time; the step's
             gradient is the same.
         offload_denoiser: Take the denoiser off the device while it is not working.
-        stream_text: Hold the text encoders' weights in host memory and fetch each when it is needed.
+        stream_text: Hold the text encoders' weights in host memory and fetch each when it is needed,
+            of the words' tables the rows of a prompt.
         checkpointing: Recompute the denoiser's activations in a fit instead of keeping them.
         vae_tiling: Encode and decode in tiles.
         eight_bit: Hold the denoiser's weights as int8 codes, rounded once, when the model is
@@ -167,9 +169,11 @@ class MemoryPlan:
         if self.eight_bit or self.streaming:
             stream = Stream(self.device) if self.streaming else None
             freeze(networks.denoiser, eight_bit=self.eight_bit, stream=stream, exact=exact)
-        streamed = (networks.autoencoder,) if self.streaming else ()
-        for module in (*streamed, *(networks.encoders if self.stream_text else ())):
+        texts = networks.encoders if self.stream_text else ()
+        for module in (*texts, *((networks.autoencoder,) if self.streaming else ())):
             freeze(module, eight_bit=False, stream=Stream(self.device))
+        for module in texts:
+            keep_tables(module)
         if self.offload_denoiser and self.device.type != "cpu":
             networks.denoiser.to("cpu")
 
