@@ -122,7 +122,8 @@ def _on_device(model: LatentModel, phase: Phase) -> Iterator[torch.nn.Module]:
 
 
 def _encode_text(model: LatentModel) -> None:
-    model.encode_prompt("a prompt")
+    # Of the second, streamed layers are fetched ahead.
+    model.encode_prompt("a prompt", "another")
 
 
 def _encode_image(model: LatentModel) -> None:
