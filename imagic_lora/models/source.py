@@ -66,11 +66,12 @@ class Source:
             ModelError: When a part cannot be read.
             SettingsError: When the text encoders have no so many layers to leave out.
         """
-        folder, without, stated = self.path, tuple[str, ...](), dict[str, Any]()
-        if self.checkpoint is not None:
+        folder, stated = self.path, dict[str, Any]()
+        if self.checkpoint is None:
+            without = left_out(folder, self.family)
+        else:
             folder, without = self._configuration(self.checkpoint)
             stated = self.checkpoint.schedule()
-        without = (*without, *left_out(folder, self.family))
         parts = [part for part in self.family.networks if part not in without]
         with quiet():
             networks = {part: self._network(part, folder, dtype) for part in parts}
@@ -113,32 +114,17 @@ class Source:
         """Return the folder that lends a checkpoint its configuration and the parts that it lacks.
 
         Returns:
-            The folder, and the networks that neither has and that are done without.
+            The folder, and the networks that are done without.
 
         Raises:
             ModelError: When there is none, or it lacks them too.
         """
-        lacking = [part for part in self.family.networks if part not in checkpoint.parts()]
-        needed = [part for part in lacking if part not in checkpoint.left_out]
-        config = self.config or lend(checkpoint, needed)
+        own = {*checkpoint.parts(), *checkpoint.left_out}
+        config = self.config or lend(checkpoint, [p for p in self.family.networks if p not in own])
         check_config(config, checkpoint)
-        without = left_out(config, self.family)
-        if without:
-            warn(
-                f"the file {self.name!r} is used without {', '.join(without)}, as the folder "
-                f"{config.resolve().name!r} is."
-            )
-        spared = tuple(
-            part
-            for part in checkpoint.left_out
-            if part not in without and (self.config is None or not forms_of(config, part))
-        )
-        if spared:
-            warn(
-                f"the file {self.name!r} has no weights of {', '.join(spared)} and is used without; "
-                "to use it with them, give config= (--config), a pipeline folder that has them."
-            )
-        lacking = [part for part in lacking if part not in (*without, *spared)]
+        without = self._left_out(checkpoint, config)
+        own = {*checkpoint.parts(), *without}
+        lacking = [part for part in self.family.networks if part not in own]
         missing = [part for part in lacking if not forms_of(config, part)]
         if missing:
             raise ModelError(
@@ -151,7 +137,28 @@ class Source:
                 f"the file {self.name!r} has no weights of {', '.join(lacking)}; they are taken "
                 f"from {config.resolve().name!r}."
             )
-        return config, spared
+        return config, without
+
+    def _left_out(self, checkpoint: Checkpoint, config: Path) -> tuple[str, ...]:
+        """Return which networks are done without, and say so: as the folder is, or as the file."""
+        chosen = left_out(config, self.family)
+        if chosen:
+            warn(
+                f"the file {self.name!r} is used without {', '.join(chosen)}, as the folder "
+                f"{config.resolve().name!r} is."
+            )
+        # What a folder in the cache happens to have is not asked for.
+        spared = tuple(
+            part
+            for part in checkpoint.left_out
+            if part not in chosen and (self.config is None or not forms_of(config, part))
+        )
+        if spared:
+            warn(
+                f"the file {self.name!r} has no weights of {', '.join(spared)} and is used without; "
+                "to use it with them, give config= (--config), a pipeline folder that has them."
+            )
+        return chosen + spared
 
     def _assemble(self, folder: Path, networks: Mapping[str, Any]) -> Any:
         """Return the pipeline of networks, with tokenizers and scheduler of a folder."""

@@ -72,8 +72,8 @@ class StableDiffusion3:
             if pipeline.text_encoder_3 is None
             else TextEncoder(pipeline.tokenizer_3, pipeline.text_encoder_3, most=_LONG)
         )
-        self._texts = (*self._clips, self._long) if self._long else self._clips
-        encoders = tuple(text.module for text in self._texts)
+        texts = (*self._clips, self._long) if self._long else self._clips
+        encoders = tuple(text.module for text in texts)
         self.networks = Networks(transformer, pipeline.vae, encoders)
         self._autoencoder = Autoencoder(pipeline.vae, plan)
         check_channels(transformer, self._autoencoder.channels, name)
