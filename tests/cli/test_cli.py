@@ -456,9 +456,10 @@ def test_each_setting_reaches_the_picture(run: Command, place: Path) -> None:
 
 
 @pytest.mark.usefixtures("tiny")
-def test_a_strength_is_found_and_told(run: Command, place: Path) -> None:
-    """`--alpha auto` says which strength it took and why, and the picture says so too."""
-    done = run("edit", place / "good.safetensors", "--alpha", "auto", "-o", place / "a.png", *FEW)
+@pytest.mark.parametrize("alpha", [(), ("--alpha", "auto")])
+def test_a_strength_is_found_and_told(alpha: tuple[str, ...], run: Command, place: Path) -> None:
+    """Where none is given, the sentence says which it took and why, and the picture says so too."""
+    done = run("edit", place / "good.safetensors", *alpha, "-o", place / "a.png", *FEW)
 
     record = json.loads(run("inspect", "--json", place / "a.png").out)
     told = re.search(r"Took alpha (\S+): of (.+) it is", done.out + done.error)

@@ -77,11 +77,3 @@ def test_another_mask_or_adapter_is_refused(
     assert "was made without a mask, and another one was given" in changed.err
     assert "is another; give that one alone" in other.err
     assert not out.exists()
-
-
-def test_an_edit_says_how_strong(run: Command, place: Path) -> None:
-    """Without a picture to go by, the strength is asked for."""
-    done = run("edit", place / "cat.safetensors", "-o", place / "out.png")
-
-    assert 2 == done.code
-    assert "--alpha" in done.err

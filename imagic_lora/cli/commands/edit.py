@@ -84,7 +84,7 @@ class _Asked:
     metavar="PICTURE",
     help="make an edited PNG again: prompt, alpha, seed and settings are those that it carries",
 )
-@several_of("--alpha", ALPHA, words=("auto",), default=())
+@several_of("--alpha", ALPHA, words=("auto",), default="auto")
 @flag(
     "--mask",
     read=text,
@@ -126,9 +126,6 @@ def edit(
     )
     if picture is not None:
         asked = _as_before(picture, asked)
-    elif not alpha:
-        context = click.get_current_context()
-        raise click.UsageError("a value is required: --alpha, or --from and a picture", context)
     loaded = _loaded(adapters, asked.target)
     if picture is not None:
         _check_adapter(picture, asked.adapter_sha256, loaded)
