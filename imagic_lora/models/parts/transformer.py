@@ -4,16 +4,18 @@ from typing import Any
 
 from imagic_lora.errors import ModelError
 
-_REFERENCE_WIDTH = 320
-"""Width of the denoiser that learning rates are given for."""
+_MEASURED_WIDTH, _MEASURED_RATE = 192, 320 / 192
+"""Width of the transformer that rates were tried on, and what they were multiplied by there."""
 
 
 def learning_rate(width: int) -> float:
     """Return what learning rates are multiplied by for a transformer of a width.
 
-    Source: Yang et al. 2022, "Tensor Programs V", arXiv 2203.03466, table 3.
+    Under one rate for both matrices of a LoRA, of which one begins at zero, what a step of Adam
+    changes grows with the square root of a layer's inputs.
+    Source: arXiv 2602.06204.
     """
-    return _REFERENCE_WIDTH / width
+    return _MEASURED_RATE * (_MEASURED_WIDTH / width) ** 0.5
 
 
 def check_channels(transformer: Any, channels: int, name: str) -> None:
