@@ -16,7 +16,7 @@ from imagic_lora.bench.metrics.clip import Clip
 from imagic_lora.bench.metrics.dino import Identity, Structure
 from imagic_lora.bench.metrics.lpips import Lpips, Net
 from imagic_lora.bench.metrics.pixels import Pixels
-from imagic_lora.bench.suites import editeval, imgedit, instructions, pie, tedbench, uniedit
+from imagic_lora.bench.suites import editeval, imgedit, instructions, own, pie, tedbench, uniedit
 
 Weights = Mapping[str, str]
 """Where the weights of scorers are: a name on the Hub or a folder, by the name of the scorer."""
@@ -50,13 +50,13 @@ SCORERS: Mapping[str, Callable[[Weights], tuple[Scorer, ...]]] = MappingProxyTyp
 
 @dataclass(frozen=True)
 class Benchmark:
-    """One published set.
+    """A set of edits: one that is published, or anybody's own.
 
     Attributes:
         name: What the command line and files call it.
         title: What people call it.
         load: Reads a folder in the authors' layout.
-        kinds: The kinds of its edits, in the order of tables.
+        kinds: The kinds of its edits, in the order of tables; () is those that its items have.
         scorers: Names of what its edits are scored by.
         packing: How its authors pack it; None where a folder is read as it is.
         where: Where it is to be had where the Hub has it in no form that can be used.
@@ -120,6 +120,7 @@ _ALL = (
         _ANY,
         instructions.GENARENA_PACKING,
     ),
+    Benchmark("own", "Own pictures", own.load, (), _ANY, where=own.WHERE),
 )
 
 BENCHMARKS: Mapping[str, Benchmark] = MappingProxyType({one.name: one for one in _ALL})

@@ -10,6 +10,7 @@ BENCHMARKS = (
     "gedit",
     "gedit2",
     "genarena",
+    "own",
 )
 """Names of the sets."""
 

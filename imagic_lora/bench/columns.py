@@ -37,12 +37,18 @@ class Column:
         )
         return f"{value} [{low}, {high}] n={mean.count}"
 
+    def label(self, row: str, value: float | None) -> str:
+        """Return a row with one score of it; the row alone where there is none."""
+        return row if value is None else f"{row}: {self.unit * value:.{self.digits}f}"
+
 
 def _lpips(name: str) -> Column:
     return Column(f"LPIPS {name}", higher=False, digits=3)
 
 
-COLUMNS: Mapping[str, Column] = MappingProxyType(
+Columns = Mapping[str, Column]
+
+COLUMNS: Columns = MappingProxyType(
     {
         "structure": Column("structure x 10³", higher=False, unit=1e3),
         "structure_corrected": Column("structure, corrected, x 10³", higher=False, unit=1e3),

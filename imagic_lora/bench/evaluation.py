@@ -10,6 +10,7 @@ from pathlib import Path
 
 from imagic_lora.bench import report, sheets
 from imagic_lora.bench.catalogue import SCORERS, WEIGHTS, Benchmark, Weights
+from imagic_lora.bench.columns import COLUMNS, Columns
 from imagic_lora.bench.editing import Editing
 from imagic_lora.bench.exports import export
 from imagic_lora.bench.inputs import spread
@@ -40,7 +41,8 @@ class Evaluation:
         captions: File of captions, where the benchmark has none.
         limit: How many items; None is all.
         others: Folders of others' pictures, by what their rows are called.
-        scorers: Names of the scorers; () is those of the benchmark.
+        scorers: Names of the scorers; () is those of the benchmark, or none beside `own`.
+        own: Scorers that are none of the package's.
         weights: Their weights.
         judge: Who judges; None is nobody.
         origin: The data set on the Hub that the folder came from, and its commit; "" for none.
@@ -53,6 +55,7 @@ class Evaluation:
     limit: int | None = None
     others: Mapping[str, str] = field(default_factory=dict)
     scorers: tuple[str, ...] = ()
+    own: tuple[Scorer, ...] = ()
     weights: Weights = field(default_factory=lambda: WEIGHTS)
     judge: Judge | None = None
     origin: str = ""
@@ -72,14 +75,14 @@ class Evaluation:
         Raises:
             InputError: When something is wrong with the folder, or a caption is missing.
         """
-        loaded, kinds = self.loaded, self.benchmark.kinds
+        loaded = self.loaded
         if loaded.problems:
             named = "; ".join(loaded.problems[:_NAMED])
             raise InputError(
                 f"Of the items in '{self.data}', {len(loaded.problems)} cannot be used ({named}); "
                 "mend them, or see all of them by --check."
             )
-        items = spread(loaded.items, kinds, self.limit)
+        items = spread(loaded.items, self.kinds, self.limit)
         if not items:
             raise InputError(f"There are no items in '{self.data}'; see what it holds by --check.")
         if not all(item.target for item in items):
@@ -88,6 +91,21 @@ class Evaluation:
                 '{"NAME": {"source": ..., "target": ...}}, by --captions.'
             )
         return items
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of the edits, in the order of tables."""
+        found = dict.fromkeys(item.kind for item in self.loaded.items)
+        return self.benchmark.kinds or tuple(found)
+
+    @property
+    def columns(self) -> Columns:
+        """How scores are written, those of one's own first."""
+        return {
+            name: column
+            for scorer in self.own
+            for name, column in getattr(scorer, "columns", {}).items()
+        } | {**COLUMNS}
 
     @property
     def numbered(self) -> list[tuple[int, Item]]:
@@ -125,8 +143,9 @@ class Evaluation:
     @cached_property
     def chosen_scorers(self) -> tuple[Scorer, ...]:
         """The scorers."""
-        names = self.scorers or self.benchmark.scorers
-        return tuple(scorer for name in names for scorer in SCORERS[name](self.weights))
+        names = self.scorers or (() if self.own else self.benchmark.scorers)
+        known = (scorer for name in names for scorer in SCORERS[name](self.weights))
+        return (*self.own, *known)
 
     def foreign(self) -> list[Made]:
         """Return the pictures of others.
@@ -196,10 +215,11 @@ class Bench:
         outcomes = [] if self.editing is None else self.editing.outcomes()
         counts = (len(asked.items), len(asked.loaded.items))
         edited = {item.kind for item in asked.items}
-        kinds = [kind for kind in asked.benchmark.kinds if kind in edited]
+        kinds = [kind for kind in asked.kinds if kind in edited]
         names = (asked.benchmark.title, asked.benchmark.name)
         remarks = [*asked.remarks, *([self.editing.told] if self.editing else [])]
-        self._write("report.md", report.page(names, counts, found, outcomes, kinds, remarks))
+        page = report.page(names, counts, found, outcomes, kinds, remarks, asked.columns)
+        self._write("report.md", page)
         result = {
             "items": counts[0],
             "origin": asked.origin,
@@ -235,10 +255,18 @@ class Bench:
 
     def _write_sheets(self, found: list[report.Scored]) -> None:
         """Write the sheets of the first row's best and worst, and of some at random."""
-        leading = report.leading_score(found)
-        first = [(one.item.name, one.scores) for one in found if one.row == found[0].row]
-        made = [(one, s.scores) for one, s in zip(self.made, found, strict=True)]
-        for name, names in sheets.choose(first, leading).items():
+        leading = report.leading_score(found, self.asked.columns)
+        column = self.asked.columns[leading]
+        values = [one.scores.get(leading) for one in found]
+        labels = (column.label(s.row, v) for s, v in zip(found, values, strict=True))
+        made = list(zip(self.made, labels, strict=True))
+        first = [
+            (one.item.name, value)
+            for one, value in zip(found, values, strict=True)
+            if one.row == found[0].row
+        ]
+        beside = f"input; beside it {column.heading}"
+        for name, names in sheets.choose(first, higher=column.higher).items():
             if names:
-                page = to_png(sheets.draw(names, made, leading))
+                page = to_png(sheets.draw(names, made, beside))
                 write_atomic(self.asked.out / f"sheet-{name}.png", page, force=True)

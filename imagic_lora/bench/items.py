@@ -6,11 +6,11 @@ A folder is read to its end, and all that is wrong with it is told at once.
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from imagic_lora.bench.masks import Mask
+from imagic_lora.bench.masks import Mask, PaintedMask
 from imagic_lora.errors import ImageError, InputError, quoted
 from imagic_lora.images.reading import open_image
 
@@ -32,6 +32,8 @@ class Item:
         instruction: What to do to the input, where the authors say it.
         result: Where the authors' own tools look for the edited picture: relative, with "/".
         mask: Where the edit belongs; for scores alone, no method sees it.
+        ideal: File of the ideal edit, where it is known; likewise.
+        notes: What else is said of it, by name: plain values, for scorers of one's own.
     """
 
     name: str
@@ -41,7 +43,9 @@ class Item:
     result: str
     source: str | None = None
     instruction: str = ""
-    mask: Mask | None = None
+    mask: Mask | PaintedMask | None = None
+    ideal: Path | None = None
+    notes: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,12 @@
-"""Masks as PIE-Bench writes them: runs of pixels, row by row."""
+"""Masks: runs of pixels, row by row, as PIE-Bench writes them; or pictures."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+
+from imagic_lora.images.reading import open_mask
 
 SIDE = 512
 """Side of the pictures that runs are counted in, in pixels."""
@@ -33,3 +36,19 @@ class Mask:
         mask = flat.reshape(self.side, self.side)
         mask[[0, -1], :] = mask[:, [0, -1]] = True
         return mask
+
+
+@dataclass(frozen=True)
+class PaintedMask:
+    """Where an edit belongs, as a picture.
+
+    Attributes:
+        path: Its file: white where the edit belongs, of the size of the input.
+    """
+
+    path: Path
+
+    def decode(self) -> npt.NDArray[np.bool_]:
+        """Return where the edit belongs, shape (height, width)."""
+        half = 255 // 2
+        return np.asarray(open_mask(self.path)) > half

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from types import MappingProxyType
 from typing import Any
 
-from imagic_lora.bench.columns import COLUMNS
+from imagic_lora.bench.columns import COLUMNS, Columns
 from imagic_lora.bench.intervals import Mean
 from imagic_lora.bench.items import Item
 from imagic_lora.bench.metrics.base import Scores
@@ -131,6 +131,7 @@ def page(
     outcomes: Sequence[Outcome],
     kinds: Sequence[str],
     remarks: Sequence[str] = (),
+    columns: Columns = COLUMNS,
 ) -> str:
     """Return the whole report as Markdown.
 
@@ -141,22 +142,24 @@ def page(
         outcomes: How the pictures of methods ended.
         kinds: The kinds of edits.
         remarks: Sentences on where the data came from, who judged, and what edited.
+        columns: How scores are written, in the order of tables.
     """
     (title, name), (taken, whole) = names, counts
-    leading = leading_score(scored)
+    leading = leading_score(scored, columns)
+    heading = columns[leading].heading
     cases = ", ".join(f"[{each}](sheet-{each}.png)" for each in ("best", "worst", "random"))
     parts = [
         f"# {title}",
         " ".join((f"{taken} of {whole} items.", *remarks, _HOW)),
-        scores_table(means(scored)),
-        f"Cases by {COLUMNS[leading].heading} of '{scored[0].row}': {cases}.",
+        scores_table(means(scored), columns),
+        f"Cases by {heading} of '{scored[0].row}': {cases}.",
     ]
     if failed := [one for one in outcomes if one.status != "ok"]:
         parts += ["## What failed", failures_table(failed)]
     if outcomes:
         parts += ["## What an item takes", costs_table(costs(outcomes))]
     if len(kinds) > 1:
-        parts += [f"## {COLUMNS[leading].heading} by kind", kinds_table(scored, kinds, leading)]
+        parts += [f"## {heading} by kind", kinds_table(scored, kinds, leading, columns)]
     if others := PUBLISHED.get(name):
         parts += ["## Published by others", *(published(one, taken) for one in others)]
     return "\n\n".join(parts) + "\n"
@@ -168,18 +171,24 @@ def failures_table(failed: Sequence[Outcome]) -> str:
     return table(("row", "item", "why"), rows, "l")
 
 
-def leading_score(scored: Iterable[Scored]) -> str:
-    """Return the score that says best whether the edit was made, of those that there are."""
+def leading_score(scored: Iterable[Scored], columns: Columns = COLUMNS) -> str:
+    """Return the score that says best whether the edit was made, of those that there are.
+
+    Args:
+        scored: All that was scored.
+        columns: How scores are written; the first that is none of the package's goes before all.
+    """
     known = {name for one in scored for name in one.scores}
     asked = ("judged", "imgedit", "vie_overall")
-    order = (*asked, "clip_direction", "clip_edited", "clip", "clip_b16", *COLUMNS)
+    own = [name for name in columns if name not in COLUMNS]
+    order = (*own, *asked, "clip_direction", "clip_edited", "clip", "clip_b16", *columns)
     return next(name for name in order if name in known)
 
 
-def scores_table(found: Table) -> str:
+def scores_table(found: Table, columns: Columns = COLUMNS) -> str:
     """Return a table with a row for each method and a column for each score."""
     known = {name for scores in found.values() for name in scores}
-    columns = {name: column for name, column in COLUMNS.items() if name in known}
+    columns = {name: column for name, column in columns.items() if name in known}
     rows = (
         (row, *(column.cell(scores.get(name)) for name, column in columns.items()))
         for row, scores in found.items()
@@ -187,9 +196,11 @@ def scores_table(found: Table) -> str:
     return table(("row", *(column.heading for column in columns.values())), rows)
 
 
-def kinds_table(scored: Sequence[Scored], kinds: Sequence[str], name: str) -> str:
+def kinds_table(
+    scored: Sequence[Scored], kinds: Sequence[str], name: str, columns: Columns = COLUMNS
+) -> str:
     """Return a table with a row for each method and a column for each kind of edit."""
-    column = COLUMNS[name]
+    column = columns[name]
     rows = (
         (row, *(column.cell(found[kind]) for kind in kinds))
         for row, found in by_kind(scored, kinds, name).items()

@@ -1,5 +1,6 @@
 """What a benchmark is asked, from the words of its command."""
 
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from imagic_lora.bench.evaluation import Evaluation
     from imagic_lora.bench.judging.asking import Questions
     from imagic_lora.bench.judging.judge import Judge
+    from imagic_lora.bench.metrics.base import Scorer
     from imagic_lora.bench.rows import Settings
     from imagic_lora.hub import Dataset
 
@@ -33,6 +35,24 @@ def data(words: str) -> Path | str:
     """Return a folder, or at which revision the Hub is asked; "" for the one of the benchmark."""
     place, _, revision = words.partition("@")
     return revision if place == "hub" else path(words)
+
+
+def scorer(words: str) -> "Scorer":
+    """Return a scorer of somebody's own, from a module that is imported for it."""
+    module, _, name = words.partition(":")
+    try:
+        found: Any = getattr(import_module(module), name) if module and name else None
+    except (ImportError, AttributeError) as error:
+        raise InputError(
+            f"the value was {quoted(words)}, which cannot be had ({error}); give a module that Python "
+            "finds from here, and the name of a scorer in it."
+        ) from error
+    if not hasattr(found, "score"):
+        raise InputError(
+            f"the value was {quoted(words)}, allowed is MODULE:NAME of a value with the method 'score'."
+        )
+    made: Scorer = found
+    return made
 
 
 def weights(words: str) -> tuple[str, str]:
@@ -94,6 +114,7 @@ def evaluation(out: Path | None, given: dict[str, Any]) -> "Evaluation":
         limit=given["limit"],
         others=_once("--score", given["score"]),
         scorers=given["scorers"],
+        own=given["own_scorer"],
         weights={**WEIGHTS, **_once("--weights", given["weights"])},
         judge=_judge(benchmark, given),
     )

@@ -107,6 +107,32 @@ def imgedit(folder: Path) -> Path:
     return folder
 
 
+def own(folder: Path) -> Path:
+    """Make anybody's own pictures: of one all is said that can be, of another what must be."""
+    for name in ("cat.png", "ideal/cat.png", "dog.png"):
+        picture(folder / name)
+    (folder / "masks").mkdir()
+    mask = Image.new("L", (32, 32))
+    mask.paste(255, (0, 0, 16, 32))
+    mask.save(folder / "masks" / "cat.png")
+    rows = [
+        {
+            "name": "cat-hat",
+            "kind": "add",
+            "picture": "cat.png",
+            "source": "a cat",
+            "target": "a cat with a hat",
+            "instruction": "add a hat",
+            "mask": "masks/cat.png",
+            "ideal": "ideal/cat.png",
+            "hats": 1,
+        },
+        {"name": "dog-old", "picture": "dog.png", "target": "an old dog"},
+    ]
+    (folder / "items.json").write_text(json.dumps(rows))
+    return folder
+
+
 def listed(folder: Path, *rows: dict[str, Any]) -> Path:
     """Make a folder of instructions: a line for each, with a picture where it names one."""
     for row in rows:

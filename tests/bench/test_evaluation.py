@@ -13,6 +13,7 @@ from PIL import Image
 from imagic_lora import ImagicEditor
 from imagic_lora.bench import catalogue, evaluation, rows
 from imagic_lora.bench.choices import BENCHMARKS, SCORERS, WEIGHED
+from imagic_lora.bench.columns import Column
 from imagic_lora.bench.inputs import spread
 from imagic_lora.bench.items import Item
 from imagic_lora.bench.metrics.base import Pair, Scores
@@ -41,6 +42,20 @@ class Red:
         """Return the red of its first pixel."""
         self.asked.append(pair.item.name)
         return {"clip": float(np.asarray(pair.after)[0, 0, 0])}
+
+
+@dataclass(frozen=True)
+class Hats:
+    """A scorer of somebody's own: it reads what the list says of an item, and has a column."""
+
+    columns: ClassVar = {"hats": Column("hats", higher=True, digits=0)}
+
+    def score(self, pair: Pair) -> Scores:
+        """Return how many hats there should be."""
+        return {"hats": pair.item.notes.get("hats")}
+
+
+HATS = Hats()
 
 
 @pytest.fixture
@@ -168,6 +183,35 @@ def test_exports_are_where_the_authors_tools_look(
     assert 0 == bench("--score", again, out="again").code
     tables = [(tmp_path / one / "report.md").read_text() for one in ("out", "again")]
     assert tables[0] == tables[1]
+
+
+def test_own_pictures_are_scored_by_ones_own(run: Command, tmp_path: Path) -> None:
+    """A scorer from a module leads the table, alone; the ideal edit is on the sheets."""
+    data, theirs = layouts.own(tmp_path / "data"), tmp_path / "theirs"
+    for name in ("cat-hat", "dog-old"):
+        layouts.picture(theirs / f"{name}.png")
+    words = ("bench", "own", "--data", data, "-o", tmp_path / "out", "--score", theirs)
+
+    done = run(*words, "--own-scorer", f"{__name__}:HATS")
+
+    assert 0 == done.code, done.err
+    page = (tmp_path / "out" / "report.md").read_text()
+    assert "| row | hats ↑ |" in page
+    assert "| theirs | 1 [1, 1] n=1 |" in page
+    assert "| row | add | any |" in page
+    with Image.open(tmp_path / "out" / "sheet-best.png") as sheet:
+        assert sheet.width > 3 * 192
+
+
+@pytest.mark.parametrize("place", ["nowhere:hats", f"{__name__}:caps", f"{__name__}:layouts", "x"])
+def test_a_scorer_that_is_none_is_refused(place: str, run: Command, tmp_path: Path) -> None:
+    """The sentence says what was asked for."""
+    data = layouts.own(tmp_path / "data")
+
+    done = run("bench", "own", "--data", data, "--check", "--own-scorer", place)
+
+    assert 2 == done.code
+    assert f"the value was '{place}'" in done.error
 
 
 def test_both_strengths_are_of_one_fit(

@@ -22,6 +22,7 @@ MAKERS: dict[str, Callable[[Path], Path]] = {
     "gedit": layouts.gedit,
     "gedit2": layouts.gedit2,
     "genarena": layouts.genarena,
+    "own": layouts.own,
 }
 
 

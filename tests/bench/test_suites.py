@@ -9,7 +9,7 @@ import pytest
 
 from imagic_lora.bench.items import Loaded
 from imagic_lora.bench.masks import Mask
-from imagic_lora.bench.suites import editeval, imgedit, instructions, pie, tedbench, uniedit
+from imagic_lora.bench.suites import editeval, imgedit, instructions, own, pie, tedbench, uniedit
 from imagic_lora.errors import InputError
 from tests.bench import layouts
 
@@ -107,6 +107,22 @@ def test_imgedit_bench_has_captions_from_a_file(tmp_path: Path) -> None:
     assert ("1082: its row was None, expected is an object of fields",) == (
         loaded.captioned(captions).problems
     )
+
+
+def test_anybodys_own_pictures_are_read(tmp_path: Path) -> None:
+    """Little must be said of an item; what else is said of it is there for one's own scorers."""
+    loaded = own.load(layouts.own(tmp_path))
+
+    assert () == loaded.problems
+    cat, dog = loaded.items
+    assert ("cat-hat", "add", "cat-hat.png") == (cat.name, cat.kind, cat.result)
+    assert ("a cat", "a cat with a hat", "add a hat") == (cat.source, cat.target, cat.instruction)
+    assert tmp_path / "ideal" / "cat.png" == cat.ideal
+    assert {"hats": 1} == cat.notes
+    assert cat.mask is not None
+    assert (16, True) == (int(cat.mask.decode()[5].sum()), bool(cat.mask.decode()[0, 0]))
+    assert ("dog-old", "any", None, "") == (dog.name, dog.kind, dog.source, dog.instruction)
+    assert (None, None, {}) == (dog.mask, dog.ideal, dog.notes)
 
 
 def test_editeval_is_read(tmp_path: Path) -> None:
@@ -219,6 +235,21 @@ def _break_imgedit(folder: Path) -> Loaded:
     return imgedit.load(folder)
 
 
+def _break_own(folder: Path) -> Loaded:
+    layouts.own(folder)
+    row = {"name": "another", "picture": "cat.png", "target": "a bat"}
+    layouts.picture(folder / "large.png", (64, 64))
+    rows = [
+        row,
+        {"name": "silent", "picture": "cat.png"},
+        {**row, "picture": "../cat.png"},
+        {**row, "mask": "large.png"},
+        "no row",
+    ]
+    (folder / "items.json").write_text(json.dumps(rows))
+    return own.load(folder)
+
+
 def _break_editeval(folder: Path) -> Loaded:
     more = (("Juggling", "a", "b", "c"), ("Style Change", "a", "b", "c"))
     return editeval.load(layouts.editeval(folder, (*layouts.EDITEVAL, *more)))
@@ -255,6 +286,16 @@ def _break_editeval(folder: Path) -> Loaded:
         (_break_imgedit, 1, ["1084: 'edit_type' was 'fly'", "1085: 'id' was None"]),
         (_break_gedit, 1, ["row 2: 'task_type' was 'fly'", "row 3: 'key' was None"]),
         (_break_genarena, 1, ["row 2: 'index' was '1'", "row 3: the path was '../8.png'"]),
+        (
+            _break_own,
+            1,
+            [
+                "item 2: 'target' was None",
+                "item 3: the path was '../cat.png'",
+                "item 4: its mask is (64, 64)",
+                "item 5: 'name' was None",
+            ],
+        ),
         (_break_editeval, 3, ["row 5: its section was 'Juggling'", "row 6: cannot read '1.jpg'"]),
     ],
 )
@@ -281,6 +322,7 @@ def test_all_that_is_wrong_is_told_at_once(
         (instructions.load_gedit, "stepfun-ai/GEdit-Bench"),
         (instructions.load_gedit_v2, "GEditBench-v2/GEditBench-v2"),
         (instructions.load_genarena, "rhli/genarena"),
+        (own.load, "a list 'items.json' of edits"),
     ],
 )
 def test_a_folder_that_is_none_says_where_to_get_one(

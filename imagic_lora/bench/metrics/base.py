@@ -67,7 +67,8 @@ class Scorer(Protocol):
     """A kind of metric: a value, whose models are loaded when they are first needed.
 
     Its `repr` says which weights it has: what was scored by others is scored again. Packages that
-    it needs besides are its `needs`.
+    it needs besides are its `needs`. One that is none of the package's has `columns`: how each of its
+    scores is written in tables, by name.
     """
 
     def score(self, pair: Pair) -> Scores:

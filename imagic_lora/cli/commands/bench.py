@@ -78,6 +78,15 @@ _SCORES, _OURS = "Scores", "What is edited, and how"
 )
 @several_of("--scorers", _SCORER, default=())
 @flag(
+    "--own-scorer",
+    read=benchmark.scorer,
+    multiple=True,
+    metavar="MODULE:NAME",
+    help="a scorer of your own, where Python finds it; then no others, but for --scorers; may be "
+    "given again",
+    section=_SCORES,
+)
+@flag(
     "--weights",
     read=benchmark.weights,
     multiple=True,
@@ -178,8 +187,7 @@ def _check(terminal: Terminal, asked: "Evaluation") -> None:
     pictures = len({item.picture for item in loaded.items})
     lines = [f"{asked.benchmark.title}: {len(loaded.items)} items of {pictures} pictures"]
     lines += [
-        f"  {sum(item.kind == kind for item in loaded.items):4d}  {kind}"
-        for kind in asked.benchmark.kinds
+        f"  {sum(item.kind == kind for item in loaded.items):4d}  {kind}" for kind in asked.kinds
     ]
     terminal.tell("\n".join(lines))
     for problem in loaded.problems:
