@@ -14,6 +14,7 @@ from typing import get_args
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # one thread in each of the processes
 
 from benchmarks.edits.methods import Method
+from benchmarks.edits.portraits import Split
 from benchmarks.edits.studies import (
     automatic,
     captions,
@@ -26,7 +27,6 @@ from benchmarks.edits.studies import (
     tuning,
 )
 from benchmarks.edits.study import Study, carry_out
-from benchmarks.edits.suite import Split
 from benchmarks.world.worlds import WORLDS
 
 SMALL = 8

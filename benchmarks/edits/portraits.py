@@ -1,20 +1,24 @@
 """Edits of drawn portraits: held-out ones, one change each, and the prompt that asks for it.
 
 In the drawn world the ideal edit is known: it is the same portrait with one attribute changed. The
-cases of the two splits come from different portraits.
+cases of the two splits come from different portraits. Written to a folder, they are a set of one's
+own pictures, as `imagic-lora bench own` reads it.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
 from PIL import Image
 
-from benchmarks.edits.suite import Case, Split
 from benchmarks.world.captions import caption_naming
 from benchmarks.world.drawing import draw
 from benchmarks.world.portrait import ATTRIBUTES, Portrait, held_out_portrait
+
+Split = Literal["tune", "report"]
+"""Settings are chosen on one, figures are quoted from the other."""
 
 Kind = Literal["add", "remove", "hair", "ears", "expression", "clothes", "background", "layout"]
 Style = Literal["terse", "full", "omitting"]
@@ -24,27 +28,66 @@ STYLES: tuple[Style, ...] = get_args(Style)
 FIRST: dict[Split, int] = {"tune": 200_000, "report": 300_000}
 """The held-out portraits from these numbers on belong to a split."""
 
+CHANGED = 8
+"""Difference of brightness, of 255, from which a pixel of the ideal edit counts as changed."""
+
 _MOVES = ("arms", "head")
 
 
 @dataclass(frozen=True)
-class PortraitCase(Case):
+class PortraitCase:
     """One edit of a portrait.
 
     A terse prompt names the change alone; a full one names all that the ideal edit shows; an
     omitting one names the change and half of the rest.
 
     Attributes:
+        name: Names the case in files; unique within a split.
+        kind: Kind of edit.
+        style: How the prompt is written.
+        source: Caption of the input that names what the target names, and as it is in the input.
+        target: The prompt.
         attribute: The attribute that changes.
         before: What the input shows.
         after: What the ideal edit shows.
-        ideal: Its drawing.
+        image: The input.
+        ideal: The ideal edit.
     """
 
+    name: str
+    kind: str
+    style: str
+    source: str
+    target: str
     attribute: str
     before: Portrait
     after: Portrait
-    ideal: Image.Image = field(repr=False, kw_only=True)
+    image: Image.Image = field(repr=False)
+    ideal: Image.Image = field(repr=False)
+
+    @property
+    def notes(self) -> dict[str, Any]:
+        """What methods and the judge are told besides."""
+        after = {name: getattr(self.after, name) for name in ATTRIBUTES}
+        return {"style": self.style, "attribute": self.attribute, "after": after}
+
+    def write(self, folder: Path) -> dict[str, Any]:
+        """Write the pictures of the case to a folder of one's own pictures, and return its item.
+
+        Args:
+            folder: The folder.
+        """
+        before, after = (np.asarray(one, np.int16) for one in (self.image, self.ideal))
+        changed = np.abs(after - before).max(axis=2) >= CHANGED
+        mask = Image.fromarray(np.where(changed, 255, 0).astype(np.uint8))
+        pictures = {"picture": self.image, "ideal": self.ideal, "mask": mask}
+        files = {name: f"{name}/{self.name}.png" for name in pictures}
+        for name, picture in pictures.items():
+            path = folder / files[name]
+            path.parent.mkdir(parents=True, exist_ok=True)
+            picture.save(path)
+        told = {"source": self.source, "target": self.target}
+        return {"name": self.name, "kind": self.kind, **told, **files, **self.notes}
 
 
 def make_cases(split: Split, count: int, *, photographed: bool = False) -> list[PortraitCase]:
@@ -108,6 +151,11 @@ class AnotherTarget(PortraitCase):
 
     first: str
     captions: Mapping[str, str]
+
+    @property
+    def notes(self) -> dict[str, Any]:
+        """The same, and what one fit for all of the edits may be told."""
+        return {**super().notes, "first": self.first, "captions": {**self.captions}}
 
 
 def make_targets(

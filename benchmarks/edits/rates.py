@@ -1,27 +1,17 @@
 """From the records of finished cases to rates, curves and means."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
-from PIL import Image
-
-from benchmarks.edits.scores import brightness, psnr
 from benchmarks.edits.study import Record, Run
 
-_DIGITS = 4
 _FIGURES = ("perfect", "edited", "kept", "psnr_ideal", "psnr_outside")
 
 
-def mean(values: Iterable[float]) -> float:
-    """Return the mean of some values."""
+def mean(values: Iterable[Any], digits: int = 4) -> float:
+    """Return the mean of some values, each a number or whether something is so."""
     listed = [float(value) for value in values]
-    return round(sum(listed) / len(listed), _DIGITS)
-
-
-def mean_psnr(first: Sequence[Image.Image], second: Sequence[Image.Image]) -> float:
-    """Return the mean nearness of pairs of pictures, in dB."""
-    pairs = zip(first, second, strict=True)
-    values = [psnr(brightness(one), brightness(other)) for one, other in pairs]
-    return round(sum(values) / len(values), 2)
+    return round(sum(listed) / len(listed), digits)
 
 
 def curve(records: Sequence[Record]) -> list[dict[str, float]]:

@@ -2,66 +2,87 @@
 
 import math
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from PIL import Image
 
-from benchmarks.edits.portraits import PortraitCase
 from benchmarks.world.autoencoder import to_tensor
-from benchmarks.world.judge import Judge, read_attributes
+from benchmarks.world.judge import Judge, load_judge, read_attributes
 from benchmarks.world.portrait import ATTRIBUTES, Portrait
-
-CHANGED = 8
-"""Difference of brightness, of 255, from which a pixel of the ideal edit counts as changed."""
+from benchmarks.world.worlds import DRAWN, PHOTOGRAPHED
+from imagic_lora.bench.columns import Column, Columns
+from imagic_lora.bench.metrics.base import Pair, Scores
+from imagic_lora.images.reading import open_image
 
 BEST_PSNR = 60.0
 """What two equal pictures score: without noise the ratio would be infinite."""
 
 
 @dataclass(frozen=True)
-class Score:
-    """What one edited picture is worth.
+class Judged:
+    """The scorer of a world's portraits, as `imagic-lora bench own --own-scorer` takes it.
 
     Attributes:
-        edited: Whether the changed attribute reads as asked.
-        kept: Share of the other attributes that read as in the input.
-        perfect: Whether all attributes read as in the ideal edit.
-        psnr_ideal: Nearness to the drawing of the ideal edit, in dB.
-        psnr_outside: Nearness to the input where the ideal edit changes nothing, in dB.
-        lost: Names of the other attributes that did not stay.
+        weights: File of the judge.
     """
 
-    edited: bool
-    kept: float
-    perfect: bool
-    psnr_ideal: float
-    psnr_outside: float
-    lost: tuple[str, ...]
+    columns: ClassVar[Columns] = {
+        "perfect": Column("perfect, %", higher=True, unit=100, digits=0),
+        "edited": Column("edited, %", higher=True, unit=100, digits=0),
+        "kept": Column("others kept, %", higher=True, unit=100, digits=0),
+        "psnr_ideal": Column("dB to ideal", higher=True, digits=1),
+        "psnr_outside": Column("dB outside", higher=True, digits=1),
+        "distance_ideal": Column("distance", higher=False, digits=3),
+    }
+
+    weights: Path
+
+    def score(self, pair: Pair) -> Scores:
+        """Return what the judge reads off a picture, and how near it is to the ideal drawing."""
+        return score(_judge(self.weights), pair)
 
 
-def score(judge: Judge, case: PortraitCase, picture: Image.Image) -> Score:
+DRAWINGS, PHOTOS = Judged(DRAWN.weights), Judged(PHOTOGRAPHED.weights)
+"""The worlds' scorers, by what their pictures are; the flow's are drawings, too."""
+
+
+@cache
+def _judge(weights: Path) -> Judge:
+    """Return the judge, loaded once in each process."""
+    return load_judge(weights)
+
+
+def score(judge: Judge, pair: Pair) -> Scores:
     """Score one edited picture.
 
     Args:
         judge: A trained judge.
-        case: What was asked for.
-        picture: What came back, of the size of the drawings.
+        pair: What was asked for, with its ideal edit, and what came back.
+
+    Returns:
+        "edited", whether the changed attribute reads as asked; "kept", the share of the other
+        attributes that read as in the input; "perfect", whether all read as in the ideal edit;
+        "psnr_ideal" and "distance_ideal", nearness to the ideal edit in dB and how different it
+        looks; "psnr_outside", nearness to the input where the ideal edit changes nothing, in dB.
     """
-    wrong = misread(judge, case.after, picture)
-    lost = tuple(name for name in wrong if name != case.attribute)
-    before, ideal = brightness(case.image), brightness(case.ideal)
-    outside = np.abs(ideal - before).max(axis=2) < CHANGED
-    edited = brightness(picture)
-    return Score(
-        edited=case.attribute not in wrong,
-        kept=round(1 - len(lost) / (len(ATTRIBUTES) - 1), 4),
-        perfect=not wrong,
-        psnr_ideal=psnr(edited, ideal),
-        psnr_outside=psnr(edited[outside], before[outside]),
-        lost=lost,
-    )
+    item, ideal = pair.item, open_image(str(pair.item.ideal))
+    wrong = misread(judge, Portrait(**item.notes["after"]), pair.after)
+    changed = item.notes["attribute"]
+    lost = [name for name in wrong if name != changed]
+    before, after = brightness(pair.before), brightness(pair.after)
+    return {
+        "perfect": not wrong,
+        "edited": changed not in wrong,
+        "kept": round(1 - len(lost) / (len(ATTRIBUTES) - 1), 4),
+        "psnr_ideal": psnr(after, brightness(ideal)),
+        "psnr_outside": psnr(after[pair.kept_part], before[pair.kept_part]),
+        "distance_ideal": distance(judge, pair.after, ideal),
+    }
 
 
 def misread(judge: Judge, portrait: Portrait, picture: Image.Image) -> tuple[str, ...]:

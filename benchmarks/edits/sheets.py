@@ -3,16 +3,16 @@
 from collections.abc import Callable, Sequence
 
 from benchmarks.edits.study import Record, Run
-from benchmarks.edits.suite import Case
 from benchmarks.environment import RESULTS
-from imagic_lora.images.sheet import Cell, sheet
+from imagic_lora.bench.made import Made
+from imagic_lora.bench.sheets import draw
 
 
 def write_sheet(
     name: str,
     run: Run,
     records: Sequence[Record],
-    cases: Sequence[Case],
+    cases: Sequence[str],
     strength: Callable[[Record], str],
 ) -> None:
     """Write a sheet with a row for each case: the input, the ideal edit, then every method.
@@ -21,28 +21,20 @@ def write_sheet(
         name: Name of the file, without its ending.
         run: The run.
         records: Those of its records that are shown, in the order of the methods.
-        cases: The cases that are shown.
+        cases: Names of the cases that are shown.
         strength: Says at which of its strengths a record is shown.
     """
-    rows = [
-        _inputs(case) + [_cell(run, r, strength(r)) for r in records if r["case"] == case.name]
-        for case in cases
+    items = {case.name: case for case in run.cases}
+    made = [
+        (
+            Made(record["method"], items[record["case"]], run.path(record, strength(record))),
+            f"{record['method']} {_verdict(record['scores'][strength(record)])}",
+        )
+        for record in records
     ]
-    page = sheet(rows, titles=[f"{case.target}  ({case.name})" for case in cases])
     # A palette of 256 colours keeps the sheets small in the repository.
-    page.quantize(256).save(RESULTS / f"{name}.png", optimize=True)
-
-
-def _inputs(case: Case) -> list[Cell]:
-    """Return the input of a case, and the ideal edit where it is known."""
-    ideal = [] if case.ideal is None else [Cell(case.ideal, "ideal edit")]
-    return [Cell(case.image, "input"), *ideal]
-
-
-def _cell(run: Run, record: Record, strength: str) -> Cell:
-    """Return what a method made of a case."""
-    verdict = _verdict(record["scores"][strength])
-    return Cell(run.picture(record, strength), f"{record['method']} {verdict}")
+    page = draw(cases, made, "input").quantize(256)
+    page.save(RESULTS / f"{name}.png", optimize=True)
 
 
 def _verdict(score: dict[str, object]) -> str:

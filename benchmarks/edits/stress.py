@@ -12,8 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageFilter
 
-from benchmarks.edits.portraits import PortraitCase
-from benchmarks.edits.suite import Split
+from benchmarks.edits.portraits import PortraitCase, Split
 from benchmarks.edits.worlds import Portraits
 
 _Light = npt.NDArray[np.float64]

@@ -17,12 +17,14 @@ import torch
 from PIL import Image
 
 from benchmarks.edits.methods import FOR, Bench, Method
-from benchmarks.edits.suite import Case, Split, Suite
+from benchmarks.edits.portraits import Split
 from benchmarks.edits.worlds import PORTRAITS, Portraits
 from benchmarks.environment import describe, write_result
 from benchmarks.world.pipeline import REPOSITORY
 from benchmarks.world.worlds import DRAWN, World
 from imagic_lora.bench import lines
+from imagic_lora.bench.items import Item
+from imagic_lora.bench.metrics.base import Pair, Scorer, Scores
 from imagic_lora.editing.alphas import choose
 from imagic_lora.images.reading import open_image
 
@@ -33,7 +35,7 @@ Record = dict[str, Any]
 """One method on one case: who, what, the scores by strength, the strength that the product's rule
 chooses, what it took, and the method's own facts."""
 
-_benches: list[Bench] = []  # of a worker process; filled once, since loading takes seconds
+_lent: list[tuple[Bench, Scorer]] = []  # to a worker process, once, since loading takes seconds
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ class Study:
     result: str
     methods: Mapping[str, Method]
     summary: Callable[["Run"], dict[str, Any]]
-    suite: Suite = PORTRAITS
+    suite: Portraits = PORTRAITS
     split: Split = "report"
     count: int = 24
     slow: tuple[str, ...] = ()
@@ -73,12 +75,7 @@ class Study:
 
         Args:
             world: Whose portraits are edited, and by whose model.
-
-        Raises:
-            TypeError: When it is not a study of portraits.
         """
-        if not isinstance(self.suite, Portraits):
-            raise TypeError(f"{self.name} edits no portraits, so it is the same in every world")
         result = self.result if world == DRAWN else f"{self.result}-{world.name}"
         methods = {
             name: method
@@ -99,14 +96,15 @@ class Run:
     """
 
     study: Study
-    cases: Sequence[Case]
+    cases: Sequence[Item]
     folder: Path
 
     @classmethod
     def of(cls, study: Study) -> "Run":
         """Return the run of as many cases as a study asks for."""
-        cases = study.suite.cases(study.split, study.count)
-        return cls(study, cases, BUILD / study.suite.name / f"{study.name}-{study.split}")
+        folder = BUILD / study.suite.name / f"{study.name}-{study.split}"
+        cases = study.suite.items(study.split, study.count, folder / "cases")
+        return cls(study, cases, folder)
 
     @property
     def log(self) -> Path:
@@ -116,14 +114,14 @@ class Run:
     @cached_property
     def bench(self) -> Bench:
         """The model of the study's suite, for what a summary measures itself."""
-        return Bench.load(self.study.suite)
+        return Bench.of(self.study.suite.world.model)
 
     @cached_property
     def versions(self) -> dict[str, str]:
         """What tells results of each method apart that must not be mixed: settings and model."""
         methods = self.study.methods.items()
         hashes = {name: hashlib.sha256(repr(method).encode()) for name, method in methods}
-        for path in sorted(self.study.suite.model.glob("*/*.safetensors")):
+        for path in sorted(self.study.suite.world.model.glob("*/*.safetensors")):
             with path.open("rb") as file:  # in pieces: a model may be larger than memory
                 for piece in iter(partial(file.read, _PIECE), b""):
                     for found in hashes.values():
@@ -131,7 +129,7 @@ class Run:
         return {name: found.hexdigest()[:16] for name, found in hashes.items()}
 
     @property
-    def wanted(self) -> list[tuple[str, Case]]:
+    def wanted(self) -> list[tuple[str, Item]]:
         """The methods with their cases, in the order in which they are done.
 
         A run that is stopped then has all methods on the same cases; what is slow comes last.
@@ -164,13 +162,20 @@ class Run:
             found.setdefault(record["method"], []).append(record)
         return found
 
+    def path(self, record: Record, strength: float | str) -> Path:
+        """Return the file of what a method made of a case at one of its strengths."""
+        return picture_path(self.folder, record["method"], record["case"], float(strength))
+
     def picture(self, record: Record, strength: float | str) -> Image.Image:
-        """Return the picture that a method made of a case at one of its strengths."""
-        path = picture_path(self.folder, record["method"], record["case"], float(strength))
-        return open_image(path)
+        """Return what a method made of a case at one of its strengths."""
+        return open_image(self.path(record, strength))
+
+    def score(self, case: Item, picture: Image.Image) -> Scores:
+        """Return what a picture is worth as an edit of a case."""
+        return self.study.suite.scorer.score(Pair.of(case, picture))
 
 
-def _case_by_case(names: Sequence[str], cases: Sequence[Case]) -> list[tuple[str, Case]]:
+def _case_by_case(names: Sequence[str], cases: Sequence[Item]) -> list[tuple[str, Item]]:
     return [(name, case) for case in cases for name in names]
 
 
@@ -218,28 +223,34 @@ def _collect(records: Iterable[Record], count: int, log: Path) -> None:
         print(f"{line}, {record['seconds']:.0f} s; {left / 60:.0f} min left", flush=True)
 
 
-def _begin(suite: Suite) -> None:
+def _begin(suite: Portraits) -> None:
     """Load the model in a worker process; each works with one thread."""
     torch.set_num_threads(1)
-    _benches.append(Bench.load(suite))
+    _lent.append((Bench.of(suite.world.model), suite.scorer))
 
 
-def _work(job: tuple[str, Method, Case, str, Path]) -> Record:
+def _work(job: tuple[str, Method, Item, str, Path]) -> Record:
     """Do one job in a worker process."""
     name, method, case, version, folder = job
-    return {"version": version, **measure(_benches[0], name, method, case, folder)}
+    return {"version": version, **measure(*_lent[0], name, method, case, folder)}
 
 
-def measure(bench: Bench, name: str, method: Method, case: Case, folder: Path) -> Record:
+def measure(
+    bench: Bench, scorer: Scorer, name: str, method: Method, case: Item, folder: Path
+) -> Record:
     """Run one method on one case at all its strengths, and keep the pictures.
 
     Args:
-        bench: The model and what judges its pictures.
+        bench: The model.
+        scorer: What judges its pictures.
         name: Name of the method.
         method: The method.
         case: The case.
         folder: Where pictures go.
     """
+    pull = partial(
+        bench.editor.pull, source=case.source or "", target=case.target
+    )  # loads the model
     began = time.monotonic()
     bench.passes.take()
     prepared = method.prepare(bench, case)
@@ -252,18 +263,17 @@ def measure(bench: Bench, name: str, method: Method, case: Case, folder: Path) -
         path = picture_path(folder, name, case.name, strength)
         path.parent.mkdir(parents=True, exist_ok=True)
         picture.save(path)
-        scores[f"{strength:g}"] = bench.suite.score(picture, case)
+        scores[f"{strength:g}"] = scorer.score(Pair.of(case, picture))
     first, seconds = edits[0]  # what the later take over from it is not counted
-    pull = partial(bench.editor.pull, source=case.source, target=case.target)
     paths = [picture_path(folder, name, case.name, float(key)) for key in scores]
-    before = pull(case.image)
+    before = pull(case.picture)
     remaining = [pull(path).remaining(before) for path in paths]
     chosen = choose(method.strengths, remaining, before.place, method.fixed)
     return {
         "method": name,
         "case": case.name,
         "kind": case.kind,
-        "style": case.style,
+        "style": case.notes.get("style", ""),
         "scores": scores,
         "chosen": [*scores][chosen],
         "passes_fwd": fit.forward + first,

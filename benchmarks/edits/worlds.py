@@ -1,17 +1,24 @@
-"""The suites that there are: drawn portraits, photographed ones, and several edits of each."""
+"""The sets of edits that there are: of drawn portraits, of photographed ones, several of each.
 
+    python -m benchmarks.edits.worlds photos --split tune --cases 24 -o FOLDER
+
+writes one as a folder that `imagic-lora bench own --own-scorer benchmarks.edits.scores:PHOTOS` reads.
+"""
+
+import argparse
+import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
-from functools import cache
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import get_args
 
-from PIL import Image
-
-from benchmarks.edits.portraits import KINDS, PortraitCase, make_cases, make_targets
-from benchmarks.edits.scores import distance, score
-from benchmarks.edits.suite import Scores, Split
-from benchmarks.world.judge import Judge, load_judge
-from benchmarks.world.worlds import DRAWN, World
+from benchmarks.edits.portraits import KINDS, PortraitCase, Split, make_cases, make_targets
+from benchmarks.edits.scores import Judged
+from benchmarks.world.worlds import DRAWN, WORLDS, World
+from imagic_lora.bench.items import Item
+from imagic_lora.bench.metrics.base import Scorer
+from imagic_lora.bench.suites import own
+from imagic_lora.files import write_atomic
 
 
 @dataclass(frozen=True)
@@ -19,19 +26,14 @@ class Portraits:
     """Portraits with a model that draws them and the judge that reads their attributes.
 
     Attributes:
-        name: See Suite.
-        kinds: See Suite.
+        name: Names its results.
+        kinds: The kinds of edits, in the order of tables.
         world: Whose portraits, model and judge.
     """
 
     name: str = "portraits"
     kinds: tuple[str, ...] = KINDS
     world: World = DRAWN
-
-    @property
-    def model(self) -> Path:
-        """Pipeline folder of the model."""
-        return self.world.model
 
     def within(self, world: World) -> "Portraits":
         """Return the same edits of the portraits of a world; another than the drawn one is named.
@@ -42,23 +44,31 @@ class Portraits:
         name = self.name if world == DRAWN else f"{self.name}-{world.name}"
         return replace(self, name=name, world=world)
 
+    @property
+    def scorer(self) -> Scorer:
+        """What says how good an edit is."""
+        return Judged(self.world.weights)
+
     def cases(self, split: Split, count: int) -> Sequence[PortraitCase]:
-        """Return the first cases of a split."""
+        """Return the first cases of a split, drawn.
+
+        Args:
+            split: Which cases to take from.
+            count: How many.
+        """
         return make_cases(split, count, photographed=self.world.photographed)
 
-    def score(self, picture: Image.Image, case: PortraitCase) -> Scores:
-        """Return what the judge reads off a picture, and how near it is to the ideal drawing."""
-        return asdict(score(_judge(self.world.weights), case, picture))
+    def items(self, split: Split, count: int, folder: Path) -> tuple[Item, ...]:
+        """Write the first cases of a split to a folder, and return them as it has them.
 
-    def distance(self, first: Image.Image, second: Image.Image) -> float:
-        """Return how different two pictures look to the judge."""
-        return distance(_judge(self.world.weights), first, second)
-
-
-@cache
-def _judge(weights: Path) -> Judge:
-    """Return the judge, loaded once in each process."""
-    return load_judge(weights)
+        Args:
+            split: Which cases to take from.
+            count: How many.
+            folder: The folder.
+        """
+        rows = [case.write(folder) for case in self.cases(split, count)]
+        write_atomic(folder / own.LIST, json.dumps(rows, indent=1).encode(), force=True)
+        return own.load(folder).items
 
 
 @dataclass(frozen=True)
@@ -82,3 +92,20 @@ class ManyTargets(Portraits):
 
 
 PORTRAITS = Portraits()
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("world", choices=WORLDS)
+    parser.add_argument("--split", choices=get_args(Split), default="report")
+    parser.add_argument("--cases", type=int, default=24)
+    parser.add_argument("-o", "--out", type=Path, required=True)
+    options = parser.parse_args(arguments)
+    world = WORLDS[options.world]
+    items = PORTRAITS.within(world).items(options.split, options.cases, options.out)
+    print(f"wrote {len(items)} edits to {options.out}; the model is {world.model}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,67 +1,46 @@
 """What every method of the benchmark is: work done once per case, then one picture a strength."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Protocol
 
 import torch
 from PIL import Image
 
-from benchmarks.edits.suite import Case, Suite
-from benchmarks.world.pipeline import load_pipeline
-from imagic_lora import ImagicEditor, MemoryPlan
+from imagic_lora import MemoryPlan
+from imagic_lora.bench.items import Item
+from imagic_lora.bench.rivals import ledits
+from imagic_lora.bench.rivals.base import Lent
 from imagic_lora.editing import guidance, sampling
 from imagic_lora.images.pixels import to_images, to_pixels
+from imagic_lora.images.reading import open_image
 from imagic_lora.models.base import LatentModel
 from imagic_lora.progress import ignore
-from imagic_lora.runs.passes import Passes
 
 STEPS = 30
 """Denoising steps of every method, as many as the product's default."""
 
-SEED = 0
 
-
-@dataclass(frozen=True, eq=False)
-class Bench:
-    """What the methods share.
-
-    Attributes:
-        suite: What is edited, and what judges it.
-        editor: The product, over the suite's model.
-        passes: Counts what goes through the model's denoiser and its copies.
-    """
-
-    suite: Suite
-    editor: ImagicEditor
-    passes: Passes
+class Bench(Lent):
+    """The model that methods are lent, with what several of them do with it."""
 
     @classmethod
-    def load(cls, suite: Suite) -> "Bench":
-        """Load the model of a suite, frozen."""
-        editor = ImagicEditor.from_pretrained(suite.model, memory=MemoryPlan.automatic())
-        passes = Passes()
-        passes.watch(editor.model.denoiser)
-        return cls(suite, editor, passes)
+    def of(cls, model: Path) -> "Bench":
+        """Return the bench of a model's folder, loaded when it is first needed."""
+        return cls(model, {"memory": MemoryPlan.automatic()})
 
     @cached_property
-    def pipeline(self) -> Any:
-        """The same model as a diffusers pipeline, frozen and watched too."""
-        pipeline = load_pipeline(self.suite.model, str(self.editor.plan.device))
-        for part in (pipeline.unet, pipeline.vae, pipeline.text_encoder):
-            part.requires_grad_(requires_grad=False).eval()
+    def ledits(self) -> Any:
+        """The pipeline of LEDITS++ with the model's parts, watched."""
+        pipeline = ledits.of_parts(self.pipeline())
         self.passes.watch(pipeline.unet)
         return pipeline
 
-    def latents(self, picture: Image.Image) -> torch.Tensor:
-        """Return a picture's latents, shape (1, C, h, w)."""
+    def latents(self, case: Item) -> torch.Tensor:
+        """Return the latents of an input, shape (1, C, h, w)."""
+        picture = open_image(case.picture)
         return self.editor.model.encode_image(to_pixels(picture, picture.size))
-
-    @torch.no_grad()
-    def rebuilt(self, picture: Image.Image) -> Image.Image:
-        """Return what the autoencoder alone makes of a picture."""
-        return to_images(self.editor.model.decode(self.latents(picture)))[0]
 
     def sample(
         self, model: LatentModel, predictor: guidance.Predictor, start: sampling.Start
@@ -94,10 +73,10 @@ class Method(Protocol):
     def fixed(self) -> float:
         """The strength that serves all cases."""
 
-    def prepare(self, bench: Bench, case: Case) -> Any:
+    def prepare(self, bench: Bench, case: Item) -> Any:
         """Do what is done once per case, whatever the strength, and return what it gives."""
 
-    def edit(self, bench: Bench, case: Case, prepared: Any, strength: float) -> Image.Image:
+    def edit(self, bench: Bench, case: Item, prepared: Any, strength: float) -> Image.Image:
         """Make one picture."""
 
     def facts(self, prepared: Any) -> Mapping[str, float | None]:

@@ -8,8 +8,9 @@ from typing import ClassVar
 import torch
 from PIL import Image
 
-from benchmarks.edits.methods.base import SEED, Bench
-from benchmarks.edits.suite import Case
+from benchmarks.edits.methods.base import Bench
+from imagic_lora.bench.items import Item
+from imagic_lora.bench.rivals.base import SEED
 from imagic_lora.conditioning import Conditioning
 from imagic_lora.images.pixels import to_images
 from imagic_lora.models.base import LatentModel
@@ -47,13 +48,13 @@ class _Inversionless(ABC):
     strengths: tuple[float, ...] = (1.5, 2.0, 3.0, 5.0, 8.0, 13.5)
     fixed: float = 3.0
 
-    def prepare(self, bench: Bench, case: Case) -> Prompts:
+    def prepare(self, bench: Bench, case: Item) -> Prompts:
         """Encode the input and its prompts."""
-        encoded = bench.editor.model.encode_prompt("", case.source, case.target).rows()
-        return Prompts(bench.latents(case.image), *encoded)
+        encoded = bench.editor.model.encode_prompt("", case.source or "", case.target).rows()
+        return Prompts(bench.latents(case), *encoded)
 
     @torch.no_grad()
-    def edit(self, bench: Bench, case: Case, prepared: Prompts, strength: float) -> Image.Image:  # noqa: ARG002 (the prompts have all)
+    def edit(self, bench: Bench, case: Item, prepared: Prompts, strength: float) -> Image.Image:  # noqa: ARG002 (the prompts have all)
         """Move the input towards the target."""
         model, moved = bench.editor.model, prepared.latents.clone()
         noises = generator(SEED, "flow noise")

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 import torch
 from PIL import Image
 
-from benchmarks.edits.methods.base import SEED, Bench
-from benchmarks.edits.suite import Case
+from benchmarks.edits.methods.base import Bench
+from imagic_lora.bench.items import Item
+from imagic_lora.bench.rivals.base import SEED
 from imagic_lora.conditioning import Conditioning
 from imagic_lora.editing import guidance, sampling
 from imagic_lora.models.base import LatentModel
@@ -51,16 +52,16 @@ class EmbeddingOnly:
     strengths: tuple[float, ...] = (0.25, 0.5, 0.75, 1.0, 1.25)
     fixed: float = 0.75
 
-    def prepare(self, bench: Bench, case: Case) -> Tuned:
+    def prepare(self, bench: Bench, case: Item) -> Tuned:
         """Optimise the target's embedding."""
         model = bench.editor.model
-        latents = bench.latents(case.image)
+        latents = bench.latents(case)
         conditioning = model.encode_prompt(case.target).trainable()
         tensors = conditioning.tensors()
         reconstruct(model, conditioning, latents, tensors, self.embedding_steps, self.embedding_lr)
         return Tuned(model, conditioning.map(torch.Tensor.detach), latents)
 
-    def edit(self, bench: Bench, case: Case, prepared: Tuned, strength: float) -> Image.Image:
+    def edit(self, bench: Bench, case: Item, prepared: Tuned, strength: float) -> Image.Image:
         """Interpolate towards the target's embedding, from pure noise."""
         model = prepared.model
         predictor = guidance.interpolated(
@@ -96,7 +97,7 @@ class FullUNet(EmbeddingOnly):
     unet_steps: int = 225
     unet_lr: float = 1e-4
 
-    def prepare(self, bench: Bench, case: Case) -> Tuned:
+    def prepare(self, bench: Bench, case: Item) -> Tuned:
         """Optimise the target's embedding, then a copy of the denoiser."""
         first = super().prepare(bench, case)
         model = copy.copy(first.model)

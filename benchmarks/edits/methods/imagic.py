@@ -6,8 +6,8 @@ from typing import Literal
 from PIL import Image
 
 from benchmarks.edits.methods.base import Bench
-from benchmarks.edits.suite import Case
 from imagic_lora import Adapter, EditRequest, EditSettings, FitSettings, ImagicEditor
+from imagic_lora.bench.items import Item
 from imagic_lora.editing.edits import Edits
 
 FIT, EDIT = FitSettings(), EditSettings()
@@ -39,21 +39,21 @@ class ImagicLora:
         """Return what fits and edits."""
         return bench.editor
 
-    def fit(self, bench: Bench, case: Case) -> Adapter:
+    def fit(self, bench: Bench, case: Item) -> Adapter:
         """Fit the picture."""
         return self.editor(bench).fit(
-            case.image,
+            case.picture,
             target=case.target,
             source={"own": case.source, "empty": "", "found": None}[self.caption],
             settings=self.fitting,
         )
 
-    def prepare(self, bench: Bench, case: Case) -> Edits:
+    def prepare(self, bench: Bench, case: Item) -> Edits:
         """Fit the picture, to be edited towards the case's target at any strength."""
         request = EditRequest(adapter=self.fit(bench, case), target=case.target)
         return self.editor(bench).edits([request], settings=self.editing)
 
-    def edit(self, bench: Bench, case: Case, prepared: Edits, strength: float) -> Image.Image:  # noqa: ARG002 (the edits have all)
+    def edit(self, bench: Bench, case: Item, prepared: Edits, strength: float) -> Image.Image:  # noqa: ARG002 (the edits have all)
         """Make the edit at a strength."""
         return prepared.at([strength])[0].image
 

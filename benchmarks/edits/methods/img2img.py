@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from benchmarks.edits.methods.base import SEED, STEPS, Bench
-from benchmarks.edits.suite import Case
-from imagic_lora import SamplingSettings
+from benchmarks.edits.methods.base import STEPS, Bench
+from imagic_lora.bench.items import Item
+from imagic_lora.bench.rivals import plain
+from imagic_lora.images.reading import open_image
 
 
 @dataclass(frozen=True)
@@ -23,15 +24,13 @@ class Img2Img:
     strengths: tuple[float, ...] = (0.3, 0.5, 0.6, 0.7, 0.8, 0.9)
     fixed: float = 0.6
 
-    def prepare(self, bench: Bench, case: Case) -> None:
+    def prepare(self, bench: Bench, case: Item) -> None:
         """Do nothing: there is no fit."""
 
-    def edit(self, bench: Bench, case: Case, prepared: None, strength: float) -> Image.Image:  # noqa: ARG002 (nothing is prepared)
+    def edit(self, bench: Bench, case: Item, prepared: None, strength: float) -> Image.Image:  # noqa: ARG002 (nothing is prepared)
         """Noise and denoise."""
-        settings = SamplingSettings(guidance=self.guidance, steps=STEPS, seed=SEED)
-        return bench.editor.img2img(
-            case.image, case.target, strength=strength, settings=settings
-        ).image
+        paint = plain.Img2Img(strength, self.guidance, STEPS).open(bench)
+        return paint(open_image(case.picture), case)
 
     def facts(self, prepared: None) -> dict[str, float]:  # noqa: ARG002 (nothing is prepared)
         """Return that nothing is kept."""

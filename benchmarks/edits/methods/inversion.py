@@ -7,7 +7,7 @@ from diffusers.schedulers.scheduling_ddim_inverse import DDIMInverseScheduler
 from PIL import Image
 
 from benchmarks.edits.methods.base import STEPS, Bench
-from benchmarks.edits.suite import Case
+from imagic_lora.bench.items import Item
 from imagic_lora.editing import guidance
 from imagic_lora.images.pixels import to_images
 
@@ -28,23 +28,23 @@ class DdimInversion:
     fixed: float = 1.5
 
     @torch.no_grad()
-    def prepare(self, bench: Bench, case: Case) -> torch.Tensor:
+    def prepare(self, bench: Bench, case: Item) -> torch.Tensor:
         """Return the noise that the input comes from."""
         model = bench.editor.model
-        scheduler = DDIMInverseScheduler.from_config(bench.pipeline.scheduler.config)
+        scheduler = DDIMInverseScheduler.from_pretrained(bench.model, subfolder="scheduler")
         scheduler.set_timesteps(STEPS)
-        source, x_t = model.encode_prompt(case.source), bench.latents(case.image)
+        source, x_t = model.encode_prompt(case.source or ""), bench.latents(case)
         for t in scheduler.timesteps:
             x_t = scheduler.step(model.predict(x_t, t[None], source), t, x_t).prev_sample
         return x_t
 
     @torch.no_grad()
     def edit(
-        self, bench: Bench, case: Case, prepared: torch.Tensor, strength: float
+        self, bench: Bench, case: Item, prepared: torch.Tensor, strength: float
     ) -> Image.Image:
         """Denoise the input's own noise at the target."""
         model = bench.editor.model
-        source, target = model.encode_prompt(case.source), model.encode_prompt(case.target)
+        source, target = model.encode_prompt(case.source or ""), model.encode_prompt(case.target)
         predictor = guidance.classifier_free(model, source, target, strength)
         sampler, x_t = model.sampler("ddim", STEPS, tuple(prepared.shape)), prepared
         for t in sampler.times:

@@ -1,14 +1,14 @@
 """LEDITS++ as the package's own bench has it, at several scales of one inversion."""
 
-import copy
 from dataclasses import dataclass
 from typing import Any
 
 from PIL import Image
 
 from benchmarks.edits.methods.base import STEPS, Bench
-from benchmarks.edits.suite import Case
+from imagic_lora.bench.items import Item
 from imagic_lora.bench.rivals import ledits
+from imagic_lora.images.reading import open_image
 
 
 @dataclass(frozen=True)
@@ -27,15 +27,12 @@ class LeditsPP:
     strengths: tuple[float, ...] = (1.0, 2.0, 4.0, 6.0, 10.0, 15.0)
     fixed: float = 2.0
 
-    def prepare(self, bench: Bench, case: Case) -> Any:
+    def prepare(self, bench: Bench, case: Item) -> Any:
         """Invert the input and return the pipeline that holds the inversion."""
-        parts = copy.copy(bench.pipeline)
-        parts.unet = copy.deepcopy(parts.unet)  # its attention is changed
-        pipeline = ledits.of_parts(parts)
-        ledits.invert(pipeline, case.image, STEPS, self.skip)
-        return pipeline
+        ledits.invert(bench.ledits, open_image(case.picture), STEPS, self.skip)
+        return bench.ledits
 
-    def edit(self, bench: Bench, case: Case, prepared: Any, strength: float) -> Image.Image:  # noqa: ARG002 (the pipeline has all)
+    def edit(self, bench: Bench, case: Item, prepared: Any, strength: float) -> Image.Image:  # noqa: ARG002 (the pipeline has all)
         """Denoise with guidance towards the prompt."""
         return ledits.edited(prepared, case.target, strength, self.threshold)
 

@@ -7,6 +7,7 @@ from benchmarks.edits.rates import mean, perfect
 from benchmarks.edits.stress import Stressed
 from benchmarks.edits.study import Record, Run, Study
 from benchmarks.edits.worlds import PORTRAITS
+from imagic_lora.images.reading import open_image
 
 _METHOD = ImagicLora()
 _FIXED = f"{_METHOD.fixed:g}"
@@ -19,11 +20,10 @@ def summary(run: Run) -> dict[str, Any]:
     says nothing.
     """
     cases = {case.name: case for case in run.cases}
-    score = run.study.suite.score
     read = {
         name
         for name, case in cases.items()
-        if case.ideal is not None and score(case.ideal, case)["perfect"]
+        if case.ideal is not None and run.score(case, open_image(case.ideal))["perfect"]
     }
     records = [record for record in run.records if record["case"] in read]
     by_kind = {

@@ -18,7 +18,7 @@ def summary(run: Run) -> dict[str, Any]:
             "case": case.name,
             "written": case.source,
             "target": case.target,
-            "found": run.bench.editor.caption(case.image, case.target),
+            "found": run.bench.editor.caption(case.picture, case.target),
         }
         for case in run.cases
     ]

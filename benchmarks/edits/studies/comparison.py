@@ -8,13 +8,13 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from benchmarks.edits.methods import METHODS, SLOW
-from benchmarks.edits.rates import curve, mean, mean_psnr, means, perfect
+from benchmarks.edits.rates import curve, mean, means, perfect
 from benchmarks.edits.sheets import write_sheet
 from benchmarks.edits.study import Record, Run, Study
 from benchmarks.environment import RESULTS
-
-ROWS = 6
-"""Cases on a sheet."""
+from imagic_lora.bench.rivals.plain import Autoencoder
+from imagic_lora.bench.sheets import choose
+from imagic_lora.images.reading import open_image
 
 _AT_FIXED = ("kept", "edited", "psnr_ideal", "psnr_outside")
 _COSTS = ("distance_ideal", "passes_fwd", "passes_fwd_bwd", "seconds_fit", "seconds", "bytes")
@@ -68,19 +68,14 @@ def with_others(found: dict[str, Any], before: Mapping[str, Any]) -> dict[str, A
 
 def with_distances(run: Run) -> dict[str, list[Record]]:
     """Return records with each picture's distance from the ideal edit, at the one strength."""
-    ideals = {case.name: case.ideal for case in run.cases}
-    return {
-        name: [
-            {**record, "distance_ideal": _distance(run, record, ideals[record["case"]])}
-            for record in records
-        ]
-        for name, records in run.by_method().items()
-    }
+    cases = {case.name: case for case in run.cases}
 
+    def scored(record: Record) -> Record:
+        picture = run.picture(record, fixed_strength(record))
+        distance = run.score(cases[record["case"]], picture)["distance_ideal"]
+        return {**record, "distance_ideal": distance}
 
-def _distance(run: Run, record: Record, ideal: Any) -> float:
-    picture = run.picture(record, fixed_strength(record))
-    return run.study.suite.distance(picture, ideal)
+    return {name: [scored(one) for one in records] for name, records in run.by_method().items()}
 
 
 def fixed_strength(record: Record) -> str:
@@ -120,33 +115,30 @@ def summarise(records: Sequence[Record], fixed: float) -> dict[str, float | None
 
 def find_ceiling(run: Run) -> dict[str, float]:
     """Return what a perfect method would score: the judge and the autoencoder have faults too."""
-    suite, inputs = run.study.suite, [case.image for case in run.cases]
-    ideals: list[Any] = [case.ideal for case in run.cases]
-    rebuilt = [run.bench.rebuilt(ideal) for ideal in ideals]
-
-    def read(pictures: Sequence[Any]) -> float:
-        pairs = zip(pictures, run.cases, strict=True)
-        return mean(suite.score(picture, case)["perfect"] for picture, case in pairs)
-
+    rebuild = Autoencoder().open(run.bench)
+    ideals = [open_image(str(case.ideal)) for case in run.cases]
+    rebuilt = [rebuild(one, case) for one, case in zip(ideals, run.cases, strict=True)]
+    inputs = [open_image(case.picture) for case in run.cases]
+    at_ideal, at_rebuilt, unedited = (
+        [run.score(case, one) for case, one in zip(run.cases, pictures, strict=True)]
+        for pictures in (ideals, rebuilt, inputs)
+    )
     return {
-        "judge_on_ideal": read(ideals),
-        "judge_on_reconstructed_ideal": read(rebuilt),
-        "psnr_reconstructed_ideal": mean_psnr(ideals, rebuilt),
-        "psnr_unedited_to_ideal": mean_psnr(ideals, inputs),
-        "distance_unedited_to_ideal": mean(map(suite.distance, ideals, inputs)),
+        "judge_on_ideal": mean(one["perfect"] for one in at_ideal),
+        "judge_on_reconstructed_ideal": mean(one["perfect"] for one in at_rebuilt),
+        "psnr_reconstructed_ideal": mean((one["psnr_ideal"] for one in at_rebuilt), digits=2),
+        "psnr_unedited_to_ideal": mean((one["psnr_ideal"] for one in unedited), digits=2),
+        "distance_unedited_to_ideal": mean(one["distance_ideal"] for one in unedited),
     }
 
 
 def write_pictures(run: Run, result: dict[str, Any]) -> None:
-    """Write the sheets of cases as they come, and of the first method's best and worst."""
+    """Write the sheets of the first method's best and worst cases, and of some at random."""
     leader, *_ = run.by_method().values()
-    scores = {record["case"]: record["scores"][fixed_strength(record)] for record in leader}
-    rated = [case for case in run.cases if case.name in scores]
+    scores = [(record["case"], record["scores"][fixed_strength(record)]) for record in leader]
     # A perfect edit goes before any other, and a nearer one before one further from the ideal.
-    rated.sort(key=lambda c: (scores[c.name]["perfect"], scores[c.name]["psnr_ideal"]))
-    count = min(ROWS, max(1, len(rated) // 2))
-    chosen = {"random": run.cases[:ROWS], "best": rated[::-1][:count], "worst": rated[:count]}
-    for name, cases in chosen.items():
+    ranks = [(case, (score["perfect"], score["psnr_ideal"])) for case, score in scores]
+    for name, cases in choose(ranks).items():
         sheet = f"{run.study.result}-{name}"
         write_sheet(sheet, run, run.records, cases, fixed_strength)
     write_curves(result["curves"], RESULTS / f"{run.study.result}-curves.png")

@@ -36,7 +36,7 @@ class Levered(ImagicLora):
 
     def editor(self, bench: Bench) -> ImagicEditor:
         """Return what fits and edits under the plan."""
-        return planned(bench.suite.model, self.plan, self.float8)
+        return planned(Path(bench.model), self.plan, self.float8)
 
 
 @cache

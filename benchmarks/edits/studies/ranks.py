@@ -20,11 +20,12 @@ from benchmarks.edits.methods.imagic import FIT, ImagicLora
 from benchmarks.edits.rates import mean, means
 from benchmarks.edits.scores import brightness, psnr
 from benchmarks.edits.study import Record, Run, Study
-from benchmarks.edits.suite import Case
 from benchmarks.switching import draw_weights, wrap
 from benchmarks.world.pipeline import REPOSITORY
 from imagic_lora import Adapter, EditSettings, FitSettings, ImagicEditor
+from imagic_lora.bench.items import Item
 from imagic_lora.editing.edits import Edits
+from imagic_lora.images.reading import open_image
 from imagic_lora.models.blueprint import BLUEPRINTS
 
 PLOTS = REPOSITORY / "docs" / "images"
@@ -66,17 +67,17 @@ class Sized(ImagicLora):
         model.traits = replace(model.traits, lora_targets=chosen)
         return ImagicEditor(model)
 
-    def fit(self, bench: Bench, case: Case) -> Adapter:
+    def fit(self, bench: Bench, case: Item) -> Adapter:
         """Fit the picture and make of the adapter what is asked for."""
         adapter = super().fit(bench, case)
         if self.share > 1:
             return adapter.compact(len(adapter.to_bytes()) // self.share)
         if self.exported:
-            words = bench.editor.model.encode_prompt(case.source).to("cpu", torch.float16)
+            words = bench.editor.model.encode_prompt(case.source or "").to("cpu", torch.float16)
             return replace(adapter, conditioning=words)
         return adapter
 
-    def edit(self, bench: Bench, case: Case, prepared: Edits, strength: float) -> Image.Image:
+    def edit(self, bench: Bench, case: Item, prepared: Edits, strength: float) -> Image.Image:
         """Edit towards the case's target; recall the picture without fidelity."""
         if strength == 0:
             prepared = bench.editor.edits(prepared.requests, settings=ELSEWHERE)
@@ -118,7 +119,7 @@ def summary(run: Run) -> dict[str, Any]:
 
 def figures(run: Run, records: list[Record]) -> dict[str, float]:
     """Return the mean figures of one variant; what is recalled is nearness to the input, in dB."""
-    inputs = {case.name: brightness(case.image) for case in run.cases}
+    inputs = {case.name: brightness(open_image(case.picture)) for case in run.cases}
     scores = ("edited", "kept", "perfect", "psnr_ideal", "psnr_outside")
     return {
         **means([record["scores"]["1"] for record in records], scores),

@@ -16,6 +16,7 @@ from benchmarks.edits.sheets import write_sheet
 from benchmarks.edits.study import Run, Study
 from benchmarks.edits.worlds import ManyTargets
 from imagic_lora import Adapter
+from imagic_lora.bench.items import Item
 
 SUITE = ManyTargets()
 
@@ -24,9 +25,9 @@ SUITE = ManyTargets()
 class FoundOnce(ImagicLora):
     """The product where it is fitted for the first prompt, whatever is asked for later."""
 
-    def fit(self, bench: Bench, case: Any) -> Adapter:
+    def fit(self, bench: Bench, case: Item) -> Adapter:
         """Fit the picture."""
-        return bench.editor.fit(case.image, target=case.first, settings=self.fitting)
+        return bench.editor.fit(case.picture, target=case.notes["first"], settings=self.fitting)
 
 
 @dataclass(frozen=True)
@@ -42,10 +43,10 @@ class Said(ImagicLora):
     named: str = "everything"
     kept: bool = True
 
-    def fit(self, bench: Bench, case: Any) -> Adapter:
+    def fit(self, bench: Bench, case: Item) -> Adapter:
         """Fit the picture."""
-        caption = case.captions[self.named]
-        adapter = bench.editor.fit(case.image, source=caption, settings=self.fitting)
+        caption = case.notes["captions"][self.named]
+        adapter = bench.editor.fit(case.picture, source=caption, settings=self.fitting)
         if self.kept:
             return adapter
         # A prompt is never silent about itself: so an edit starts at what was fitted.
@@ -60,7 +61,8 @@ def summary(run: Run) -> dict[str, Any]:
 def write_pictures(run: Run, _: dict[str, Any]) -> None:
     """Write a sheet of the first portrait's edits where its caption says more than the prompt."""
     said = [one for one in run.records if isinstance(run.study.methods[one["method"]], Said)]
-    write_sheet(run.study.result, run, said, run.cases[: SUITE.targets], itemgetter("chosen"))
+    first = [case.name for case in run.cases[: SUITE.targets]]
+    write_sheet(run.study.result, run, said, first, itemgetter("chosen"))
 
 
 STUDY = Study(

@@ -4,7 +4,7 @@ Every case is fitted once and edited from alpha 0 to 2 in even steps; again at a
 rising structure lock.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,14 @@ from PIL import Image
 
 from benchmarks.edits.methods import Bench
 from benchmarks.edits.methods.imagic import ImagicLora
-from benchmarks.edits.rates import curve, mean, mean_psnr
-from benchmarks.edits.scores import brightness
+from benchmarks.edits.rates import curve, mean
+from benchmarks.edits.scores import brightness, psnr
 from benchmarks.edits.study import Record, Run, Study
-from benchmarks.edits.suite import Case
 from benchmarks.environment import RESULTS
+from imagic_lora.bench.items import Item
+from imagic_lora.bench.rivals.plain import Autoencoder
 from imagic_lora.editing.edits import Edits
+from imagic_lora.images.reading import open_image
 
 ALPHAS = tuple(step / 4 for step in range(9))
 LOCKS = (0.0, 0.1, 0.2, 0.4, 0.6)
@@ -30,7 +32,7 @@ LOCKS = (0.0, 0.1, 0.2, 0.4, 0.6)
 class Locked(ImagicLora):
     """The product at alpha 1; the strength is the structure lock."""
 
-    def edit(self, bench: Bench, case: Case, prepared: Edits, strength: float) -> Image.Image:  # noqa: ARG002 (the edits have all)
+    def edit(self, bench: Bench, case: Item, prepared: Edits, strength: float) -> Image.Image:  # noqa: ARG002 (the edits have all)
         """Make the edit, nearer to the input's layout the stronger it is locked."""
         locked = replace(self.editing, structure_lock=strength)
         return self.editor(bench).edits(prepared.requests, settings=locked).at([1.0])[0].image
@@ -54,20 +56,29 @@ def growth(run: Run, records: Sequence[Record]) -> dict[str, list[dict[str, floa
 
 def _change(run: Run, records: Sequence[Record], alpha: float) -> float:
     """Return how much pictures change at an alpha, as a share of the ideal edit's change."""
-    cases: dict[str, Any] = {case.name: case for case in run.cases}
-    pairs = ((run.picture(record, alpha), cases[record["case"]]) for record in records)
-    return mean(
-        difference(picture, case.image) / difference(case.ideal, case.image)
-        for picture, case in pairs
-    )
+    pictures = {
+        case.name: (open_image(case.picture), open_image(str(case.ideal))) for case in run.cases
+    }
+
+    def share(record: Record) -> float:
+        before, ideal = pictures[record["case"]]
+        return difference(run.picture(record, alpha), before) / difference(ideal, before)
+
+    return mean(map(share, records))
 
 
 def at_zero(run: Run, records: Sequence[Record]) -> dict[str, float]:
     """Return how near alpha 0 and the autoencoder alone are to the input, in dB."""
-    inputs = [case.image for case in run.cases]
+    rebuild = Autoencoder().open(run.bench)
+
+    def nearness(pictures: Iterable[Image.Image]) -> float:
+        pairs = zip(pictures, inputs, strict=True)
+        return mean((psnr(brightness(one), brightness(other)) for one, other in pairs), digits=2)
+
+    inputs = [open_image(case.picture) for case in run.cases]
     return {
-        "psnr": mean_psnr([run.picture(record, 0) for record in records], inputs),
-        "psnr_autoencoder": mean_psnr([run.bench.rebuilt(image) for image in inputs], inputs),
+        "psnr": nearness(run.picture(record, 0) for record in records),
+        "psnr_autoencoder": nearness(map(rebuild, inputs, run.cases)),
     }
 
 

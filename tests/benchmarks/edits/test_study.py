@@ -12,39 +12,42 @@ from benchmarks.edits import __main__ as command
 from benchmarks.edits import study as studies
 from benchmarks.edits.methods import METHODS, Bench
 from benchmarks.edits.methods.img2img import Img2Img
+from benchmarks.edits.portraits import Split
 from benchmarks.edits.studies.automatic import CLEAN
 from benchmarks.edits.study import Run, Study, measure, picture_path
-from benchmarks.edits.suite import Case, Scores, Split
+from benchmarks.edits.worlds import Portraits
 from benchmarks.world.pipeline import MODEL
 from benchmarks.world.worlds import DRAWN, PHOTOGRAPHED
 from imagic_lora.bench import lines
+from imagic_lora.bench.items import Item
+from imagic_lora.bench.metrics.base import Pair, Scores
 
 QUICK = Img2Img(strengths=(0.1,), fixed=0.1)
 STUDY = Study("a study", "nothing", {"quick": QUICK, "long": QUICK}, lambda _: {}, slow=("long",))
 
 
+class Sized:
+    """A scorer of one's own."""
+
+    def score(self, pair: Pair) -> Scores:
+        """Return how long the prompt is, and how large the picture."""
+        return {"clip": len(pair.item.target), "size": pair.after.width}
+
+
 @dataclass(frozen=True)
-class Photos:
+class Photos(Portraits):
     """A suite as photos would be: of a case nothing is known but the picture and its prompts."""
 
     name: str = "photos"
-    kinds: tuple[str, ...] = ("any",)
-    model: Path = MODEL
 
-    def cases(self, split: Split, count: int) -> list[Case]:
+    def items(self, split: Split, count: int, folder: Path) -> tuple[Item, ...]:
         """Return plain grey photos."""
-        return [
-            Case(f"{split}-{n}", "any", "", "a girl", "a boy", Image.new("RGB", (64, 64), "grey"))
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (64, 64), "grey").save(folder / "grey.png")
+        return tuple(
+            Item(f"{split}-{n}", "any", folder / "grey.png", "a boy", f"{n}.png", "a girl")
             for n in range(count)
-        ]
-
-    def score(self, picture: Image.Image, case: Case) -> Scores:
-        """Return a score of the suite's own."""
-        return {"clip": len(case.target), "size": picture.size[0]}
-
-    def distance(self, first: Image.Image, second: Image.Image) -> float:
-        """Return nothing of use."""
-        raise NotImplementedError
+        )
 
 
 PHOTOS = Photos()
@@ -52,8 +55,8 @@ PHOTOS = Photos()
 
 @pytest.fixture(scope="module")
 def bench() -> Bench:
-    """Give the demo model under the suite of photos."""
-    return Bench.load(PHOTOS)
+    """Give the demo model."""
+    return Bench.of(MODEL)
 
 
 def records(run: Run, *pairs: tuple[str, str]) -> None:
@@ -73,9 +76,9 @@ def found(run: Run) -> list[tuple[str, str]]:
 
 def test_methods_need_a_picture_and_prompts_alone(bench: Bench, tmp_path: Path) -> None:
     """A suite that knows no ideal edit is measured, and scored by itself."""
-    (case,) = PHOTOS.cases("report", 1)
+    (case,) = PHOTOS.items("report", 1, tmp_path)
 
-    record = measure(bench, "quick", QUICK, case, tmp_path)
+    record = measure(bench, Sized(), "quick", QUICK, case, tmp_path)
 
     assert {"0.1": {"clip": 5, "size": 64}} == record["scores"]
     assert ("0.1", 0, 0) == tuple(record[key] for key in ("chosen", "passes_fwd_bwd", "bytes"))
@@ -86,7 +89,7 @@ def test_methods_need_a_picture_and_prompts_alone(bench: Bench, tmp_path: Path) 
 
 def test_a_stopped_run_goes_on(tmp_path: Path) -> None:
     """A finished case is found again, unless the method has changed since."""
-    run = Run(STUDY, PHOTOS.cases("report", 2), tmp_path)
+    run = Run(STUDY, PHOTOS.items("report", 2, tmp_path), tmp_path)
     records(run, ("quick", "report-1"), ("quick", "report-0"), ("long", "report-0"))
 
     assert [("quick", "report-0"), ("quick", "report-1"), ("long", "report-0")] == found(run)
@@ -97,7 +100,7 @@ def test_a_stopped_run_goes_on(tmp_path: Path) -> None:
 
 def test_a_record_that_a_stop_has_cut_off_is_no_record(tmp_path: Path) -> None:
     """The case is done again, and the record after it is whole."""
-    run = Run(STUDY, PHOTOS.cases("report", 2), tmp_path)
+    run = Run(STUDY, PHOTOS.items("report", 2, tmp_path), tmp_path)
     records(run, ("quick", "report-0"), ("long", "report-0"))
     run.log.write_text(run.log.read_text()[:-9])
     assert [("quick", "report-0")] == found(run)
@@ -109,7 +112,7 @@ def test_a_record_that_a_stop_has_cut_off_is_no_record(tmp_path: Path) -> None:
 
 def test_slow_methods_come_last_and_may_have_fewer_cases(tmp_path: Path) -> None:
     """What was finished of more cases than are wanted now counts all the same."""
-    run = Run(replace(STUDY, slow_count=1), PHOTOS.cases("report", 2), tmp_path)
+    run = Run(replace(STUDY, slow_count=1), PHOTOS.items("report", 2, tmp_path), tmp_path)
     records(run, ("long", "report-1"))
 
     wanted = [(name, case.name) for name, case in run.wanted]
@@ -173,7 +176,7 @@ def test_a_study_of_another_world_is_kept_apart() -> None:
     taken, drawn = (CLEAN.within(world) for world in (PHOTOGRAPHED, DRAWN))
 
     assert ("automatic-photos", "portraits-photos") == (taken.result, taken.suite.name)
-    assert PHOTOGRAPHED.model == taken.suite.model
+    assert PHOTOGRAPHED == taken.suite.world
     assert CLEAN == drawn
 
 
@@ -182,7 +185,7 @@ def test_a_study_writes_its_result_then_its_pictures(
 ) -> None:
     """The result says what was run on what, and the pictures are drawn from it."""
     monkeypatch.setattr(studies, "BUILD", tmp_path)
-    monkeypatch.setattr(studies, "work", lambda run, _: run.folder.mkdir(parents=True))
+    monkeypatch.setattr(studies, "work", lambda run, _: run.folder.mkdir(exist_ok=True))
     written: dict[str, Any] = {}
     monkeypatch.setattr(studies, "write_result", written.__setitem__)
     drawn: list[Any] = []
