@@ -5,7 +5,6 @@ recipe runs on a GPU, with larger batches.
 """
 
 import argparse
-import dataclasses
 import math
 from pathlib import Path
 
@@ -69,13 +68,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--seconds", type=float, default=math.inf, help="most time of the training")
     options = parser.parse_args(arguments)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    recipe = dataclasses.replace(
-        Recipe(world=FLOWING, seed=options.seed, denoiser=FLOW).scaled(
-            length=options.length,
-            batch=GPU_BATCH if device.type == "cuda" else 1,
-            seconds=options.seconds,
-        ),
-        pictures=max(64, round(Recipe.pictures * min(1.0, options.length))),
+    recipe = Recipe(world=FLOWING, seed=options.seed, denoiser=FLOW).scaled(
+        length=options.length,
+        batch=GPU_BATCH if device.type == "cuda" else 1,
+        seconds=options.seconds,
     )
     FlowTraining(recipe, options.work, device).run()
 

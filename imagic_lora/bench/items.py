@@ -120,6 +120,22 @@ def read_json(path: Path, remedy: str) -> Any:
         raise InputError(f"'{path}' is no JSON ({error}); {remedy}.") from error
 
 
+def rows_in(path: Path, remedy: str) -> list[tuple[str, Any]]:
+    """Return the rows of a JSON list, by what to call them in a sentence.
+
+    Args:
+        path: The file.
+        remedy: As of `read_json`.
+
+    Raises:
+        InputError: When it is missing or is no JSON list.
+    """
+    rows = read_json(path, remedy)
+    if not isinstance(rows, list):
+        raise InputError(f"'{path}' is no JSON list; {remedy}.")
+    return [(f"row {number}", row) for number, row in enumerate(rows, start=1)]
+
+
 def row_of(table: Any, key: str) -> Mapping[str, Any]:
     """Return a row of a JSON object.
 

@@ -5,13 +5,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from matplotlib.figure import Figure
-
 from benchmarks.edits.methods import METHODS, SLOW
 from benchmarks.edits.rates import curve, mean, means, perfect
 from benchmarks.edits.sheets import write_sheet
 from benchmarks.edits.study import Record, Run, Study
 from benchmarks.environment import RESULTS
+from benchmarks.plots import plot
 from imagic_lora.bench.rivals.plain import Autoencoder
 from imagic_lora.bench.sheets import choose
 from imagic_lora.images.reading import open_image
@@ -146,20 +145,16 @@ def write_pictures(run: Run, result: dict[str, Any]) -> None:
 
 def write_curves(curves: Mapping[str, Sequence[Mapping[str, float]]], path: Path) -> None:
     """Write the plot of success against preservation, a line for each method."""
-    figure = Figure(figsize=(7, 4.5), layout="constrained")
-    axes = figure.add_subplot()
-    for name, points in curves.items():
-        kept, edited = ([point[axis] for point in points] for axis in ("kept", "edited"))
-        axes.plot(kept, edited, marker="o", label=name, linewidth=2 if not axes.lines else 1)
-        axes.annotate(f"{points[-1]['strength']:g}", (kept[-1], edited[-1]))
-    axes.set(
+    with plot(
+        path,
         xlabel="share of the other attributes kept",
         ylabel="share of edits that show what was asked for",
         title="Success and preservation over strengths (the strongest is numbered)",
-    )
-    axes.grid(alpha=0.3)
-    axes.legend()
-    figure.savefig(path, dpi=110)
+    ) as axes:
+        for name, points in curves.items():
+            kept, edited = ([point[axis] for point in points] for axis in ("kept", "edited"))
+            axes.plot(kept, edited, marker="o", label=name, linewidth=2 if not axes.lines else 1)
+            axes.annotate(f"{points[-1]['strength']:g}", (kept[-1], edited[-1]))
 
 
 STUDY = Study(

@@ -12,7 +12,6 @@ from typing import Any
 
 import torch
 from diffusers import UNet2DConditionModel
-from matplotlib.figure import Figure
 from PIL import Image
 
 from benchmarks.edits.methods import Bench
@@ -20,6 +19,7 @@ from benchmarks.edits.methods.imagic import FIT, ImagicLora
 from benchmarks.edits.rates import mean, means
 from benchmarks.edits.scores import brightness, psnr
 from benchmarks.edits.study import Record, Run, Study
+from benchmarks.plots import plot
 from benchmarks.switching import draw_weights, wrap
 from benchmarks.world.pipeline import REPOSITORY
 from imagic_lora import Adapter, EditSettings, FitSettings, ImagicEditor
@@ -142,24 +142,20 @@ def sizes() -> dict[str, dict[str, int]]:
     return found
 
 
-def plot(groups: dict[str, dict[str, dict[str, float]]], path: Path) -> None:
+def write_plot(groups: dict[str, dict[str, dict[str, float]]], path: Path) -> None:
     """Write the plot of nearness to the input against bytes, a line or marks for each group."""
-    figure = Figure(figsize=(7, 4.5), layout="constrained")
-    axes = figure.add_subplot()
-    for group, members in groups.items():
-        if group != "words":
-            points = sorted((row["bytes"] / 1000, row["recall"]) for row in members.values())
-            style = "-" if group in ("ranks", "shrunk") else ""
-            axes.plot(*zip(*points, strict=True), marker="o", linestyle=style, label=group)
-    axes.set(
+    with plot(
+        path,
         xscale="log",
         xlabel="size of the adapter, kB",
         ylabel="nearness of alpha 0 to the input, dB",
         title="What an adapter alone recalls, on the demo model",
-    )
-    axes.grid(alpha=0.3)
-    axes.legend()
-    figure.savefig(path, dpi=110)
+    ) as axes:
+        for group, members in groups.items():
+            if group != "words":
+                points = sorted((row["bytes"] / 1000, row["recall"]) for row in members.values())
+                style = "-" if group in ("ranks", "shrunk") else ""
+                axes.plot(*zip(*points, strict=True), marker="o", linestyle=style, label=group)
 
 
 STUDY = Study(
@@ -170,5 +166,5 @@ STUDY = Study(
     split="tune",
     count=8,
     whole=True,
-    pictures=lambda run, result: plot(result["groups"], PLOTS / f"{run.study.result}.png"),
+    pictures=lambda run, result: write_plot(result["groups"], PLOTS / f"{run.study.result}.png"),
 )

@@ -10,12 +10,11 @@ from imagic_lora.bench.items import (
     Loaded,
     collect,
     inside,
-    read_json,
     readable,
+    rows_in,
     text,
 )
 from imagic_lora.bench.masks import PaintedMask
-from imagic_lora.errors import InputError
 from imagic_lora.images.reading import open_image, open_mask
 
 LIST = "items.json"
@@ -40,12 +39,7 @@ def load(data: Path) -> Loaded:
     Raises:
         InputError: When the list is missing, or is no JSON list.
     """
-    rows = read_json(data / LIST, WHERE)
-    if not isinstance(rows, list):
-        raise InputError(f"'{data / LIST}' is no JSON list; {WHERE}.")
-    return collect(
-        ((f"item {n}", row) for n, row in enumerate(rows, start=1)), partial(_item, data)
-    )
+    return collect(rows_in(data / LIST, WHERE), partial(_item, data))
 
 
 def _item(data: Path, _: str, row: Any) -> Item:

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from imagic_lora.bench.items import Item, Loaded, collect, read_json, readable, text
+from imagic_lora.bench.items import Item, Loaded, collect, readable, rows_in, text
 from imagic_lora.errors import InputError
 
 WHERE = (
@@ -31,11 +31,7 @@ def load(data: Path) -> Loaded:
     Raises:
         InputError: When the list is missing, or is no JSON list.
     """
-    rows = read_json(data / "input_list.json", WHERE)
-    if not isinstance(rows, list):
-        raise InputError(f"'{data / 'input_list.json'}' is no JSON list; {WHERE}.")
-    named = ((f"row {number}", row) for number, row in enumerate(rows, start=1))
-    return collect(named, partial(_item, data))
+    return collect(rows_in(data / "input_list.json", WHERE), partial(_item, data))
 
 
 def load_plus(data: Path) -> Loaded:
