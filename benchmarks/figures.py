@@ -125,26 +125,6 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(names[:-1]) + f" and {names[-1]}" if len(names) > 1 else names[0]
 
 
-def loading(result: Mapping[str, Any]) -> str:
-    """Return what loads of a full-size model take, in Markdown."""
-    header = ("way", "folder, s", "folder, GB", "file, s", "file, GB")
-    rows = [
-        (way, *(cell for source in ("folder", "file") for cell in _load(result[source][way])))
-        for way in result["folder"]
-    ]
-    return (
-        f"{table(header, rows)}\n\n"
-        f"Processor time of one thread and memory added, the median of {result['rounds']}; the file "
-        f"has {result['bytes_file'] / 1e9:.1f} GB in half precision. Before is commit "
-        f"{result['before'][:7]}. {_environment(result['environment'])}."
-    )
-
-
-def _load(measured: Mapping[str, Any]) -> tuple[str, str]:
-    """Return what one way to load takes."""
-    return f"{measured['seconds']:.1f}", f"{measured['bytes_added'] / 1e9:.1f}"
-
-
 def _ratios(result: Mapping[str, Any]) -> str:
     """Return how many times faster ours is than hotswap."""
     found = []

@@ -249,7 +249,6 @@ PARTS: dict[str, Callable[[], str]] = {
     "gpu time": lambda: _result("gpu-time", tables.gpu_time),
     "promises": lambda: _result("promises", tables.promises),
     "full size": lambda: _result("full_size", tables.full_size),
-    "loading": lambda: _result("loading", tables.loading),
     "faults": lambda: _result("faults", faults.table_of),
     "runs": lambda: _result("runs", runs.figures),
     "levers": _levers,

@@ -1,7 +1,7 @@
 """Edits of flows without inversion: the difference of two velocities moves the input directly."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -18,9 +18,6 @@ from imagic_lora.seeding import generator, randn
 
 _STEPS = 50
 
-_Velocity = Callable[[torch.Tensor, Conditioning], torch.Tensor]
-"""From x_t, shape (1, C, h, w), and a prompt to the velocity at the time of a step."""
-
 
 @dataclass(frozen=True, eq=False)
 class Prompts:
@@ -30,6 +27,31 @@ class Prompts:
     empty: Conditioning
     source: Conditioning
     target: Conditioning
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """One step of an edit.
+
+    Attributes:
+        model: The model.
+        t: Its time, shape (1,).
+        prompts: What the model reads.
+        noised: The noised input, shape (1, C, h, w).
+        moved: The same, moved as far as the edit is.
+        strength: Guidance of the target.
+    """
+
+    model: LatentModel
+    t: torch.Tensor
+    prompts: Prompts
+    noised: torch.Tensor
+    moved: torch.Tensor
+    strength: float
+
+    def velocity(self, x_t: torch.Tensor, prompt: Conditioning) -> torch.Tensor:
+        """Return what the model predicts, shape (1, C, h, w)."""
+        return self.model.predict(x_t, self.t, prompt)
 
 
 @dataclass(frozen=True)
@@ -62,13 +84,9 @@ class _Inversionless(ABC):
             noise = randn(tuple(moved.shape), noises).to(moved.device)
             noised = model.objective.add_noise(prepared.latents, noise, t)
             change = moved - prepared.latents
-
-            def velocity(
-                x_t: torch.Tensor, prompt: Conditioning, t: torch.Tensor = t
-            ) -> torch.Tensor:
-                return model.predict(x_t, t, prompt)
-
-            difference = self.difference(velocity, prepared, noised, noised + change, strength)
+            difference = self.difference(
+                Step(model, t, prepared, noised, noised + change, strength)
+            )
             moved += step * difference + self.pull * (t * difference - change)
         return to_images(model.decode(moved))[0]
 
@@ -82,23 +100,8 @@ class _Inversionless(ABC):
         yield from zip(times[first:, None], (ends - times)[first:, None], strict=True)
 
     @abstractmethod
-    def difference(
-        self,
-        velocity: _Velocity,
-        prompts: Prompts,
-        noised: torch.Tensor,
-        moved: torch.Tensor,
-        strength: float,
-    ) -> torch.Tensor:
-        """Return how the velocity of the edit differs from the source's, shape (1, C, h, w).
-
-        Args:
-            velocity: What the model predicts.
-            prompts: What it reads.
-            noised: The noised input.
-            moved: The same, moved as far as the edit is.
-            strength: Guidance of the target.
-        """
+    def difference(self, at: Step) -> torch.Tensor:
+        """Return how the velocity of the edit differs from the source's, shape (1, C, h, w)."""
 
     def facts(self, prepared: Prompts) -> dict[str, float]:  # noqa: ARG002 (nothing is kept)
         """Return that nothing is kept."""
@@ -117,21 +120,15 @@ class FlowEdit(_Inversionless):
 
     source_guidance: float = 3.5
 
-    def difference(
-        self,
-        velocity: _Velocity,
-        prompts: Prompts,
-        noised: torch.Tensor,
-        moved: torch.Tensor,
-        strength: float,
-    ) -> torch.Tensor:
+    def difference(self, at: Step) -> torch.Tensor:
         """Return the difference of the guided velocities."""
 
         def guided(x_t: torch.Tensor, prompt: Conditioning, guidance: float) -> torch.Tensor:
-            return torch.lerp(velocity(x_t, prompts.empty), velocity(x_t, prompt), guidance)
+            empty = at.velocity(x_t, at.prompts.empty)
+            return torch.lerp(empty, at.velocity(x_t, prompt), guidance)
 
-        towards = guided(moved, prompts.target, strength)
-        return towards - guided(noised, prompts.source, self.source_guidance)
+        towards = guided(at.moved, at.prompts.target, at.strength)
+        return towards - guided(at.noised, at.prompts.source, self.source_guidance)
 
 
 @dataclass(frozen=True)
@@ -145,14 +142,8 @@ class FlowAlign(_Inversionless):
     share: float = 1.0
     fixed: float = 5.0
 
-    def difference(
-        self,
-        velocity: _Velocity,
-        prompts: Prompts,
-        noised: torch.Tensor,
-        moved: torch.Tensor,
-        strength: float,
-    ) -> torch.Tensor:
+    def difference(self, at: Step) -> torch.Tensor:
         """Return the difference from the velocity at the source."""
-        plain, target = velocity(moved, prompts.source), velocity(moved, prompts.target)
-        return torch.lerp(plain, target, strength) - velocity(noised, prompts.source)
+        source, target = at.prompts.source, at.prompts.target
+        plain, aim = at.velocity(at.moved, source), at.velocity(at.moved, target)
+        return torch.lerp(plain, aim, at.strength) - at.velocity(at.noised, source)
