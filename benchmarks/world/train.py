@@ -8,10 +8,10 @@ import argparse
 import dataclasses
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, ClassVar, TypeVar
 
 # Operations are small: a thread inside each costs more than it saves (see loop.py).
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -39,103 +39,12 @@ from benchmarks.world.judge import Judge, load_judge, save_judge, train_judge
 from benchmarks.world.loop import Stage, Trainer, TrainerOf
 from benchmarks.world.pipeline import MODEL, REPOSITORY, export_pipeline, load_pipeline
 from benchmarks.world.portrait import EXAMPLES, Portrait, held_out_portrait
+from benchmarks.world.recipes import RECIPES, Recipe
 from benchmarks.world.tokenizer import make_tokenizer
-from benchmarks.world.worlds import DRAWN, PHOTOGRAPHED, World
 
 Module = TypeVar("Module", bound=nn.Module)
 
 WORK = REPOSITORY / "build" / "world"
-GPU_BATCH = 8
-"""How many times larger batches are on a GPU."""
-
-VAE = Stage("vae", steps=2200, batch=16, rate=2e-3, decay_from=0.5)
-DECODER = Stage("decoder", steps=1000, batch=16, rate=4e-4, decay_from=0.3)
-JUDGE = Stage("judge", steps=9000, batch=64, rate=3e-3, average=0.99)
-REFINE = Stage("refine", steps=6400, batch=32, rate=8e-4)
-DENOISER = Stage("denoiser", steps=6000, batch=32, rate=8e-4)
-POLISH = Stage("polish", steps=8000, batch=32, rate=5e-4, decay_from=0.2)
-"""The finished model trained on, with what time there is."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Recipe:
-    """Everything that the trained weights depend on.
-
-    Attributes:
-        world: What its pictures look like, and where model and judge go.
-        seed: Seed of all random numbers.
-        pictures: Size of the training set.
-        widths: Channels of the noise predictor at 16x16, 8x8 and 4x4.
-        velocity: Whether it predicts velocities, down to no signal at all.
-        wrong: Share of the attributes that captions may tell wrongly.
-        onward: Whether training starts from the demo model, narrowed, and its judge.
-        vae: How the autoencoder is trained.
-        decoder: How its decoder is trained on.
-        judge: How the judge is trained.
-        denoiser: How the noise predictor is trained.
-        refine: How it is trained on.
-        polish: How the finished one is trained on.
-    """
-
-    world: World = DRAWN
-    seed: int = 0
-    pictures: int = 30_000
-    widths: tuple[int, int, int] = (48, 96, 192)
-    velocity: bool = False
-    wrong: float = 0.0
-    onward: bool = False
-    vae: Stage = VAE
-    decoder: Stage = DECODER
-    judge: Stage = JUDGE
-    denoiser: Stage = DENOISER
-    refine: Stage = REFINE
-    polish: Stage = POLISH
-
-    def scaled(self, *, length: float, batch: int, seconds: float = math.inf) -> "Recipe":
-        """The same recipe with fewer or more steps and pictures, and larger batches.
-
-        Args:
-            length: Factor on all numbers of steps.
-            batch: Factor on the pictures of a step.
-            seconds: Most time of a stage.
-        """
-
-        def scale(stage: Stage) -> Stage:
-            steps = max(1, round(stage.steps * length))
-            size = stage.batch * batch
-            return dataclasses.replace(stage, steps=steps, batch=size, seconds=seconds)
-
-        return dataclasses.replace(
-            self,
-            pictures=max(64, round(self.pictures * min(1.0, length))),
-            vae=scale(self.vae),
-            decoder=scale(self.decoder),
-            judge=scale(self.judge),
-            denoiser=scale(self.denoiser),
-            refine=scale(self.refine),
-            polish=scale(self.polish),
-        )
-
-
-RECIPES = {
-    DRAWN.name: Recipe(),
-    PHOTOGRAPHED.name: Recipe(
-        world=PHOTOGRAPHED,
-        pictures=12_000,
-        widths=(32, 64, 128),
-        velocity=True,
-        wrong=0.4,
-        onward=True,
-        vae=Stage("vae", steps=700, batch=16, rate=1e-3, decay_from=0.3),
-        decoder=Stage("decoder", steps=200, batch=16, rate=4e-4, decay_from=0.1),
-        judge=Stage("judge", steps=2600, batch=64, rate=1e-3, average=0.99),
-        denoiser=Stage("denoiser", steps=800, batch=32, rate=8e-4),
-        refine=Stage("refine", steps=1800, batch=32, rate=6e-4),
-    ),
-}
-"""The worlds: the drawn portraits that the demo shows, and another that differs where these are
-kind: textures and light, captions that are often wrong, velocities without a last bit of signal,
-and a model of half the size."""
 
 
 class Training:
@@ -288,6 +197,15 @@ class Training:
         torch.manual_seed(self.recipe.seed)
         return make().to(self.device)
 
+    STAGES: ClassVar[Mapping[str, Callable[[Any], object]]] = {
+        "vae": vae,
+        "judge": judge,
+        "denoiser": train_denoiser,
+        "export": export,
+        "polish": polish,
+    }
+    """What is done, in this order; to polish only where it is asked for."""
+
 
 def _save(state: dict[str, Tensor], path: Path) -> None:
     partial = path.with_suffix(".partial")
@@ -299,10 +217,20 @@ def _say(line: str) -> None:
     print(line, flush=True)
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """The command line."""
+def main(
+    made: type[Training] = Training,
+    recipes: Mapping[str, Recipe] = RECIPES,
+    arguments: list[str] | None = None,
+) -> None:
+    """The command line.
+
+    Args:
+        made: What trains.
+        recipes: What can be trained, by the name of its world; the first is the default.
+        arguments: The words.
+    """
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("world", nargs="?", choices=RECIPES, default="portraits")
+    parser.add_argument("world", nargs="?", choices=recipes, default=next(iter(recipes)))
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
         "--work", type=Path, help="folder for state that can be resumed; by default in build/world"
@@ -311,28 +239,21 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--seconds", type=float, default=math.inf, help="most time of a stage")
     parser.add_argument(
         "--only",
-        choices=("vae", "judge", "denoiser", "export", "polish"),
+        choices=made.STAGES,
         help="one stage; export writes the model as trained so far, polish trains the finished on",
     )
     options = parser.parse_args(arguments)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    recipe = dataclasses.replace(RECIPES[options.world], seed=options.seed).scaled(
+    recipe = recipes[options.world]
+    recipe = dataclasses.replace(recipe, seed=options.seed).scaled(
         length=options.length,
-        batch=GPU_BATCH if device.type == "cuda" else 1,
+        batch=recipe.gpu_batch if device.type == "cuda" else 1,
         seconds=options.seconds,
     )
-    training = Training(recipe, options.work or WORK / options.world, device)
-    stages: dict[str, Callable[[], object]] = {
-        "vae": training.vae,
-        "judge": training.judge,
-        "denoiser": training.train_denoiser,
-        "export": training.export,
-    }
-    if options.only == "polish":
-        training.polish()
-    for name, stage in stages.items():
-        if options.only in (None, name):
-            stage()
+    training = made(recipe, options.work or WORK / options.world, device)
+    for name, stage in made.STAGES.items():
+        if options.only == name or (options.only is None and name != "polish"):
+            stage(training)
 
 
 if __name__ == "__main__":

@@ -4,26 +4,20 @@ It writes checkpoints, and is taken up where it stopped when the command is give
 recipe runs on a GPU, with larger batches.
 """
 
-import argparse
-import math
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
 
-import torch
 from diffusers import AutoencoderKLFlux2
 from torch import Tensor
 from transformers import Qwen2Tokenizer
 
 from benchmarks.world import flow
 from benchmarks.world.denoiser import Batches
-from benchmarks.world.loop import Stage
 from benchmarks.world.pipeline import MODEL, load_pipeline
+from benchmarks.world.recipes import FLOW
 from benchmarks.world.tokenizer import make_chat_tokenizer
-from benchmarks.world.train import WORK, Recipe, Training
+from benchmarks.world.train import Training, main
 from benchmarks.world.worlds import FLOWING
-
-FLOW = Stage("flow", steps=8000, batch=32, rate=1e-3, decay_from=0.3)
-GPU_BATCH = 16
-"""How many times larger batches are on a GPU."""
 
 
 class FlowTraining(Training):
@@ -53,28 +47,13 @@ class FlowTraining(Training):
         vae = flow.make_vae(plain.cpu(), means)
         return vae, flow.normalised(vae, (means, deviations))
 
+    STAGES: ClassVar[Mapping[str, Callable[[Any], object]]] = {"denoiser": run}
+
 
 def _untrained(tokenizer: Qwen2Tokenizer) -> flow.FlowDenoiser:
     text_encoder = flow.make_text_encoder(len(tokenizer))
     return flow.FlowDenoiser(flow.make_transformer(), text_encoder, tokenizer.pad_token_id)
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--work", type=Path, default=WORK / FLOWING.name, help="folder for state")
-    parser.add_argument("--length", type=float, default=1.0, help="factor on the number of steps")
-    parser.add_argument("--seconds", type=float, default=math.inf, help="most time of the training")
-    options = parser.parse_args(arguments)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    recipe = Recipe(world=FLOWING, seed=options.seed, denoiser=FLOW).scaled(
-        length=options.length,
-        batch=GPU_BATCH if device.type == "cuda" else 1,
-        seconds=options.seconds,
-    )
-    FlowTraining(recipe, options.work, device).run()
-
-
 if __name__ == "__main__":
-    main()
+    main(FlowTraining, {FLOWING.name: FLOW})
