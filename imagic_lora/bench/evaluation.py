@@ -265,7 +265,7 @@ class Bench:
             for one, value in zip(found, values, strict=True)
             if one.row == found[0].row
         ]
-        beside = f"input; beside it {column.heading}"
+        beside = f"input; beside it {column.title}"  # the sheets' font has no arrows
         for name, names in sheets.choose(first, higher=column.higher).items():
             if names:
                 page = to_png(sheets.draw(names, made, beside))
