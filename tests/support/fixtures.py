@@ -9,7 +9,10 @@ from typing import Any
 
 import pytest
 
-os.environ["HF_HUB_OFFLINE"] = "1"  # read when huggingface_hub is imported, so set before it is
+# Both are read when what they are about is imported, here and in every process that a test starts.
+# Where two processes have two threads each on two cores, each thread waits for one that is not
+# running, and a fit takes several times as long.
+os.environ.update(HF_HUB_OFFLINE="1", OMP_NUM_THREADS="1")
 
 import hypothesis
 import torch
@@ -19,7 +22,6 @@ from imagic_lora import Adapter, FitSettings, ImagicEditor
 from imagic_lora.models.blueprint import find_blueprint
 from tests.support.tiny import Kind, build
 
-torch.set_num_threads(1)
 hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("repeatable")
 
