@@ -1,5 +1,7 @@
 """How the tests are run: what they share is loaded, and the longest begin."""
 
+import gc
+
 import pytest
 
 
@@ -12,3 +14,9 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the longest tests, so that no process is left with one when the others are done."""
     items.sort(key=lambda item: item.get_closest_marker("early") is None)
+
+
+def pytest_collection_finish() -> None:
+    """Spare what was imported from every later search for garbage: it stays to the end."""
+    gc.collect()
+    gc.freeze()
