@@ -13,7 +13,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the longest tests, so that no process is left with one when the others are done."""
-    items.sort(key=lambda item: item.get_closest_marker("early") is None)
+    items.sort(key=lambda item: not {"early", "slow"} & {mark.name for mark in item.iter_markers()})
 
 
 def pytest_collection_finish() -> None:
