@@ -8,6 +8,7 @@ import pytest
 def pytest_configure(config: pytest.Config) -> None:
     """Load what tests share, which is heavy, but not in the process that only hands them out."""
     if hasattr(config, "workerinput") or not config.getoption("numprocesses", default=None):
+        gc.disable()  # until all is imported
         config.pluginmanager.import_plugin("tests.support.fixtures")
 
 
@@ -18,5 +19,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish() -> None:
     """Spare what was imported from every later search for garbage: it stays to the end."""
-    gc.collect()
     gc.freeze()
+    gc.enable()
