@@ -24,8 +24,8 @@ from imagic_lora.images.png import read_record
 from imagic_lora.images.reading import open_image
 from tests.support.command import Command, runner
 
-FIT, EDIT = FitSettings(steps=6), EditSettings(steps=4)
-BASELINE = SamplingSettings(steps=4)
+FIT, EDIT = FitSettings(steps=4), EditSettings(steps=2)
+BASELINE = SamplingSettings(steps=2)
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,7 @@ def test_the_demos_adapter_takes_another_target(
     made: Made, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The next command that the demo names works: another edit, without a second fit."""
-    words = ("--target", demo.NEXT_TARGET, "--alpha", 1, "--steps", 4, "-o", tmp_path / "a.png")
+    words = ("--target", demo.NEXT_TARGET, "--alpha", 1, "--steps", 2, "-o", tmp_path / "a.png")
 
     done = runner(capsys)("edit", made.out / "adapter.safetensors", *words)
 
