@@ -55,7 +55,8 @@ def test_whatever_befalls_an_actor_its_rows_are_done(
         assert {"ok"} == {status for status, _ in ended.values()}
         assert tries == sum(count for _, count in ended.values())
         assert 1 == ray.killed  # one that is out of reach for a while must not come back
-        assert 6 == len(list((tmp_path / f"{moment}").rglob("*.*")))
+        # The stand-in cannot end what it gave up, which may still be writing a file of its own.
+        assert 6 == len(list((tmp_path / f"{moment}").rglob("[!.]*.*")))
 
 
 def test_an_actor_is_not_restarted_behind_our_back(jobs: tuple[Job, ...], tmp_path: Path) -> None:
