@@ -25,7 +25,7 @@ from imagic_lora.images.reading import open_image
 from tests.support.command import Command, runner
 
 FIT, EDIT = FitSettings(steps=4), EditSettings(steps=2)
-BASELINE = SamplingSettings(steps=2)
+BASELINE = SamplingSettings(steps=4)
 
 
 @dataclass(frozen=True)
