@@ -1,5 +1,6 @@
 """What transformers that follow a flow have in common."""
 
+import math
 from typing import Any
 
 from imagic_lora.errors import ModelError
@@ -15,7 +16,7 @@ def learning_rate(width: int) -> float:
     changes grows with the square root of a layer's inputs.
     Source: arXiv 2602.06204.
     """
-    return _MEASURED_RATE * (_MEASURED_WIDTH / width) ** 0.5
+    return _MEASURED_RATE * math.sqrt(_MEASURED_WIDTH / width)
 
 
 def check_channels(transformer: Any, channels: int, name: str) -> None:
