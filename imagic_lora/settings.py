@@ -156,7 +156,7 @@ class FitSettings(_Checked):
         choices=("joint", "two-stage"),
     )
     steps: int = option(36, "largest number of optimiser steps", low=1, high=100_000, unit="steps")
-    batch: int = option(4, "noise levels per step", low=1, high=64, unit="samples")
+    batch: int = option(2, "noise levels per step", low=1, high=64, unit="samples")
     embedding_lr: float = option(
         1e-3, "learning rate of the embedding; 0 holds it still", low=0, high=1
     )
