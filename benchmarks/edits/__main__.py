@@ -46,7 +46,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--small", action="store_true", help=f"{SMALL} cases")
     parser.add_argument("--cases", type=int, help="another number of cases (of portraits: reuse)")
     parser.add_argument(
-        "--slow-cases", type=int, help="cases to finish of the methods with a long fit"
+        "--slow-cases", type=int, help="cases to finish of the methods that take long"
     )
     parser.add_argument("--split", choices=get_args(Split))
     parser.add_argument("--methods", nargs="+", metavar="NAME", help="some of the methods alone")

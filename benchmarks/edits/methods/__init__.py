@@ -34,5 +34,5 @@ FOR = {
 }
 """Methods for one kind of model alone."""
 
-SLOW = ("imagic_lora_two_stage", "full_unet", "embedding_only")
-"""Baselines with so long a fit that they may be given fewer cases than the others."""
+SLOW = ("imagic_lora_two_stage", "full_unet", "embedding_only", "flow_edit", "flow_align")
+"""Baselines that take so long, to fit or at each strength, that they may be given fewer cases."""
