@@ -647,7 +647,7 @@ def test_an_adapter_tells_what_made_it(run: Command, place: Path) -> None:
         "losses": list(adapter.record.losses),
     }.items() <= values.items()
     assert imagic_lora.__version__ == values["versions"]["imagic-lora"]
-    for line in ("target           'a cat'", "rank             2", "  batch            4"):
+    for line in ("target           'a cat'", "rank             2", "  batch            2"):
         assert line in text.out.splitlines()
     assert "losses           4 values, from " in text.out
 

@@ -179,7 +179,6 @@ def test_a_list_of_anything_else_is_refused(run: Command, text: str) -> None:
         (["fit", "a.png", "-o", "a", "--steps", "1.5"], "'1.5', allowed is a whole number, 1 to"),
         (["fit", "a.png", "-o", "a", "--target", " "], "argument --target: the prompt is empty"),
         (["img2img", "a.png", "-o", "a", "--strength", "1"], "required: --target"),
-        (["edit", "a.safetensors", "-o", "a"], "required: --alpha"),
         (["fit", "a.png"], "required: -o/--out"),
         (["fit"], "required: IMAGE"),
         (["inspect", "a", "b"], r"unexpected extra argument \(b\)"),

@@ -296,7 +296,9 @@ def test_a_fit_that_runs_out_of_memory_goes_on_with_one_more_lever(
     monkeypatch.setattr(small, "predict", limited)
 
     with pytest.warns(ImagicWarning, match="'micro-batch'"):
-        found = fitting.fit(small, LATENTS, anchor, FitSettings(steps=8, rank=2), ignore)
+        found = fitting.fit(
+            small, LATENTS, anchor, FitSettings(steps=8, rank=2, outweigh=0), ignore
+        )
 
     assert 1 == small.plan.micro_batch
     assert 8 == len(found.losses)
