@@ -99,8 +99,8 @@ class Asked:
         for request, found in zip(self.prompts.requests, reach.tolist(), strict=True):
             if found >= focus.FARTHEST:
                 warn(
-                    f"the adapter hardly lets {request.target!r} change its picture; fit it in fewer "
-                    "steps, or say more of what is to be different."
+                    f"the adapter hardly lets {request.target!r} change its picture; fit it with a "
+                    "smaller outweigh, or say more of what is to be different."
                 )
 
 
