@@ -230,6 +230,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "cli": _commands,
     "world": lambda: _result("world", report.figures),
     "world photos": lambda: _result("world-photos", report.figures),
+    "world flow": lambda: _result("world-flow", report.figures),
     "edits": lambda: _result("edits", figures),
     "edits photos": lambda: _result("edits-photos", figures),
     "edits flow": lambda: _result("edits-flow", figures),
