@@ -183,7 +183,7 @@ def _size(result: Mapping[str, Any]) -> str:
     text = f"{count} cases of the `{result['split']}` split, one seed"
     if fewer:
         names = ", ".join(f"`{name}`" for name in fewer)
-        text += f"; {names}, which take long, on the first {min(fewer.values())} of them"
+        text += f"; {names} on the first {min(fewer.values())} of them, for the time that takes"
     points = (f"{100 / n:.1f}" for n in (count, *set(fewer.values())))
     return (
         f"{text}. One case changes a rate by {' or '.join(points)} points, so differences of a few "
