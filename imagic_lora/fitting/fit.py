@@ -69,7 +69,9 @@ def fit(
     joint = settings.mode == "joint"
     empty = model.encode_prompt("") if settings.outweigh else None  # the denoiser is at rest yet
     with model.lock.training(), _prepared(model, latents, anchor) as (loss, work):
-        restraint = None if empty is None else Restraint(loss, empty, settings.seed, work)
+        restraint = None
+        if empty is not None and not anchor.equal(empty):
+            restraint = Restraint(loss, empty, settings.seed, work)
         loop = Loop(loss, settings, restraint, work, on_progress)
         embedding = loss.conditioning.tensors()
         finished = joint or loop.run("fit embedding", embedding, [])

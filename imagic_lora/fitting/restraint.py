@@ -37,7 +37,7 @@ class Restraint:
     def used(self) -> float:
         """Return how many times as much as the caption the fit changes what is predicted.
 
-        It is 0 for an empty caption, which changes nothing and can be no measure.
+        It is 0 where the caption changes nothing, and can be no measure.
         """
         if not self._said:
             return 0.0
