@@ -15,6 +15,7 @@ from imagic_lora.editing.request import EditRequest
 from imagic_lora.errors import SettingsError, warn
 from imagic_lora.models.base import LatentModel
 from imagic_lora.models.encoding import canvas_of
+from imagic_lora.models.looks import Looks
 from imagic_lora.settings import EditSettings
 
 
@@ -81,7 +82,7 @@ class Asked:
     def _seen(self) -> "_Seen":
         """What is read off the predictions at all the prompts; they themselves are let go of."""
         prompts = self.prompts
-        looks = focus.Looks(prompts.model, self.latents.to(prompts.model.plan.device))
+        looks = Looks(prompts.model, self.latents.to(prompts.model.plan.device))
         at_origin, at_target = looks.at(prompts.origin), looks.at(prompts.target)
         differences = focus.differences(at_origin, at_target)
         reach, share = torch.ones(len(self.latents)), torch.ones_like(differences[0])

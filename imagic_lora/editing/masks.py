@@ -26,6 +26,7 @@ from imagic_lora.images.reading import open_mask
 from imagic_lora.memory import denoising
 from imagic_lora.models.base import LatentModel
 from imagic_lora.models.encoding import encode
+from imagic_lora.models.looks import Looks
 from imagic_lora.models.segmenter import CLIPSEG, segment
 
 MaskSource: TypeAlias = str | os.PathLike[str] | Image.Image | npt.NDArray[Any]
@@ -154,7 +155,7 @@ def _by_predictions(model: LatentModel, image: Image.Image, words: str) -> Image
     latents = encode(model, image, *image.size).latents.to(model.plan.device)
     empty, said = model.encode_prompt("", words).rows()
     with denoising(model, "sample") as work:
-        looks = focus.Looks(model, latents)
+        looks = Looks(model, latents)
         at_empty, at_said = (work(partial(looks.at, prompt)) for prompt in (empty, said))
     asked = focus.differences(at_empty, at_said)
     low, high = _SPAN

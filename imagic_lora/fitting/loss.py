@@ -34,34 +34,10 @@ def reconstruction_loss(
 
     Source: Kawar et al. 2022, arXiv 2210.09276, equation 2.
     """
-    target = model.objective.target(_repeated(latents, t), noise, t)
-    found = predicted(model, latents, conditioning, noise, t)
-    return torch.nn.functional.mse_loss(found, target)
-
-
-def predicted(
-    model: LatentModel,
-    latents: torch.Tensor,
-    conditioning: Conditioning,
-    noise: torch.Tensor,
-    t: torch.Tensor,
-) -> torch.Tensor:
-    """Return a model's predictions on a noised picture, shape (B, C, h, w).
-
-    Args:
-        model: The model, with whatever is learned in it.
-        latents: Latents of the picture, shape (1, C, h, w).
-        conditioning: What it is predicted from, batch 1.
-        noise: Shape (B, C, h, w).
-        t: Where on the schedule, shape (B,).
-    """
-    x_t = model.objective.add_noise(_repeated(latents, t), noise, t)
-    return model.predict(x_t, t, conditioning.repeat(len(t)))
-
-
-def _repeated(latents: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
-    """Return latents for each of some times, shape (B, C, h, w)."""
-    return latents.expand(len(t), *latents.shape[1:])
+    x_0 = latents.expand(len(t), *latents.shape[1:])
+    x_t = model.objective.add_noise(x_0, noise, t)
+    predicted = model.predict(x_t, t, conditioning.repeat(len(t)))
+    return torch.nn.functional.mse_loss(predicted, model.objective.target(x_0, noise, t))
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,16 +69,6 @@ class Loss:
             e = randn((count, *self.latents.shape[1:]), noise)
             yield e, self.model.objective.draw(count, times)
 
-    def looks(self, seed: int, levels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return noises (L, C, h, w) and times (L,) on the CPU, at noise levels that are given.
-
-        Args:
-            seed: Seed of the fit.
-            levels: Noise levels, shape (L,).
-        """
-        shape = (len(levels), *self.latents.shape[1:])
-        return randn(shape, generator(seed, "looks noise")), self.model.objective.time(levels)
-
     def backward(self, noise: torch.Tensor, t: torch.Tensor, scaler: torch.amp.GradScaler) -> float:
         """Add the gradient of the mean loss over some samples, and return that loss."""
         total = 0.0
@@ -117,24 +83,6 @@ class Loss:
         """Return the mean loss on a fixed set of samples."""
         bank = next(self.draws(_BANK, seed, "bank"))
         return sum(self._at(e, t).item() * share for e, t, share in self._parts(*bank))
-
-    @torch.no_grad()
-    def predictions(
-        self, conditioning: Conditioning, noise: torch.Tensor, t: torch.Tensor
-    ) -> torch.Tensor:
-        """Return what the model predicts on the noised picture, shape (L, C, h, w).
-
-        Args:
-            conditioning: What it is predicted from, batch 1.
-            noise: Shape (L, C, h, w).
-            t: Where on the schedule, shape (L,).
-        """
-        return torch.cat(
-            [
-                predicted(self.model, self.latents, conditioning, e_part, t_part)
-                for e_part, t_part, _ in self._parts(noise, t)
-            ]
-        )
 
     def _at(self, noise: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
         return reconstruction_loss(self.model, self.latents, self.conditioning, noise, t)

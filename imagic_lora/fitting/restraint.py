@@ -4,17 +4,14 @@ An adapter that changes predictions by many times what its caption does drowns e
 How soon that is depends on the model, not on the share of the loss that is left.
 """
 
+from functools import partial
+
 import torch
 
 from imagic_lora.conditioning import Conditioning
 from imagic_lora.fitting.loss import Loss
 from imagic_lora.memory.relief import Relieved
-
-_LOOKS = 6
-"""Noised copies of the picture at which predictions are compared."""
-
-_LEVELS = (0.35, 0.85)
-"""Noise levels between which they are noised: where prompts make a difference."""
+from imagic_lora.models.looks import Looks
 
 
 class Restraint:
@@ -29,7 +26,7 @@ class Restraint:
 
     def __init__(self, loss: Loss, empty: Conditioning, seed: int, work: Relieved) -> None:
         self._loss, self._work = loss, work
-        self._samples = loss.looks(seed, torch.linspace(*_LEVELS, _LOOKS))
+        self._looks = Looks(loss.model, loss.latents, seed, "looks")
         self._before = self._seen(loss.conditioning)
         device = loss.latents.device
         self._said = _distance(self._before, self._seen(empty.to(device, torch.float32)))
@@ -44,8 +41,8 @@ class Restraint:
         return _distance(self._before, self._seen(self._loss.conditioning)) / self._said
 
     def _seen(self, conditioning: Conditioning) -> torch.Tensor:
-        """Return what is predicted now, shape (looks, C, h, w)."""
-        return self._work(lambda: self._loss.predictions(conditioning, *self._samples))
+        """Return what is predicted now, shape (looks, 1, C, h, w)."""
+        return self._work(partial(self._looks.at, conditioning))
 
 
 def _distance(one: torch.Tensor, other: torch.Tensor) -> float:

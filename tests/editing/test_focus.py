@@ -6,7 +6,8 @@ import torch
 from imagic_lora import Adapter, EditRequest, EditSettings, ImagicEditor
 from imagic_lora.conditioning import Conditioning, concatenate
 from imagic_lora.editing import sampling
-from imagic_lora.editing.focus import Looks, asked_share, change_map, differences, focus_mask, reach
+from imagic_lora.editing.focus import asked_share, change_map, differences, focus_mask, reach
+from imagic_lora.models.looks import Looks
 from imagic_lora.progress import ignore
 from imagic_lora.seeding import generator, randn
 from tests.support.tiny import Kind
