@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from benchmarks.world.autoencoder import to_tensor
 from benchmarks.world.data import Pixels, draw_all, held_out_portraits
-from benchmarks.world.loop import TrainerOf, in_half
+from benchmarks.world.loop import TrainerOf, in_half, noise_like
 from benchmarks.world.portrait import ATTRIBUTES, Portrait
 
 WEIGHTS = Path(__file__).with_name("judge.safetensors")
@@ -111,7 +111,7 @@ def train_judge(
 
     def step_loss(generator: torch.Generator, size: int) -> Tensor:
         chosen = torch.randint(len(pictures), (size,), generator=generator)
-        batch = roughen(to_tensor(pictures[np.sort(chosen.numpy())]), generator).to(device)
+        batch = roughen(to_tensor(pictures[np.sort(chosen.numpy())], device), generator)
         order = chosen.sort().values
         with in_half(device):
             logits = judge(batch.contiguous(memory_format=torch.channels_last))
@@ -143,10 +143,10 @@ def roughen(batch: Tensor, generator: torch.Generator) -> Tensor:
     count = len(batch)
 
     def uniform(low: float, high: float, *shape: int) -> Tensor:
-        return low + (high - low) * torch.rand(count, *shape, 1, 1, generator=generator)
+        drawn = low + (high - low) * torch.rand(count, *shape, 1, 1, generator=generator)
+        return drawn.to(batch.device)
 
     soft = functional.avg_pool2d(functional.pad(batch, (1, 1, 1, 1), mode="replicate"), 3, 1)
     batch = torch.lerp(batch, soft, uniform(0, 0.7, 1))
     batch = batch * uniform(0.92, 1.08, 1) + uniform(-0.06, 0.06, 3)
-    noise = torch.randn(batch.shape, generator=generator)
-    return batch + uniform(0, 0.08, 1) * noise
+    return batch + uniform(0, 0.08, 1) * noise_like(batch, generator)

@@ -81,7 +81,7 @@ RECIPES = {
     DRAWN.name: Recipe(),
     PHOTOGRAPHED.name: Recipe(
         world=PHOTOGRAPHED,
-        pictures=12_000,
+        pictures=40_000,
         widths=(32, 64, 128),
         velocity=True,
         wrong=0.4,
@@ -91,6 +91,8 @@ RECIPES = {
         judge=Stage("judge", steps=2600, batch=64, rate=1e-3, average=0.99),
         denoiser=Stage("denoiser", steps=800, batch=32, rate=8e-4),
         refine=Stage("refine", steps=1800, batch=32, rate=6e-4),
+        polish=Stage("polish", steps=8000, batch=32, rate=1e-3, decay_from=0.3),
+        gpu_batch=16,
     ),
 }
 """The worlds: the drawn portraits that the demo shows, and another that differs where these are

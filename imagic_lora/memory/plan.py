@@ -64,7 +64,7 @@ class MemoryPlan:
 
     device: torch.device
     dtype: torch.dtype
-    micro_batch: int = 4
+    micro_batch: int = 2
     offload_denoiser: bool = False
     stream_text: bool = False
     checkpointing: bool = False

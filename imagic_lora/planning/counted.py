@@ -132,10 +132,8 @@ def _encode_image(model: LatentModel) -> None:
 
 
 def _fit(model: LatentModel) -> None:
-    # From the second sample on, a step holds the gradient of the ones before: two are like four.
-    settings = FitSettings(batch=4 if model.plan.micro_batch > 1 else 2)
     inputs = _latents(model), _conditioning(model)
-    with fitting.rehearsal(model, *inputs, settings) as step:
+    with fitting.rehearsal(model, *inputs, FitSettings()) as step:
         step()
 
 
