@@ -128,7 +128,7 @@ class Training:
         if self.recipe.onward:
             architecture.narrow(unet, self._demo.unet)
             architecture.narrow(text_encoder, self._demo.text_encoder)
-        return Denoiser(unet, text_encoder), tokenizer
+        return Denoiser(unet, text_encoder).to(self.device), tokenizer
 
     def train_denoiser(self) -> None:
         """Train the denoiser on the cached latents: the layout first, then the details."""
