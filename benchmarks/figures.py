@@ -72,7 +72,7 @@ def gpu(result: Mapping[str, Any]) -> str:
         "did by itself as memory ran out."
         for model, found in result["models"].items()
         for cap, row in found["capped"].items()
-        if row["levers"]
+        if row.get("levers")
     ]
     return "\n\n".join(
         (

@@ -6,7 +6,7 @@ Source: Kawar et al. 2022, arXiv 2210.09276, section 3.2; joint: Zhang et al. 20
 arXiv 2309.10556, section 3.2.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -75,7 +75,7 @@ def fit(
         loop = Loop(loss, settings, restraint, work, on_progress)
         embedding = loss.conditioning.tensors()
         finished = joint or loop.run("fit embedding", embedding, [])
-        with _injected(model, settings) as weights:
+        with _injected(model, settings, work) as weights:
             if finished:
                 loop.run("fit", embedding if joint else [], weights)
             gap = loop.gap()
@@ -103,7 +103,7 @@ def rehearsal(
     """
     with (
         _prepared(model, latents, anchor) as (loss, work),
-        _injected(model, settings) as weights,
+        _injected(model, settings, work) as weights,
     ):
         embedding = loss.conditioning.tensors()
         steps = Optimisation(loss, settings, "fit", embedding, weights, work)
@@ -128,11 +128,26 @@ def _prepared(
 
 
 @contextmanager
-def _injected(model: LatentModel, settings: FitSettings) -> Iterator[list[torch.nn.Parameter]]:
+def _injected(
+    model: LatentModel, settings: FitSettings, work: Relieved
+) -> Iterator[list[torch.nn.Parameter]]:
     """Put fresh LoRA weights into the denoiser for the length of a block, and give them."""
-    seed = generator(settings.seed, "lora")
-    try:
+
+    def inject() -> list[torch.nn.Parameter]:
+        lora.eject(model.denoiser)  # what memory that ran out left
+        seed = generator(settings.seed, "lora")
         lora.inject(model.denoiser, model.traits.lora_targets, settings.rank, seed)
-        yield lora.parameters(model.denoiser)
+        parameters = lora.parameters(model.denoiser)
+        _try_room(parameters)
+        return parameters
+
+    try:
+        yield work(inject)
     finally:
         lora.eject(model.denoiser)
+
+
+def _try_room(parameters: Sequence[torch.Tensor]) -> None:
+    """Take what the optimiser will, for a moment: an update that memory ends cannot be made again."""
+    each = ("gradient", "mean", "variance", "update")
+    _ = [torch.empty_like(parameter) for parameter in parameters for _ in each]

@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 from imagic_lora import Adapter, DeviceError, EditSettings, FitSettings, ImagicEditor, Progress
+from imagic_lora.fitting import lora
 from imagic_lora.memory import MemoryPlan
 from imagic_lora.models.base import LatentModel
 from imagic_lora.models.loading import load_model
@@ -91,6 +92,29 @@ def test_one_failure_is_relieved(
     assert own.plan.levers
     assert not own.plan.eight_bit
     assert torch.equal(before, predicted(own.model))
+
+
+def test_memory_that_runs_out_as_lora_weights_are_put_in_is_relieved(
+    own: ImagicEditor, picture: Image.Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside a denoiser that fills the device there is no room for them; what was put in is not kept."""
+    alone = dataclasses.replace(SHORT, batch=1)
+    expected = own.fit(picture, source="a dog", settings=alone)
+    inject, tries = lora.inject, []
+
+    def short(*arguments: Any) -> None:
+        inject(*arguments)
+        tries.append(arguments)
+        if len(tries) == 1:
+            raise torch.OutOfMemoryError
+
+    monkeypatch.setattr(lora, "inject", short)
+
+    adapter = own.fit(picture, source="a dog", settings=alone)
+
+    assert ["micro-batch"] == [lever.name for lever in own.plan.levers]
+    assert expected.record.losses == adapter.record.losses
+    assert torch.equal(expected.conditioning.tokens, adapter.conditioning.tokens)
 
 
 @pytest.mark.parametrize(

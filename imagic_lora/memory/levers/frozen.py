@@ -220,6 +220,7 @@ class Stream:
         self._followers: dict[tuple[int, int], _Frozen] = {}
         self._last: tuple[int, int] = (0, 0)
         self._ahead: tuple[_Frozen, tuple[torch.Tensor, ...]] | None = None
+        self._begun: torch.cuda.Event | None = None
 
     def fetch(self, layer: _Frozen) -> tuple[torch.Tensor, ...]:
         """Return a layer's stored tensors on the device, and begin to fetch the next layer's."""
@@ -232,6 +233,11 @@ class Stream:
             current.wait_stream(self._side)
             for tensor in found:
                 tensor.record_stream(current)
+            before, self._begun = self._begun, current.record_event()
+            if before is not None:
+                # The memory of a layer is free once it has computed. Transfers wait for no layer, so
+                # without this those of a whole model are under way before the first is done.
+                before.synchronize()
         follower = self._followers.get(self._last)
         if follower is not None:
             self._ahead = (follower, self._copy(follower))
