@@ -20,12 +20,12 @@ from imagic_lora.models.encoding import encode
 _SEED = 0
 """Seed of the noises under which pictures are looked at: only the same ones compare."""
 
-_DONE = 1 / 3
+_DONE = 0.15
 """Remaining pull from which an edit is done."""
 
-_OVERDONE = -3.0
-"""Remaining pull below which an edit has gone past its prompt, three times as far as it was before
-it: less is mostly a picture that shows more plainly what was asked for."""
+_OVERDONE = -1.5
+"""Remaining pull below which an edit has gone past its prompt, farther than it was before it: less is
+mostly a picture that shows more plainly what was asked for."""
 
 _FAINTEST, _STRONGEST = 0.25, 8.0
 """Strengths beyond which nothing is tried."""
@@ -33,9 +33,10 @@ _FAINTEST, _STRONGEST = 0.25, 8.0
 _USUAL = 1.0
 """Strength at which an edit is done on most pictures, whatever the model: see `focus.reach`."""
 
-_TRUE, _ASTRAY = 0.75, (-0.6, 0.35)
+_TRUE, _ASTRAY = 0.75, 0.35
 """Place of the input between the prompts, 0 being its caption, from which the target is true of it,
-and outside which the caption is in doubt. A terse caption alone makes it fall to -0.4."""
+and beyond which the caption is in doubt. Far before its caption a picture is to any model that learned
+from captions which are often wrong."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +80,7 @@ class AlphaSearch:
         target = self.best.target
         if self.place > _TRUE:
             return f"the base model finds {target!r} true of the input already; look at the sheet."
-        if not _ASTRAY[0] <= self.place <= _ASTRAY[1]:
+        if self.place > _ASTRAY:
             return (
                 "the base model does not see in the input what its caption says, or does not know "
                 "such pictures, so the strength that it finds is a guess; look at the sheet."

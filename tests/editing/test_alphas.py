@@ -80,9 +80,9 @@ def test_an_edit_that_is_not_done_is_made_stronger(needed: float) -> None:
 
 def test_an_edit_that_is_overdone_is_made_weaker() -> None:
     """The strength is halved until the edit is no longer far past its prompt."""
-    assert sought(lambda alpha: 0.5 - 8 * alpha) == [1, 0.5, 0.25]
-    assert sought(lambda alpha: 0.5 - 4 * alpha) == [1, 0.5]
-    assert sought(lambda alpha: 0.5 - 3 * alpha) == [1]
+    assert sought(lambda alpha: 0.1 - 4 * alpha) == [1, 0.5, 0.25]
+    assert sought(lambda alpha: 0.1 - 2 * alpha) == [1, 0.5]
+    assert sought(lambda alpha: 0.1 - 1.5 * alpha) == [1]
 
 
 def test_a_range_that_does_not_help_ends() -> None:
@@ -102,7 +102,6 @@ def test_the_useful_range_is_around_the_best() -> None:
     [
         (found((0.1,), place=0.9), "true of the input already"),
         (found((0.1,), place=0.5), "does not see in the input what its caption says"),
-        (found((0.1,), place=-0.7), "does not see in the input what its caption says"),
         (found((0.9, 0.8)), "at no strength"),
     ],
 )
@@ -114,8 +113,9 @@ def test_a_choice_that_cannot_be_trusted_says_so(search: AlphaSearch, reason: st
 
 
 def test_a_choice_that_can_be_trusted_is_not_doubted() -> None:
-    """Without a reason nothing is said."""
+    """Without a reason nothing is said, however far from the target the model sees the input."""
     assert not found((0.9, 0.1), place=0.2).doubt
+    assert not found((0.9, 0.1), place=-1.9).doubt
 
 
 def test_the_choice_is_told_in_words() -> None:
