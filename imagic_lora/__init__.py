@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from imagic_lora.images.canvas import Frame
     from imagic_lora.memory import MemoryPlan
     from imagic_lora.models.captioner import describe_image
+    from imagic_lora.models.scorer import PictureScorer
     from imagic_lora.progress import Progress, StopFit
     from imagic_lora.runs.jobs import Jobs, read_jobs
     from imagic_lora.runs.report import RunReport
@@ -75,6 +76,7 @@ __all__ = [
     "MissingExtraError",
     "ModelError",
     "OutputError",
+    "PictureScorer",
     "Progress",
     "PromptError",
     "Pull",
@@ -110,6 +112,7 @@ _HOMES = {
     "Labelled": "editing.sheets",
     "MemoryPlan": "memory",
     "Progress": "progress",
+    "PictureScorer": "models.scorer",
     "Pull": "captions.likelihood",
     "RunReport": "runs.report",
     "SamplingSettings": "settings",

@@ -5,7 +5,7 @@ from pathlib import Path
 from PIL import Image
 
 from imagic_lora.captions.likelihood import Pull
-from imagic_lora.editing import alphas, masks
+from imagic_lora.editing import masks, witnesses
 from imagic_lora.editing.painter import Painter
 from imagic_lora.fitting.fitter import Fitter
 from imagic_lora.images.canvas import Frame
@@ -98,7 +98,7 @@ class ImagicEditor(Fitter, Painter):
             source: What the input shows.
             target: What an edit should show.
         """
-        return alphas.pull(self.model, open_image(image), source, target)
+        return witnesses.pull(self.model, open_image(image), source, target)
 
     @taking_turns
     def find_mask(

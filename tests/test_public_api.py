@@ -33,6 +33,7 @@ NAMES = [
     "MissingExtraError",
     "ModelError",
     "OutputError",
+    "PictureScorer",
     "Progress",
     "PromptError",
     "Pull",

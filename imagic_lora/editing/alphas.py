@@ -1,24 +1,12 @@
-"""Which alpha serves an edit, by the model's own opinion."""
+"""Which alpha serves an edit, by what the base model or another witness sees in its pictures."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 
-import torch
-from PIL import Image
-
-from imagic_lora.captions import likelihood
-from imagic_lora.captions.likelihood import Pull
-from imagic_lora.conditioning import Conditioning
 from imagic_lora.editing.edits import Edits
 from imagic_lora.editing.picture import Edit
+from imagic_lora.editing.witnesses import BaseModel, Witness
 from imagic_lora.errors import warn
-from imagic_lora.memory import denoising
-from imagic_lora.models.base import LatentModel
-from imagic_lora.models.encoding import encode
-
-_SEED = 0
-"""Seed of the noises under which pictures are looked at: only the same ones compare."""
 
 _DONE = 0.15
 """Remaining pull from which an edit is done."""
@@ -41,18 +29,20 @@ from captions which are often wrong."""
 
 @dataclass(frozen=True, kw_only=True)
 class AlphaSearch:
-    """One edit at several strengths, with what the base model makes of each.
+    """One edit at several strengths, with what a witness makes of each.
 
     Attributes:
         edits: The edits, by rising alpha.
-        pulls: How far the base model is still drawn towards the target when it looks at each: 1 is
+        pulls: How far the witness is still drawn towards the target when it looks at each: 1 is
             as far as at the input, 0 is done, less is past it; more is no picture as it knows them.
-        place: Where between its caption, 0, and the target, 1, the base model sees the input.
+        place: Where between its caption, 0, and the target, 1, the witness sees the input.
+        witness: Who looked, in words.
     """
 
     edits: tuple[Edit, ...]
     pulls: tuple[float, ...]
     place: float
+    witness: str = BaseModel.name
 
     @property
     def best(self) -> Edit:
@@ -79,15 +69,15 @@ class AlphaSearch:
         """Why the choice is not to be trusted, in a sentence; "" where it is."""
         target = self.best.target
         if self.place > _TRUE:
-            return f"the base model finds {target!r} true of the input already; look at the sheet."
+            return f"{self.witness} finds {target!r} true of the input already; look at the sheet."
         if self.place > _ASTRAY:
             return (
-                "the base model does not see in the input what its caption says, or does not know "
+                f"{self.witness} does not see in the input what its caption says, or does not know "
                 "such pictures, so the strength that it finds is a guess; look at the sheet."
             )
         if min(self.pulls) > _DONE:
             return (
-                f"at no strength that was tried does the base model see {target!r} done; the "
+                f"at no strength that was tried does {self.witness} see {target!r} done; the "
                 "weakest that comes as near as any is taken, so look at the sheet."
             )
         return ""
@@ -101,31 +91,33 @@ class AlphaSearch:
         low, high = self.useful
         span = f"; {low:g} to {high:g} serve" if low < high else ""
         return (
-            f"{chosen} the nearest to {_USUAL:g} at which the base model sees {self.best.target!r} "
+            f"{chosen} the nearest to {_USUAL:g} at which {self.witness} sees {self.best.target!r} "
             f"done{span}."
         )
 
 
-def search(edits: Edits, alphas: Sequence[float]) -> AlphaSearch:
-    """Make an edit at several strengths, and ask the base model about each picture.
+def search(edits: Edits, alphas: Sequence[float], witness: Witness) -> AlphaSearch:
+    """Make an edit at several strengths, and ask a witness about each picture.
 
     Args:
         edits: The edit, alone.
         alphas: Strengths to try, rising; none to look for them, from 1 on: see `next_alpha`.
+        witness: Who looks at the pictures.
     """
-    before = _seen(edits, edits.latents)
+    before = witness.before()
     made: dict[float, Edit] = {}
     pulls: dict[float, float] = {}
     if not alphas and before.place > _TRUE:
         alphas = (_USUAL,)  # what is left tells nothing
     for alpha in alphas or _sought(pulls):
         (made[alpha],), latents = edits.with_latents([alpha])
-        pulls[alpha] = _seen(edits, latents).remaining(before)
+        pulls[alpha] = witness.after(made[alpha].image, latents).remaining(before)
     rising = sorted(made)
     found = AlphaSearch(
         edits=tuple(made[alpha] for alpha in rising),
         pulls=tuple(pulls[alpha] for alpha in rising),
         place=before.place,
+        witness=witness.name,
     )
     if found.doubt:
         warn(found.doubt)
@@ -190,32 +182,3 @@ def _serves(remaining: float) -> bool:
 def _nearest(strengths: Sequence[float], allowed: Iterable[int], usual: float) -> int:
     """Return which of the strengths that are allowed is the nearest to the usual one."""
     return min(allowed, key=lambda index: abs(strengths[index] - usual))
-
-
-def pull(model: LatentModel, image: Image.Image, source: str, target: str) -> Pull:
-    """Return how a model is drawn from one prompt to another by looking at a picture.
-
-    Args:
-        model: The model, with no adapter in it.
-        image: The picture, at whose size it is looked at.
-        source: What the input shows.
-        target: What an edit should show.
-    """
-    latents = encode(model, image, *image.size).latents
-    start, end = model.encode_prompt(source, target).rows()
-    return _look(model, latents, start, end)
-
-
-def _seen(edits: Edits, latents: torch.Tensor) -> Pull:
-    """Return how the base model is drawn from an edit's caption towards its target."""
-    model, prompts = edits.model, edits.prompts
-    latents = latents.to(model.plan.device, torch.float32)
-    return _look(model, latents, prompts.caption, prompts.target)
-
-
-def _look(
-    model: LatentModel, latents: torch.Tensor, source: Conditioning, target: Conditioning
-) -> Pull:
-    """Return the pull of a picture's latents, with relief where memory runs out."""
-    with denoising(model, "sample") as work:
-        return work(partial(likelihood.pull, model, latents, source, target, _SEED))

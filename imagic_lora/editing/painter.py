@@ -20,11 +20,13 @@ from imagic_lora.editing.prompts import Prompts
 from imagic_lora.editing.request import EditRequest
 from imagic_lora.editing.slots import Slots
 from imagic_lora.editing.spacing import AlphaRange, swept
+from imagic_lora.editing.witnesses import BaseModel, Scorer, Witness
 from imagic_lora.errors import SettingsError
 from imagic_lora.images.pixels import to_images
 from imagic_lora.models.base import LatentModel
 from imagic_lora.models.distilled import check_negative
 from imagic_lora.models.encoding import ImageSource
+from imagic_lora.models.scorer import PictureScorer
 from imagic_lora.models.turns import taking_turns
 from imagic_lora.progress import OnProgress, ignore
 from imagic_lora.settings import EditSettings, SamplingSettings
@@ -157,6 +159,7 @@ class Painter:
         alphas: Sequence[float] | None = None,
         target: str = "",
         mask: MaskSource | None = None,
+        scorer: PictureScorer | None = None,
         settings: EditSettings = EditSettings(),
         on_progress: OnProgress = ignore,
     ) -> AlphaSearch:
@@ -168,6 +171,8 @@ class Painter:
                 the edit is not done, or half as much where it has gone far past its prompt.
             target: Prompt to edit towards; default: the one that was given to the fit.
             mask: Where the edit may change the picture, as for `edit`.
+            scorer: Who is asked in the base model's place, a model like CLIP or SigLIP. An edit is
+                done when it is as sure of the target as it was of the caption at the input.
             settings: How to denoise.
             on_progress: Called after every step of every edit.
 
@@ -177,12 +182,16 @@ class Painter:
 
         Raises:
             SettingsError: When there is no alpha, or one is not a finite number.
+            PromptError: When there is a scorer, and the fit has no caption to hold the target against.
         """
         if alphas is not None and not alphas:
             raise SettingsError("Finding a strength needs at least one alpha to try; it got none.")
         request = EditRequest(adapter=adapter, target=target)
         edits = self.edits([request], mask=mask, settings=settings, on_progress=on_progress)
-        return finding.search(edits, alphas or ())
+        witness: Witness = BaseModel(edits)
+        if scorer is not None:
+            witness = Scorer(edits, scorer, partial(self.input_image, adapter))
+        return finding.search(edits, alphas or (), witness)
 
     def sweep(
         self,

@@ -26,6 +26,7 @@ from imagic_lora.errors import (
     ImageError,
     ModelError,
     PromptError,
+    SettingsError,
     quoted,
 )
 from imagic_lora.progress import OnProgress
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from imagic_lora.editing.picture import Edit
     from imagic_lora.editing.recipe import Recipe
     from imagic_lora.editor import ImagicEditor
+    from imagic_lora.models.scorer import PictureScorer
 
 Alpha = float | Literal["auto"]
 
@@ -52,6 +54,7 @@ class _Asked:
         alphas: Prompt strengths, a column each.
         seeds: Seeds, a row each.
         mask: Where the edit may change the input, or None for everywhere.
+        scorer: Who finds a strength, or None for the base model.
         settings: How to denoise.
         adapter_sha256: Hash of the only adapter that it can be made of, or "" for any.
     """
@@ -60,6 +63,7 @@ class _Asked:
     alphas: tuple[Alpha, ...]
     seeds: tuple[int, ...]
     mask: "Image.Image | str | None"
+    scorer: "PictureScorer | None"
     settings: EditSettings
     adapter_sha256: str = ""
 
@@ -92,6 +96,13 @@ class _Asked:
     help="picture of the input's shape: white where the edit may change it, black where the input "
     "stays; or words for what may change, such as 'the hat'",
 )
+@flag(
+    "--scorer",
+    read=text,
+    metavar="MODEL",
+    help="who finds the strength in the base model's place: a model like CLIP or SigLIP, its folder or "
+    "the Hub name of one that was downloaded before",
+)
 @several_of("--seeds", SEED, default=EditSettings.seed)
 @output("PATH", "one .png for one picture, or a folder")
 @base_model("", "default: the one that the adapter was fitted on")
@@ -106,6 +117,7 @@ def edit(
     target: str | None,
     alpha: tuple[Alpha, ...],
     mask: str | None,
+    scorer: str | None,
     seeds: tuple[int, ...],
     out: Path,
     force: bool,
@@ -116,16 +128,22 @@ def edit(
     """Make one picture for each adapter, seed and alpha: a row for the former two."""
     from imagic_lora.cli.outputs import Gallery
     from imagic_lora.editing import masks
+    from imagic_lora.models.scorer import PictureScorer
 
     asked = _Asked(
         target=target or "",
         alphas=alpha,
         seeds=seeds,
         mask=None if mask is None else masks.words_of(mask) or masks.opened(mask),
+        scorer=None if scorer is None else PictureScorer(scorer),
         settings=settings,
     )
     if picture is not None:
         asked = _as_before(picture, asked)
+    if scorer is not None and "auto" not in asked.alphas:
+        raise SettingsError(
+            "--scorer finds a strength, and here each is given; ask for --alpha auto."
+        )
     loaded = _loaded(adapters, asked.target)
     if picture is not None:
         _check_adapter(picture, asked.adapter_sha256, loaded)
@@ -234,7 +252,9 @@ def _edits(
             if not isinstance(alpha, str):
                 yield next(swept)
                 continue
-            found = editor.find_alpha(adapter, settings=replace(settings, seed=seed), **how)
+            found = editor.find_alpha(
+                adapter, scorer=asked.scorer, settings=replace(settings, seed=seed), **how
+            )
             terminal.tell(f"Took {found.explain()}")
             yield found.best
 
