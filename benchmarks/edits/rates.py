@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from benchmarks.edits.study import Record, Run
+from benchmarks.edits.measuring import Record
+from benchmarks.edits.study import Run
 
 _FIGURES = ("perfect", "edited", "kept", "psnr_ideal", "psnr_outside")
 
@@ -28,12 +29,12 @@ def curve(records: Sequence[Record]) -> list[dict[str, float]]:
 def perfect(records: Sequence[Record]) -> dict[str, float]:
     """Return how many cases of a method there are, and how many come out perfect.
 
-    The automatic strength is chosen for every method by the product's rule: the weakest at which
-    the base model sees the edit done.
+    The automatic strength is the one that the product finds, or its rule for other methods: the
+    nearest to the one that serves all cases at which the base model sees the edit done.
     """
     return {
         "cases": len(records),
-        "perfect_auto": mean(r["scores"][r["chosen"]]["perfect"] for r in records),
+        "perfect_auto": mean(r["automatic"]["perfect"] for r in records),
         "perfect_best": mean(any(s["perfect"] for s in r["scores"].values()) for r in records),
     }
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
-from benchmarks.edits.study import Record, Run
+from benchmarks.edits.measuring import Record
+from benchmarks.edits.study import Run
 from benchmarks.environment import RESULTS
 from imagic_lora.bench.made import Made
 from imagic_lora.bench.sheets import draw

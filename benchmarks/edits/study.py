@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from PIL import Image
 
+from benchmarks.edits.measuring import Record, measure, picture_path
 from benchmarks.edits.methods import FOR, Bench, Method
 from benchmarks.edits.portraits import Split
 from benchmarks.edits.worlds import PORTRAITS, Portraits
@@ -25,15 +26,10 @@ from benchmarks.world.worlds import DRAWN, World
 from imagic_lora.bench import lines
 from imagic_lora.bench.items import Item
 from imagic_lora.bench.metrics.base import Pair, Scorer, Scores
-from imagic_lora.editing.alphas import choose
 from imagic_lora.images.reading import open_image
 
 BUILD = REPOSITORY / "build" / "edits"
 _PIECE = 1 << 24
-
-Record = dict[str, Any]
-"""One method on one case: who, what, the scores by strength, the strength that the product's rule
-chooses, what it took, and the method's own facts."""
 
 _lent: list[tuple[Bench, Scorer]] = []  # to a worker process, once, since loading takes seconds
 
@@ -233,57 +229,3 @@ def _work(job: tuple[str, Method, Item, str, Path]) -> Record:
     """Do one job in a worker process."""
     name, method, case, version, folder = job
     return {"version": version, **measure(*_lent[0], name, method, case, folder)}
-
-
-def measure(
-    bench: Bench, scorer: Scorer, name: str, method: Method, case: Item, folder: Path
-) -> Record:
-    """Run one method on one case at all its strengths, and keep the pictures.
-
-    Args:
-        bench: The model.
-        scorer: What judges its pictures.
-        name: Name of the method.
-        method: The method.
-        case: The case.
-        folder: Where pictures go.
-    """
-    pull = partial(
-        bench.editor.pull, source=case.source or "", target=case.target
-    )  # loads the model
-    began = time.monotonic()
-    bench.passes.take()
-    prepared = method.prepare(bench, case)
-    fit, fitted = bench.passes.take(), time.monotonic()
-    scores, edits = {}, []
-    for strength in method.strengths:
-        asked = time.monotonic()
-        picture = method.edit(bench, case, prepared, strength)
-        edits.append((bench.passes.take().forward, time.monotonic() - asked))
-        path = picture_path(folder, name, case.name, strength)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        picture.save(path)
-        scores[f"{strength:g}"] = scorer.score(Pair.of(case, picture))
-    first, seconds = edits[0]  # what the later take over from it is not counted
-    paths = [picture_path(folder, name, case.name, float(key)) for key in scores]
-    before = pull(case.picture)
-    remaining = [pull(path).remaining(before) for path in paths]
-    chosen = choose(method.strengths, remaining, before.place, method.fixed)
-    return {
-        "method": name,
-        "case": case.name,
-        "kind": case.kind,
-        "style": case.notes.get("style", ""),
-        "scores": scores,
-        "chosen": [*scores][chosen],
-        "passes_fwd": fit.forward + first,
-        "passes_fwd_bwd": fit.forward_backward,
-        "seconds_fit": round(fitted - began, 2),
-        "seconds": round(fitted - began + seconds, 2),
-        **method.facts(prepared),
-    }
-
-
-def picture_path(folder: Path, method: str, case: str, strength: float) -> Path:
-    """Return where a picture is kept."""
-    return folder / method / f"{case}@{strength:g}.png"

@@ -2,10 +2,11 @@
 
 from typing import Any
 
+from benchmarks.edits.measuring import Record
 from benchmarks.edits.methods.imagic import ImagicLora
 from benchmarks.edits.rates import mean, perfect
 from benchmarks.edits.stress import Stressed
-from benchmarks.edits.study import Record, Run, Study
+from benchmarks.edits.study import Run, Study
 from benchmarks.edits.worlds import PORTRAITS
 from imagic_lora.images.reading import open_image
 
@@ -45,7 +46,7 @@ def rates(records: list[Record]) -> dict[str, float]:
         records: At least one.
     """
     at_one = [record["scores"][_FIXED] for record in records]
-    chosen = [record["scores"][record["chosen"]] for record in records]
+    chosen = [record["automatic"] for record in records]
     return {
         **perfect(records),
         "perfect_fixed": mean(score["perfect"] for score in at_one),

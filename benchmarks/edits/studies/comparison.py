@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.edits.measuring import Record
 from benchmarks.edits.methods import METHODS, SLOW
 from benchmarks.edits.rates import curve, mean, means, perfect
 from benchmarks.edits.sheets import write_sheet
-from benchmarks.edits.study import Record, Run, Study
+from benchmarks.edits.study import Run, Study
 from benchmarks.environment import RESULTS
 from benchmarks.plots import plot
 from imagic_lora.bench.rivals.plain import Autoencoder

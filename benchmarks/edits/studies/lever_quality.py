@@ -10,11 +10,12 @@ from typing import Any
 
 import torch
 
+from benchmarks.edits.measuring import Record
 from benchmarks.edits.methods import Bench
 from benchmarks.edits.methods.imagic import EDIT, FIT, ImagicLora
 from benchmarks.edits.rates import mean, means
 from benchmarks.edits.scores import brightness, psnr
-from benchmarks.edits.study import Record, Run, Study
+from benchmarks.edits.study import Run, Study
 from imagic_lora import ImagicEditor, MemoryPlan
 
 FLOAT8 = torch.float8_e4m3fn

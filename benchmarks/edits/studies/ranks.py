@@ -14,11 +14,12 @@ import torch
 from diffusers import UNet2DConditionModel
 from PIL import Image
 
+from benchmarks.edits.measuring import Record
 from benchmarks.edits.methods import Bench
 from benchmarks.edits.methods.imagic import FIT, ImagicLora
 from benchmarks.edits.rates import mean, means
 from benchmarks.edits.scores import brightness, psnr
-from benchmarks.edits.study import Record, Run, Study
+from benchmarks.edits.study import Run, Study
 from benchmarks.plots import plot
 from benchmarks.switching import draw_weights, wrap
 from benchmarks.world.pipeline import REPOSITORY

@@ -13,11 +13,12 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
+from benchmarks.edits.measuring import Record
 from benchmarks.edits.methods import Bench
 from benchmarks.edits.methods.imagic import ImagicLora
 from benchmarks.edits.rates import curve, mean
 from benchmarks.edits.scores import brightness, psnr
-from benchmarks.edits.study import Record, Run, Study
+from benchmarks.edits.study import Run, Study
 from benchmarks.environment import RESULTS
 from imagic_lora.bench.items import Item
 from imagic_lora.bench.rivals.plain import Autoencoder

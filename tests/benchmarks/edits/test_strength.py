@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from benchmarks.edits.measuring import Record, picture_path
 from benchmarks.edits.portraits import KINDS
 from benchmarks.edits.studies import strength
-from benchmarks.edits.study import Record, Run, picture_path
+from benchmarks.edits.study import Run
 from benchmarks.edits.worlds import PORTRAITS
 
 

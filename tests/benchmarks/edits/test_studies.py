@@ -15,6 +15,7 @@ from torch import nn
 from benchmarks import figures as tables
 from benchmarks.edits import figures
 from benchmarks.edits import sheets as drawing
+from benchmarks.edits.measuring import Record, measure, picture_path
 from benchmarks.edits.methods import METHODS, Bench, Method
 from benchmarks.edits.methods.img2img import Img2Img
 from benchmarks.edits.portraits import KINDS, make_targets
@@ -30,7 +31,7 @@ from benchmarks.edits.studies import (
     search,
     tuning,
 )
-from benchmarks.edits.study import Record, Run, Study, measure, picture_path
+from benchmarks.edits.study import Run, Study
 from benchmarks.edits.worlds import PORTRAITS
 from benchmarks.environment import RESULTS, describe
 from benchmarks.world.pipeline import MODEL
@@ -47,12 +48,14 @@ def scores(*, perfect: bool) -> Mapping[str, Any]:
 
 
 def record(name: str, case: Item, *perfect: tuple[float, bool]) -> Record:
-    """Return what came of a case at some strengths; the last one is chosen."""
+    """Return what came of a case at some strengths; the last one is found."""
     by_strength = {f"{strength:g}": scores(perfect=good) for strength, good in perfect}
     costs = {"passes_fwd": 10, "passes_fwd_bwd": 4, "seconds_fit": 1, "seconds": 2, "bytes": 8}
     told = {"method": name, "case": case.name, "kind": case.kind, "gap": 0.5}
     told["style"] = case.notes["style"]
-    return {**told, "scores": by_strength, "chosen": list(by_strength)[-1], **costs}
+    last = list(by_strength)[-1]
+    told |= {"scores": by_strength, "chosen": last, "automatic": by_strength[last]}
+    return {**told, **costs}
 
 
 @pytest.fixture

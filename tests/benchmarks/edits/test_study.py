@@ -10,11 +10,12 @@ from PIL import Image
 
 from benchmarks.edits import __main__ as command
 from benchmarks.edits import study as studies
+from benchmarks.edits.measuring import measure, picture_path
 from benchmarks.edits.methods import METHODS, Bench
 from benchmarks.edits.methods.img2img import Img2Img
 from benchmarks.edits.portraits import Split
 from benchmarks.edits.studies.automatic import CLEAN
-from benchmarks.edits.study import Run, Study, measure, picture_path
+from benchmarks.edits.study import Run, Study
 from benchmarks.edits.worlds import Portraits
 from benchmarks.world.pipeline import MODEL
 from benchmarks.world.worlds import DRAWN, PHOTOGRAPHED
