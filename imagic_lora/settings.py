@@ -163,9 +163,9 @@ class FitSettings(_Checked):
     lora_lr: float = option(8e-4, "learning rate of the LoRA", low=0, high=1)
     rank: int = option(4, "rank of the LoRA: larger keeps more and weighs more", low=1, high=128)
     outweigh: float = option(
-        2.5,
-        "stop once the adapter changes predictions this many times as much as its caption does, so "
-        "that other prompts are still heard; 0 runs every step",
+        1.7,
+        "stop once the adapter changes predictions this many times as much as the target does, or the "
+        "caption where none is given, so that prompts are still heard; 0 runs every step",
         low=0,
         high=100,
     )

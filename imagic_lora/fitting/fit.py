@@ -50,6 +50,7 @@ def fit(
     anchor: Conditioning,
     settings: FitSettings,
     on_progress: OnProgress,
+    words: tuple[Conditioning, Conditioning] | None = None,
 ) -> Fitted:
     """Fit one image.
 
@@ -60,6 +61,8 @@ def fit(
         settings: How to fit.
         on_progress: Called after every step; a StopFit raised in it ends the fit and keeps what
             was learned.
+        words: Two conditionings, batch 1, the difference between which must still be heard in the
+            end: the fit ends once it outweighs that. None to make every step.
 
     Raises:
         FitError: When the loss or the gradient is not finite, or the fit makes things worse.
@@ -67,11 +70,8 @@ def fit(
         InputError: When the callback asks for other work with the model.
     """
     joint = settings.mode == "joint"
-    empty = model.encode_prompt("") if settings.outweigh else None  # the denoiser is at rest yet
     with model.lock.training(), _prepared(model, latents, anchor) as (loss, work):
-        restraint = None
-        if empty is not None and not anchor.equal(empty):
-            restraint = Restraint(loss, empty, settings.seed, work)
+        restraint = Restraint(loss, words, settings.seed, work) if words else None
         loop = Loop(loss, settings, restraint, work, on_progress)
         embedding = loss.conditioning.tensors()
         finished = joint or loop.run("fit embedding", embedding, [])

@@ -5,6 +5,7 @@ from os import PathLike
 from imagic_lora.adapters import adopting
 from imagic_lora.adapters.adapter import Adapter
 from imagic_lora.captions import search
+from imagic_lora.conditioning import Conditioning
 from imagic_lora.errors import PromptError, warn
 from imagic_lora.fitting.adapters import make_adapter
 from imagic_lora.fitting.fit import fit
@@ -86,7 +87,8 @@ class Fitter:
             except StopFit:
                 source = ""
         anchor = self.model.encode_prompt(source)
-        fitted = fit(self.model, encoded.latents, anchor, settings, on_progress)
+        words = self._words(target or source) if settings.outweigh else None
+        fitted = fit(self.model, encoded.latents, anchor, settings, on_progress, words)
         return make_adapter(
             self.model,
             encoded,
@@ -101,6 +103,11 @@ class Fitter:
             round_trip=round(trip.decibels, 2),
             **lever_names(self.model.plan, before),
         )
+
+    def _words(self, text: str) -> tuple[Conditioning, Conditioning]:
+        """Return a prompt and none as conditionings, whose difference a fit must not drown."""
+        said, unsaid = self.model.encode_prompt(text, "").rows()
+        return said, unsaid
 
     @taking_turns
     def round_trip(self, image: ImageSource, *, frame: Frame | None = None) -> RoundTrip:

@@ -133,7 +133,7 @@ class Loop:
         embedding: Sequence[torch.Tensor],
         weights: Sequence[torch.nn.Parameter],
     ) -> bool:
-        """Move parameters until the steps are done, or the adapter outweighs its caption.
+        """Move parameters until the steps are done, or the adapter outweighs the words.
 
         Returns:
             Whether the fit goes on: False where a StopFit asked for its end.

@@ -1,6 +1,6 @@
 """How much of a model's hearing a fit has used up: what it changed, against what words change.
 
-An adapter that changes predictions by many times what its caption does drowns every other prompt.
+An adapter that changes predictions by many times what a prompt does drowns every prompt.
 How soon that is depends on the model, not on the share of the loss that is left.
 """
 
@@ -19,22 +19,25 @@ class Restraint:
 
     Args:
         loss: What is brought down, with nothing learned yet.
-        empty: Conditioning of the empty prompt, batch 1.
+        words: Conditionings of a prompt and of none, batch 1.
         seed: Seed of the fit.
         work: Does a piece of work with relief.
     """
 
-    def __init__(self, loss: Loss, empty: Conditioning, seed: int, work: Relieved) -> None:
+    def __init__(
+        self, loss: Loss, words: tuple[Conditioning, Conditioning], seed: int, work: Relieved
+    ) -> None:
         self._loss, self._work = loss, work
         self._looks = Looks(loss.model, loss.latents, seed, "looks")
         self._before = self._seen(loss.conditioning)
         device = loss.latents.device
-        self._said = _distance(self._before, self._seen(empty.to(device, torch.float32)))
+        said, unsaid = (self._seen(each.to(device, torch.float32)) for each in words)
+        self._said = _distance(said, unsaid)
 
     def used(self) -> float:
-        """Return how many times as much as the caption the fit changes what is predicted.
+        """Return how many times as much as the words the fit changes what is predicted.
 
-        It is 0 where the caption changes nothing, and can be no measure.
+        It is 0 where the words change nothing, and can be no measure.
         """
         if not self._said:
             return 0.0

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 
 from imagic_lora import FitError, FitSettings, ImagicEditor, Progress, StopFit
 from imagic_lora.fitting import fit as fitting
@@ -29,7 +30,9 @@ def fit(editor: ImagicEditor, settings: FitSettings, on_progress: Any = ignore) 
     """Fit random latents from the caption 'a dog'."""
     model = editor.model
     latents = randn((1, model.traits.latent_channels, 16, 16), generator(0, "latents"))
-    return fitting.fit(model, latents, model.encode_prompt("a dog"), settings, on_progress)
+    anchor, unsaid = model.encode_prompt("a dog", "").rows()
+    words = (anchor, unsaid) if settings.outweigh else None
+    return fitting.fit(model, latents, anchor, settings, on_progress, words)
 
 
 @contextlib.contextmanager
@@ -99,7 +102,7 @@ def test_a_learning_rate_of_zero_holds_the_embedding(editor: Editor) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_fit_stops_once_it_outweighs_its_caption(kind: Kind, editor: Editor) -> None:
+def test_a_fit_stops_once_it_outweighs_its_words(kind: Kind, editor: Editor) -> None:
     """The steps are an upper limit: the fit ends at the next look at what it has changed."""
     lengths = [
         len(fit(editor(kind), FitSettings(steps=13, rank=2, outweigh=outweigh)).losses)
@@ -109,15 +112,22 @@ def test_a_fit_stops_once_it_outweighs_its_caption(kind: Kind, editor: Editor) -
     assert [6, 13] == lengths
 
 
-def test_a_fit_at_the_empty_prompt_makes_every_step(editor: Editor) -> None:
-    """There are no words that it could outweigh."""
-    model = editor("sd1").model
-    latents = randn((1, model.traits.latent_channels, 16, 16), generator(0, "latents"))
+@pytest.mark.parametrize(
+    "prompts", [{"source": "a dog"}, {"source": "", "target": "a cat"}, {"target": "a cat"}]
+)
+def test_a_fit_is_held_against_the_words_that_it_is_given(
+    prompts: dict[str, Any], editor: Editor, picture: Image.Image
+) -> None:
+    """Against its target, or its caption where it has none; with 0 it makes every step."""
     settings = FitSettings(steps=13, rank=2, outweigh=0.01)
 
-    fitted = fitting.fit(model, latents, model.encode_prompt(""), settings, ignore)
+    ended = editor("sd1").fit(picture, **prompts, settings=settings)
+    whole = editor("sd1").fit(
+        picture, **prompts, settings=dataclasses.replace(settings, outweigh=0)
+    )
 
-    assert 13 == len(fitted.losses)
+    assert 6 == len(ended.record.losses)
+    assert 13 == len(whole.record.losses)
 
 
 def test_stop_keeps_what_was_learned(editor: Editor) -> None:
