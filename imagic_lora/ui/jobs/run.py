@@ -163,8 +163,9 @@ def _quick(
     steps = min(sweep.settings.steps, _QUICK_STEPS)
     settings = replace(plain(sweep.settings), steps=steps, width=width, height=height)
     yield editor.img2img(fitting.canvas, sweep.target, settings=settings, on_progress=show)
-    nothing_learned = {"embedding_lr": 0, "lora_lr": 0, "outweigh": 0}
-    still = replace(fitting.settings, steps=1, batch=1, rank=1, **nothing_learned)
+    still = replace(
+        fitting.settings, steps=1, batch=1, rank=1, embedding_lr=0, lora_lr=0, outweigh=0
+    )
     with heard_by(lambda _: None):  # whatever is to be remarked, the fit remarks
         nothing = fitting.fit(source=fitting.caption, settings=still, on_progress=show)
         yield editor.edit(
