@@ -97,7 +97,8 @@ RECIPES = {
 }
 """The worlds: the drawn portraits that the demo shows, and another that differs where these are
 kind: textures and light, captions that are often wrong, velocities without a last bit of signal,
-and a model of half the size."""
+and a model of half the size. The latter's model and autoencoder were first trained with 12,000
+pictures, on a CPU; the judge and the polish with all, on a GPU."""
 
 FLOW = Recipe(
     world=FLOWING,
