@@ -54,18 +54,18 @@ class _Asked:
         alphas: Prompt strengths, a column each.
         seeds: Seeds, a row each.
         mask: Where the edit may change the input, or None for everywhere.
-        scorer: Who finds a strength, or None for the base model.
         settings: How to denoise.
         adapter_sha256: Hash of the only adapter that it can be made of, or "" for any.
+        scorer: Who finds a strength, or None for the base model.
     """
 
     target: str
     alphas: tuple[Alpha, ...]
     seeds: tuple[int, ...]
     mask: "Image.Image | str | None"
-    scorer: "PictureScorer | None"
     settings: EditSettings
     adapter_sha256: str = ""
+    scorer: "PictureScorer | None" = None
 
 
 @command("edit", "make edited pictures from an adapter")
@@ -128,26 +128,22 @@ def edit(
     """Make one picture for each adapter, seed and alpha: a row for the former two."""
     from imagic_lora.cli.outputs import Gallery
     from imagic_lora.editing import masks
-    from imagic_lora.models.scorer import PictureScorer
 
     asked = _Asked(
         target=target or "",
         alphas=alpha,
         seeds=seeds,
         mask=None if mask is None else masks.words_of(mask) or masks.opened(mask),
-        scorer=None if scorer is None else PictureScorer(scorer),
         settings=settings,
     )
     if picture is not None:
         asked = _as_before(picture, asked)
-    if scorer is not None and "auto" not in asked.alphas:
-        raise SettingsError(
-            "--scorer finds a strength, and here each is given; ask for --alpha auto."
-        )
     loaded = _loaded(adapters, asked.target)
     if picture is not None:
         _check_adapter(picture, asked.adapter_sha256, loaded)
     named = _named(loaded)
+    if scorer is not None:
+        asked = replace(asked, scorer=_scorer(scorer, asked.alphas))
     gallery = Gallery(_spots(list(named), asked), out, force)
     editor = _load_editor(base, named.values(), terminal, yes=yes)
 
@@ -156,6 +152,17 @@ def edit(
             yield from _edits(editor, adapter, asked, terminal, on_progress)
 
     gallery.fill(make, terminal)
+
+
+def _scorer(name: str, alphas: Sequence[Alpha]) -> "PictureScorer":
+    """Load what finds a strength; one is to be found."""
+    from imagic_lora.models.scorer import PictureScorer
+
+    if "auto" not in alphas:
+        raise SettingsError(
+            "--scorer finds a strength, and here each is given; ask for --alpha auto."
+        )
+    return PictureScorer(name)
 
 
 def _as_before(picture: Path, asked: _Asked) -> _Asked:
