@@ -31,7 +31,7 @@ WORDS = {
 KINDS: dict[str, Any] = {"fit": FitSettings, "edit": EditSettings, "img2img": SamplingSettings}
 OWN = {
     "fit": {"--target", "--captioner", "--source", "--no-thumbnail"},
-    "edit": {"--target", "--alpha", "--from", "--mask", "--seeds", "--yes"},
+    "edit": {"--target", "--alpha", "--from", "--mask", "--scorer", "--seeds", "--yes"},
     "img2img": {"--target", "--strength", "--noise", "--seeds"},
 }
 """Flags that are no field of the settings; `--seeds` takes the place of the field `seed`."""
