@@ -26,7 +26,14 @@ _Own = Mapping[str, Sequence[Record]]
 def summary(run: Run) -> dict[str, Any]:
     """Return the figures of all methods: on all their cases, on the shared ones, and by kind."""
     own = with_distances(run)
-    shared = set.intersection(*({r["case"] for r in records} for records in own.values()))
+    path = RESULTS / f"{run.study.result}.json"
+    before: Mapping[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    if before.get("split") != run.study.split:
+        before = {"cases": 0}
+    others = _others(own, len(run.cases), before)
+    fewest = min((before["methods"][name]["cases"] for name in others), default=len(run.cases))
+    first = {case.name for case in run.cases[:fewest]}
+    shared = first.intersection(*({r["case"] for r in records} for records in own.values()))
     found = {
         "cases": len(run.cases),
         "methods": _summaries(own),
@@ -36,9 +43,7 @@ def summary(run: Run) -> dict[str, Any]:
         "ceiling": find_ceiling(run),
         "settings": {name: repr(METHODS[name]) for name in own},
     }
-    path = RESULTS / f"{run.study.result}.json"
-    before = json.loads(path.read_text()) if path.exists() else {}
-    return with_others(found, before) if before.get("split") == run.study.split else found
+    return with_others(found, before)
 
 
 def with_others(found: dict[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
@@ -50,8 +55,8 @@ def with_others(found: dict[str, Any], before: Mapping[str, Any]) -> dict[str, A
         found: The new result.
         before: The earlier result; the commit of each method that is taken from it is kept.
     """
-    others = [name for name in before["methods"] if name not in found["methods"]]
-    if before["cases"] != found["cases"] or not others:
+    others = _others(found["methods"], found["cases"], before)
+    if not others:
         return found
 
     def joined(own: Mapping[str, Any], earlier: Mapping[str, Any]) -> dict[str, Any]:
@@ -64,6 +69,13 @@ def with_others(found: dict[str, Any], before: Mapping[str, Any]) -> dict[str, A
     }
     settings = joined(found["settings"], before["settings"])
     return {**found, **whole, "by_kind": kinds, "settings": settings, "earlier": commits}
+
+
+def _others(own: Mapping[str, Any], cases: int, before: Mapping[str, Any]) -> list[str]:
+    """Return the methods that an earlier result of as many cases has and a new one lacks."""
+    return (
+        [name for name in before["methods"] if name not in own] if before["cases"] == cases else []
+    )
 
 
 def with_distances(run: Run) -> dict[str, list[Record]]:

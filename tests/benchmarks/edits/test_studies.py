@@ -134,6 +134,27 @@ def test_results_of_all_methods_become_pages(
         assert (tmp_path / f"edits-{name}.png").stat().st_size > 1000
 
 
+def test_what_is_run_anew_is_compared_on_the_cases_that_a_baseline_has(
+    finished: Callable[..., Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A baseline that was measured before, on fewer cases, says on which all are compared."""
+    for module in (drawing, comparison):
+        monkeypatch.setattr(module, "RESULTS", tmp_path)
+    monkeypatch.setattr(Autoencoder, "open", lambda *_: lambda picture, _: picture)
+    methods = {name: METHODS[name] for name in ("imagic_lora", "img2img")}
+    study = replace(comparison.STUDY, methods=methods)
+    before = result(finished(study, methods["imagic_lora"], 4))
+    for part in ("methods", "shared"):
+        before[part]["img2img"]["cases"] = 2
+    (tmp_path / "edits.json").write_text(json.dumps({"split": study.split, **before}))
+    alone = replace(study, methods={"imagic_lora": METHODS["imagic_lora"]})
+
+    found = result(finished(alone, METHODS["imagic_lora"], 4))
+
+    assert 4 == found["methods"]["imagic_lora"]["cases"]
+    assert 2 == found["shared"]["imagic_lora"]["cases"] == found["shared"]["img2img"]["cases"]
+
+
 def test_a_baseline_keeps_its_figures() -> None:
     """What was left out is taken from the result that is there, of as many cases, with its commit."""
     before = json.loads((RESULTS / "edits.json").read_text())
