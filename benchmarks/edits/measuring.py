@@ -45,19 +45,20 @@ def measure(
         edits.append((bench.passes.take().forward, time.monotonic() - asked))
     first, seconds = edits[0]  # what the later take over from it is not counted
     found, picture = automatic(bench, method, case, prepared, pictures)
+    scores = {}
     for strength, made in {**pictures, found: picture}.items():
         path = picture_path(folder, name, case.name, strength)
         path.parent.mkdir(parents=True, exist_ok=True)
         made.save(path)
-    scores = {f"{at:g}": scorer.score(Pair.of(case, made)) for at, made in pictures.items()}
+        scores[strength] = scorer.score(Pair.of(case, made))
     return {
         "method": name,
         "case": case.name,
         "kind": case.kind,
         "style": case.notes.get("style", ""),
-        "scores": scores,
+        "scores": {f"{strength:g}": scores[strength] for strength in pictures},
         "chosen": f"{found:g}",
-        "automatic": scorer.score(Pair.of(case, picture)),
+        "automatic": scores[found],
         "passes_fwd": fit.forward + first,
         "passes_fwd_bwd": fit.forward_backward,
         "seconds_fit": round(fitted - began, 2),

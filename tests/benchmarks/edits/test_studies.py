@@ -110,18 +110,24 @@ def test_rates_are_of_cases(tmp_path: Path) -> None:
     assert comparison.summarise(found[:1], fixed=1)["perfect_omit"] is None
 
 
-def test_results_of_all_methods_become_pages(
-    finished: Callable[..., Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Records give tables that name every method, sheets and a plot."""
+@pytest.fixture
+def compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
+    """Give a comparison of two methods, whose results are kept for the test alone."""
     for module in (drawing, comparison):
         monkeypatch.setattr(module, "RESULTS", tmp_path)
     # The autoencoder's own faults are not at issue.
     monkeypatch.setattr(Autoencoder, "open", lambda *_: lambda picture, _: picture)
     methods = {name: METHODS[name] for name in ("imagic_lora", "img2img")}
-    study = replace(comparison.STUDY, methods=methods)
+    return replace(comparison.STUDY, methods=methods)
 
-    run = finished(study, methods["imagic_lora"], 4)
+
+def test_results_of_all_methods_become_pages(
+    finished: Callable[..., Run], compared: Study, tmp_path: Path
+) -> None:
+    """Records give tables that name every method, sheets and a plot."""
+    methods = compared.methods
+
+    run = finished(compared, methods["imagic_lora"], 4)
     found = result(run)
     comparison.write_pictures(run, found)
 
@@ -135,21 +141,17 @@ def test_results_of_all_methods_become_pages(
 
 
 def test_what_is_run_anew_is_compared_on_the_cases_that_a_baseline_has(
-    finished: Callable[..., Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    finished: Callable[..., Run], compared: Study, tmp_path: Path
 ) -> None:
     """A baseline that was measured before, on fewer cases, says on which all are compared."""
-    for module in (drawing, comparison):
-        monkeypatch.setattr(module, "RESULTS", tmp_path)
-    monkeypatch.setattr(Autoencoder, "open", lambda *_: lambda picture, _: picture)
-    methods = {name: METHODS[name] for name in ("imagic_lora", "img2img")}
-    study = replace(comparison.STUDY, methods=methods)
-    before = result(finished(study, methods["imagic_lora"], 4))
+    product = METHODS["imagic_lora"]
+    before = result(finished(compared, product, 4))
     for part in ("methods", "shared"):
         before[part]["img2img"]["cases"] = 2
-    (tmp_path / "edits.json").write_text(json.dumps({"split": study.split, **before}))
-    alone = replace(study, methods={"imagic_lora": METHODS["imagic_lora"]})
+    (tmp_path / "edits.json").write_text(json.dumps(before))
+    alone = replace(compared, methods={"imagic_lora": product})
 
-    found = result(finished(alone, METHODS["imagic_lora"], 4))
+    found = result(finished(alone, product, 4))
 
     assert 4 == found["methods"]["imagic_lora"]["cases"]
     assert 2 == found["shared"]["imagic_lora"]["cases"] == found["shared"]["img2img"]["cases"]
