@@ -9,7 +9,7 @@ from PIL import Image
 
 from imagic_lora.errors import ModelError, quoted
 from imagic_lora.images.reading import open_image
-from imagic_lora.models.parts.quiet import quiet
+from imagic_lora.models.parts.installed import NOT_INSTALLED, load_installed
 
 _MOST_TOKENS = 40
 
@@ -49,20 +49,13 @@ def describe_image(
 
 def _load(captioner: str) -> tuple[Any, Any]:
     """Return a captioner's processor and model from the disk."""
-    from transformers import AutoModelForImageTextToText, AutoProcessor  # noqa: PLC0415  heavy
-
     try:
-        with quiet():
-            processor = AutoProcessor.from_pretrained(captioner, local_files_only=True)
-            model = AutoModelForImageTextToText.from_pretrained(
-                captioner, local_files_only=True, use_safetensors=True
-            )
-    except (OSError, ValueError, KeyError) as error:
+        return load_installed("AutoModelForImageTextToText", captioner)
+    except NOT_INSTALLED as error:
         raise ModelError(
             f"The captioner {_name(captioner)} is not installed as safetensors, or is none; fetch "
             "one with `hf download Salesforce/blip-image-captioning-large`, or give a caption instead."
         ) from error
-    return processor, model.eval()
 
 
 def _name(captioner: str | PathLike[str]) -> str:

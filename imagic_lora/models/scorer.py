@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from imagic_lora.errors import ModelError, quoted
-from imagic_lora.models.parts.quiet import quiet
+from imagic_lora.models.parts.installed import NOT_INSTALLED, load_installed
 
 SIGLIP = "google/siglip-base-patch16-224"
 """A scorer that errors name. Source: Zhai et al. 2023, arXiv 2303.15343."""
@@ -82,16 +82,10 @@ class PictureScorer:
 
 def _load(scorer: str) -> tuple[Any, Any]:
     """Return a scorer's processor and model from the disk."""
-    from transformers import AutoModelForZeroShotImageClassification as Model  # noqa: PLC0415  heavy
-    from transformers import AutoProcessor  # noqa: PLC0415  heavy
-
     try:
-        with quiet():
-            processor = AutoProcessor.from_pretrained(scorer, local_files_only=True)
-            model = Model.from_pretrained(scorer, local_files_only=True, use_safetensors=True)
-    except (OSError, ValueError, KeyError) as error:
+        return load_installed("AutoModelForZeroShotImageClassification", scorer)
+    except NOT_INSTALLED as error:
         raise ModelError(
             f"The scorer {quoted(scorer)} is not installed as safetensors, or is none like CLIP or "
             f"SigLIP; fetch one with `hf download {SIGLIP}`, or leave the scorer away."
         ) from error
-    return processor, model.eval()

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from imagic_lora.hub import cached_folder
-from imagic_lora.models.parts.quiet import quiet
+from imagic_lora.models.parts.installed import NOT_INSTALLED, load_installed
 
 CLIPSEG = "CIDAS/clipseg-rd64-refined"
 """The segmenter that is looked for. Source: Lüddecke & Ecker 2022, arXiv 2112.10003."""
@@ -57,14 +57,7 @@ def _load(segmenter: str) -> tuple[Any, Any] | None:
     folder = segmenter if Path(segmenter).is_dir() else cached_folder(segmenter, "config.json")
     if folder is None:
         return None
-    from transformers import AutoProcessor, CLIPSegForImageSegmentation  # noqa: PLC0415  heavy
-
     try:
-        with quiet():
-            processor = AutoProcessor.from_pretrained(folder, local_files_only=True)
-            model = CLIPSegForImageSegmentation.from_pretrained(
-                folder, local_files_only=True, use_safetensors=True
-            )
-    except (OSError, ValueError, KeyError):
+        return load_installed("CLIPSegForImageSegmentation", folder)
+    except NOT_INSTALLED:
         return None
-    return processor, model.eval()
