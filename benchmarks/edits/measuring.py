@@ -93,7 +93,8 @@ def automatic(
     before = pull(case.picture)
     remaining = [pull(picture).remaining(before) for picture in pictures.values()]
     strengths = [*pictures]
-    found = strengths[choose(strengths, remaining, before.place, method.fixed)]
+    none = [0.0] * len(strengths)
+    found = strengths[choose(strengths, remaining, none, before.place, method.fixed)]
     return found, pictures[found]
 
 

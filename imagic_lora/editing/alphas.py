@@ -11,12 +11,17 @@ from imagic_lora.errors import warn
 _DONE = 0.15
 """Remaining pull from which an edit is done."""
 
-_OVERDONE = -1.5
-"""Remaining pull below which an edit has gone past its prompt, farther than it was before it: less is
-mostly a picture that shows more plainly what was asked for."""
+_WHOLLY = 0.0
+"""Remaining pull from which a weaker edit is taken for one that spills."""
 
-_FAINTEST, _STRONGEST = 0.25, 8.0
-"""Strengths beyond which nothing is tried."""
+_SPILLED = 0.2
+"""Spill from which a weaker edit is looked for: see `focus.spill`."""
+
+_WEAKER = (0.75, 0.5)
+"""Shares of a strength that are tried then, in turn."""
+
+_STRONGEST = 8.0
+"""Strength beyond which nothing is tried."""
 
 _USUAL = 1.0
 """Strength at which an edit is done on most pictures, whatever the model: see `focus.reach`."""
@@ -35,34 +40,46 @@ class AlphaSearch:
         edits: The edits, by rising alpha.
         pulls: How far the witness is still drawn towards the target when it looks at each: 1 is
             as far as at the input, 0 is done, less is past it; more is no picture as it knows them.
+        spills: How much each changed where the target asks for little: see `focus.spill`.
         place: Where between its caption, 0, and the target, 1, the witness sees the input.
         witness: Who looked, in words.
     """
 
     edits: tuple[Edit, ...]
     pulls: tuple[float, ...]
+    spills: tuple[float, ...]
     place: float
     witness: str = BaseModel.name
 
     @property
     def best(self) -> Edit:
-        """The edit nearest to alpha 1 that is done and not past its prompt, or else see `choose`."""
+        """The edit nearest to alpha 1 that is done, a weaker one if it spills; or else see `choose`."""
         return self.edits[self._chosen]
 
     @property
     def _chosen(self) -> int:
         """Place of the best edit."""
-        return choose([edit.alpha for edit in self.edits], self.pulls, self.place)
+        return choose(self._alphas, self.pulls, self.spills, self.place)
+
+    @property
+    def _alphas(self) -> list[float]:
+        """The strengths, rising."""
+        return [edit.alpha for edit in self.edits]
 
     @property
     def useful(self) -> tuple[float, float]:
         """The smallest and the largest alpha around the best that serve too."""
         low = high = self._chosen
-        while high < len(self.edits) - 1 and _serves(self.pulls[high + 1]):
+        most = max(_SPILLED, self.spills[low])
+        while high < len(self.edits) - 1 and self._serves(high + 1, most):
             high += 1
-        while low > 0 and _serves(self.pulls[low - 1]):
+        while low > 0 and self._serves(low - 1, most):
             low -= 1
         return self.edits[low].alpha, self.edits[high].alpha
+
+    def _serves(self, index: int, most: float) -> bool:
+        """Return whether an edit is done, and spills no more than some do."""
+        return self.pulls[index] <= _DONE and self.spills[index] <= most
 
     @property
     def doubt(self) -> str:
@@ -90,10 +107,10 @@ class AlphaSearch:
             return f"{chosen} no more than a guess."
         low, high = self.useful
         span = f"; {low:g} to {high:g} serve" if low < high else ""
-        return (
-            f"{chosen} the nearest to {_USUAL:g} at which {self.witness} sees {self.best.target!r} "
-            f"done{span}."
-        )
+        done = f"at which {self.witness} sees {self.best.target!r} done"
+        if self._chosen < _nearest_done(self._alphas, self.pulls):
+            return f"{chosen} the weakest {done}, since stronger ones change more than that{span}."
+        return f"{chosen} the nearest to {_USUAL:g} {done}{span}."
 
 
 def search(edits: Edits, alphas: Sequence[float], witness: Witness) -> AlphaSearch:
@@ -106,16 +123,18 @@ def search(edits: Edits, alphas: Sequence[float], witness: Witness) -> AlphaSear
     """
     before = witness.before()
     made: dict[float, Edit] = {}
-    pulls: dict[float, float] = {}
+    seen: dict[float, Verdict] = {}
     if not alphas and before.place > _TRUE:
         alphas = (_USUAL,)  # what is left tells nothing
-    for alpha in alphas or _sought(pulls):
+    for alpha in alphas or _sought(seen):
         (made[alpha],), latents = edits.with_latents([alpha])
-        pulls[alpha] = witness.after(made[alpha].image, latents).remaining(before)
+        pull = witness.after(made[alpha].image, latents).remaining(before)
+        seen[alpha] = Verdict(pull, *edits.spills(latents))
     rising = sorted(made)
     found = AlphaSearch(
         edits=tuple(made[alpha] for alpha in rising),
-        pulls=tuple(pulls[alpha] for alpha in rising),
+        pulls=tuple(seen[alpha].pull for alpha in rising),
+        spills=tuple(seen[alpha].spill for alpha in rising),
         place=before.place,
         witness=witness.name,
     )
@@ -124,59 +143,90 @@ def search(edits: Edits, alphas: Sequence[float], witness: Witness) -> AlphaSear
     return found
 
 
-def _sought(pulls: Mapping[float, float]) -> Iterator[float]:
-    """Yield one strength after another, as long as the pulls at those before ask for one."""
-    while (alpha := next_alpha(dict(sorted(pulls.items())))) is not None:
+def _sought(seen: Mapping[float, "Verdict"]) -> Iterator[float]:
+    """Yield one strength after another, as long as what is seen at those before asks for one."""
+    while (alpha := next_alpha(seen)) is not None:
         yield alpha
 
 
-def next_alpha(tried: Mapping[float, float]) -> float | None:
+@dataclass(frozen=True)
+class Verdict:
+    """What is made of an edit at one strength.
+
+    Attributes:
+        pull: How much of the pull towards the target remains.
+        spill: How much changed where the target asks for little.
+    """
+
+    pull: float
+    spill: float
+
+
+def next_alpha(tried: Mapping[float, Verdict]) -> float | None:
     """Return the strength to try next, or None where it is known which serves.
 
-    Alpha 1 is as much on any model, so it is left only where the model says so: for twice as much as
-    long as the edit is not done, for half as much where it has gone far past its prompt.
+    Alpha 1 is as much on any model, so it is left only where the pictures say so: for twice as much
+    as long as the edit is not done, and from the first that is for weaker ones, as long as they are
+    wholly done and still change what nobody asked for.
 
     Args:
-        tried: The remaining pull at each strength so far, by rising alpha.
+        tried: What was seen at each strength so far.
     """
     if not tried:
         return _USUAL
-    weakest, strongest = min(tried), max(tried)
-    if min(tried.values()) > _DONE:
+    done = [alpha for alpha, verdict in tried.items() if verdict.pull <= _DONE]
+    if not done:
+        strongest = max(tried)
         return 2 * strongest if strongest < _STRONGEST else None
-    if tried[weakest] < _OVERDONE:
-        return weakest / 2 if weakest > _FAINTEST else None
+    found = alpha = max(done)
+    for share in _WEAKER:
+        if tried[alpha].spill <= _SPILLED:
+            return None
+        alpha = share * found
+        if alpha not in tried:
+            return alpha
+        if tried[alpha].pull > _WHOLLY:
+            return None
     return None
 
 
 def choose(
-    strengths: Sequence[float], pulls: Sequence[float], place: float, usual: float = _USUAL
+    strengths: Sequence[float],
+    pulls: Sequence[float],
+    spills: Sequence[float],
+    place: float,
+    usual: float = _USUAL,
 ) -> int:
     """Return which of several strengths serves.
 
-    It is the nearest to the usual one that is done and not past its prompt; or else the first that is
-    done, or comes as near as any. Where the target seems true of the input already, nothing can be
-    told from what is left of it, and the nearest to the usual one is taken.
+    It is the nearest to the usual one that is done; where that spills, the next weaker one as long
+    as it is wholly done. If none is done it is the first that comes as near as any. Where the target
+    seems true of the input already, nothing can be told from what is left of it, and the nearest to
+    the usual one is taken.
 
     Args:
         strengths: Strengths, rising, at least one.
         pulls: The remaining pull at each; all 0 between prompts that say the same.
+        spills: How much each changed where the target asks for little.
         place: Where between its caption, 0, and the target, 1, the base model sees the input.
         usual: Strength that serves most pictures.
     """
     if place > _TRUE and any(pulls):
         return _nearest(strengths, range(len(strengths)), usual)
-    serving = [index for index, remaining in enumerate(pulls) if _serves(remaining)]
-    if serving:
-        return _nearest(strengths, serving, usual)
     least = min(pulls)
-    enough = _DONE if least <= _DONE else least + _DONE * max(0.0, 1 - least)
-    return next(index for index, remaining in enumerate(pulls) if remaining <= enough)
+    if least > _DONE:
+        enough = least + _DONE * max(0.0, 1 - least)
+        return next(index for index, remaining in enumerate(pulls) if remaining <= enough)
+    found = _nearest_done(strengths, pulls, usual)
+    while found and spills[found] > _SPILLED and pulls[found - 1] <= _WHOLLY:
+        found -= 1
+    return found
 
 
-def _serves(remaining: float) -> bool:
-    """Return whether an edit with so much left of its pull is done, and not past its prompt."""
-    return _OVERDONE <= remaining <= _DONE
+def _nearest_done(strengths: Sequence[float], pulls: Sequence[float], usual: float = _USUAL) -> int:
+    """Return which strength is the nearest to the usual one of those that are done."""
+    done = [index for index, remaining in enumerate(pulls) if remaining <= _DONE]
+    return _nearest(strengths, done, usual)
 
 
 def _nearest(strengths: Sequence[float], allowed: Iterable[int], usual: float) -> int:

@@ -108,6 +108,18 @@ class Edits:
         images = self._decoded(latents)
         return self._edits(images, alphas, lever_names(self.model.plan, before)), latents
 
+    @taking_turns
+    def spills(self, latents: torch.Tensor) -> list[float]:
+        """Return how much edits changed where their targets ask for little: see `focus.spill`.
+
+        Args:
+            latents: Latents of the edits, shape (B, C, h, w).
+        """
+        with self._adapters_held():
+            change = self.asked.change
+        device = change.device
+        return focus.spill(self.latents.to(device), latents.to(device), change).tolist()
+
     def _decoded(self, latents: torch.Tensor) -> list[Image.Image]:
         """Return the pictures of latents, one row after another, which takes the least memory."""
         rows = zip(self._residues, torch.split(latents, 1), strict=True)

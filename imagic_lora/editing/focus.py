@@ -113,3 +113,22 @@ def focus_mask(change: torch.Tensor, focus: float) -> torch.Tensor:
         return torch.ones_like(change)
     faint, plain = focus * _FAINT, focus * _PLAIN
     return ((change - faint) / (plain - faint)).clamp(0, 1)
+
+
+def spill(before: torch.Tensor, after: torch.Tensor, change: torch.Tensor) -> torch.Tensor:
+    """Return how much edits changed where their targets ask for little.
+
+    Args:
+        before: Latents of the inputs, shape (B, C, h, w).
+        after: Latents of the edits, of the same shape.
+        change: Result of `change_map`.
+
+    Returns:
+        Root mean square of the change, each place weighing less the more is asked for there, in
+        standard deviations of the input over its places, shape (B,).
+    """
+    weight = (1 - change).square()
+    changed = (after - before).square().mean(dim=1, keepdim=True)
+    mean = (weight * changed).sum(dim=(1, 2, 3)) / _divisor(weight.sum(dim=(1, 2, 3)))
+    spread = before.var(dim=(2, 3), correction=0).mean(dim=1)
+    return (mean / _divisor(spread)).sqrt()

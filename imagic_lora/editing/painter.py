@@ -99,8 +99,8 @@ class Painter:
         Args:
             adapter: The fit of the image.
             alpha: Prompt strength: 0 reconstructs the input, 1 is the target prompt; any real
-                number. "auto" takes 1 unless the base model sees the edit not done or overdone
-                there, see `find_alpha`.
+                number. "auto" takes 1 unless the base model sees the edit not done there, or it
+                changes more than was asked, see `find_alpha`.
             target: Prompt to edit towards; default: the one that was given to the fit.
             mask: A picture or an array of the input's shape, white where the edit may change it
                 and black where the input stays; or words such as "the hat", see `ImagicEditor.find_mask`.
@@ -163,12 +163,13 @@ class Painter:
         settings: EditSettings = EditSettings(),
         on_progress: OnProgress = ignore,
     ) -> AlphaSearch:
-        """Find how strong an edit should be: nearest to 1 among those that the base model sees done.
+        """Find how strong an edit should be: as near to 1 as it is done, and changes little else.
 
         Args:
             adapter: The fit of the image.
-            alphas: Strengths to try; default: 1, which mostly is it; then twice as much as long as
-                the edit is not done, or half as much where it has gone far past its prompt.
+            alphas: Strengths to try; default: 1, which mostly is it; twice as much as long as the
+                edit is not done; then three quarters and half of the first that is, as long as they
+                are wholly done and change more than was asked.
             target: Prompt to edit towards; default: the one that was given to the fit.
             mask: Where the edit may change the picture, as for `edit`.
             scorer: Who is asked in the base model's place, a model like CLIP or SigLIP. An edit is

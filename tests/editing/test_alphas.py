@@ -12,7 +12,7 @@ from imagic_lora import (
     ImagicWarning,
     SettingsError,
 )
-from imagic_lora.editing.alphas import AlphaSearch, choose, next_alpha
+from imagic_lora.editing.alphas import AlphaSearch, Verdict, choose, next_alpha
 from imagic_lora.images.pixels import to_images
 from tests.support.tiny import KINDS, Kind
 
@@ -21,8 +21,13 @@ Fitted = Callable[[Kind], Adapter]
 FEW = EditSettings(steps=2)
 
 
-def found(pulls: tuple[float, ...], place: float = 0.0) -> AlphaSearch:
-    """Return an edit at alpha 1, 2, 3 ... with what was made of it."""
+def found(
+    pulls: tuple[float, ...],
+    place: float = 0.0,
+    spills: tuple[float, ...] = (),
+    alphas: tuple[float, ...] = (),
+) -> AlphaSearch:
+    """Return an edit at some strengths, alpha 1, 2, 3 ... by default, with what was made of it."""
     edits = tuple(
         Edit(
             image=Image.new("RGB", (8, 8)),
@@ -33,16 +38,19 @@ def found(pulls: tuple[float, ...], place: float = 0.0) -> AlphaSearch:
             alpha=float(alpha),
             adapter_sha256="",
         )
-        for alpha in range(1, len(pulls) + 1)
+        for alpha in alphas or range(1, len(pulls) + 1)
     )
-    return AlphaSearch(edits=edits, pulls=pulls, place=place)
+    spills = spills or (0.0,) * len(pulls)
+    return AlphaSearch(edits=edits, pulls=pulls, spills=spills, place=place)
 
 
-def sought(remaining: Callable[[float], float]) -> list[float]:
-    """Return the strengths that are tried, in turn, on an edit whose remaining pull is known."""
-    tried: dict[float, float] = {}
-    while (alpha := next_alpha(dict(sorted(tried.items())))) is not None:
-        tried[alpha] = remaining(alpha)
+def sought(
+    remaining: Callable[[float], float], spilled: Callable[[float], float] = lambda _: 0.0
+) -> list[float]:
+    """Return the strengths that are tried, in turn, on an edit of which all is known."""
+    tried: dict[float, Verdict] = {}
+    while (alpha := next_alpha(tried)) is not None:
+        tried[alpha] = Verdict(remaining(alpha), spilled(alpha))
     return list(tried)
 
 
@@ -52,10 +60,13 @@ def test_the_nearest_to_alpha_1_that_is_done_is_the_best() -> None:
     assert found((0.9, 0.1, 0.0, -0.4)).best.alpha == 2
 
 
-def test_an_edit_that_is_far_past_its_prompt_is_not_the_best() -> None:
-    """Among those that are past it the weakest is taken, where nothing else serves."""
-    assert found((-3.2, 0.1)).best.alpha == 2
-    assert found((0.9, -1.2, -3.0)).best.alpha == 2
+def test_an_edit_that_changes_more_than_was_asked_gives_way_to_a_weaker_one() -> None:
+    """As long as the weaker one is wholly done; where it changes little else it is taken."""
+    three = (0.5, 0.75, 1.0)
+    assert found((-0.2, -0.4, -0.9), spills=(0.1, 0.3, 0.5), alphas=three).best.alpha == 0.5
+    assert found((-0.2, -0.4, -0.9), spills=(0.1, 0.1, 0.5), alphas=three).best.alpha == 0.75
+    assert found((0.1, -0.4, -0.9), spills=(0.1, 0.3, 0.5), alphas=three).best.alpha == 0.75
+    assert found((-0.2, -0.4, -0.9), spills=(0.0, 0.0, 0.1), alphas=three).best.alpha == 1
 
 
 def test_where_none_is_done_the_first_that_comes_as_near_is_the_best() -> None:
@@ -78,22 +89,29 @@ def test_an_edit_that_is_not_done_is_made_stronger(needed: float) -> None:
     assert min(tried) == 1
 
 
-def test_an_edit_that_is_overdone_is_made_weaker() -> None:
-    """The strength is halved until the edit is no longer far past its prompt."""
-    assert sought(lambda alpha: 0.1 - 4 * alpha) == [1, 0.5, 0.25]
-    assert sought(lambda alpha: 0.1 - 2 * alpha) == [1, 0.5]
-    assert sought(lambda alpha: 0.1 - 1.5 * alpha) == [1]
+def test_an_edit_that_spills_is_made_weaker() -> None:
+    """Three quarters and a half are tried, as long as each is wholly done and spills."""
+    assert sought(lambda _: -1.0, lambda _: 0.5) == [1, 0.75, 0.5]
+    assert sought(lambda _: -1.0, lambda alpha: 0.5 * (alpha > 0.8)) == [1, 0.75]
+    assert sought(lambda alpha: 0.9 - alpha, lambda _: 0.5) == [1, 0.75]
+    assert sought(lambda _: -1.0, lambda _: 0.1) == [1]
+
+
+def test_no_strength_is_tried_twice() -> None:
+    """Below one that was found by doubling, what was not done before is not asked for again."""
+    assert sought(lambda alpha: 1.6 - alpha, lambda _: 0.5) == [1, 2, 1.5]
+    assert sought(lambda alpha: 1.2 - alpha, lambda _: 0.5) == [1, 2, 1.5]
 
 
 def test_a_range_that_does_not_help_ends() -> None:
-    """Doubling ends at 8, halving at a quarter."""
+    """Doubling ends at 8."""
     assert sought(lambda _: 0.6) == [1, 2, 4, 8]
-    assert sought(lambda _: -9.0) == [1, 0.5, 0.25]
 
 
 def test_the_useful_range_is_around_the_best() -> None:
-    """It holds the strengths next to it that are done, and none that is far past the prompt."""
-    assert found((0.9, 0.1, 0.0, -0.05, -3.3, 0.0)).useful == (2, 4)
+    """It holds the strengths next to it that are done, and none that changes much more."""
+    pulls = (0.9, 0.1, 0.0, -0.05, -0.1, -0.2)
+    assert found(pulls, spills=(0.1, 0.1, 0.1, 0.2, 0.3, 0.1)).useful == (2, 4)
     assert found((1.0, 2.0)).useful == (1, 1)
 
 
@@ -123,6 +141,8 @@ def test_the_choice_is_told_in_words() -> None:
     text = found((0.9, 0.1, 0.0)).explain()
 
     assert all(part in text for part in ("alpha 2", "1, 2, 3", "'a cat'", "2 to 3 serve"))
+    weaker = found((-0.3, -0.9), spills=(0.1, 0.5), alphas=(0.75, 1.0)).explain()
+    assert all(part in weaker for part in ("alpha 0.75", "'a cat'", "change more than that"))
 
 
 @pytest.mark.filterwarnings("ignore::imagic_lora.ImagicWarning")
@@ -133,7 +153,8 @@ def test_auto_is_the_best_of_those_tried(editor: Editor, adapter: Fitted) -> Non
     edit = editor("sd1").edit(adapter("sd1"), alpha="auto", target="a cat", settings=FEW)
 
     assert 1.0 in [one.alpha for one in search.edits]
-    chosen = choose([one.alpha for one in search.edits], search.pulls, search.place)
+    alphas = [one.alpha for one in search.edits]
+    chosen = choose(alphas, search.pulls, search.spills, search.place)
     assert search.edits[chosen] == search.best
     assert (edit.alpha, edit.image) == (search.best.alpha, search.best.image)
     again = editor("sd1").edit(adapter("sd1"), alpha=edit.alpha, target="a cat", settings=FEW)

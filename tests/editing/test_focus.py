@@ -6,7 +6,14 @@ import torch
 from imagic_lora import Adapter, EditRequest, EditSettings, ImagicEditor
 from imagic_lora.conditioning import Conditioning, concatenate
 from imagic_lora.editing import sampling
-from imagic_lora.editing.focus import asked_share, change_map, differences, focus_mask, reach
+from imagic_lora.editing.focus import (
+    asked_share,
+    change_map,
+    differences,
+    focus_mask,
+    reach,
+    spill,
+)
 from imagic_lora.models.looks import Looks
 from imagic_lora.progress import ignore
 from imagic_lora.seeding import generator, randn
@@ -152,3 +159,19 @@ def test_focus_holds_an_edit_to_a_part(editor: Editor, adapter: Fitted) -> None:
     held, free = change(4.0), change(0.0)
     far = free.median()
     assert 0 < (held > far).sum() < 0.9 * (free > far).sum()
+
+
+def test_a_spill_is_what_changes_where_little_is_asked_for() -> None:
+    """A change where the target asks for most counts nothing; elsewhere it counts as it is large."""
+    before = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(0))
+    change = torch.zeros(1, 1, 8, 8)
+    change[..., :4] = 1
+    asked, aside = before.clone(), before.clone()
+    asked[..., :4] += 1
+    aside[..., 4:] += 1
+
+    assert spill(before, before, change).item() == 0
+    assert spill(before, asked, change).item() == 0
+    assert spill(before, aside, change).item() == pytest.approx(1, abs=0.1)
+    wider = spill(7 * before, 7 * aside, change)
+    assert wider.item() == pytest.approx(spill(before, aside, change).item())
