@@ -19,6 +19,7 @@ from imagic_lora.editing.residue import Residue
 from imagic_lora.editing.slots import Slots
 from imagic_lora.images.canvas import Frame
 from imagic_lora.images.pixels import to_mask
+from imagic_lora.memory import denoising
 from imagic_lora.memory.relief import lever_names, relieved
 from imagic_lora.models.base import LatentModel
 from imagic_lora.models.turns import taking_turns
@@ -115,8 +116,9 @@ class Edits:
         Args:
             latents: Latents of the edits, shape (B, C, h, w).
         """
-        with self._adapters_held():
-            change = self.asked.change
+        _ = self.prompts.origin, self.prompts.target  # encoded while the denoiser is at rest
+        with self._adapters_held(), denoising(self.model, "sample") as work:
+            change = work(lambda: self.asked.change)
         device = change.device
         return focus.spill(self.latents.to(device), latents.to(device), change).tolist()
 

@@ -161,6 +161,20 @@ def test_auto_is_the_best_of_those_tried(editor: Editor, adapter: Fitted) -> Non
     assert again.image == edit.image
 
 
+@pytest.mark.filterwarnings("ignore::imagic_lora.ImagicWarning")
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_spills_is_found_without_focus_too(
+    kind: Kind, editor: Editor, adapter: Fitted
+) -> None:
+    """A picture that is the input spills nothing, and any other one something; focus is no need."""
+    free = EditSettings(steps=1, focus=0, guidance=1.5)
+
+    search = editor(kind).find_alpha(adapter(kind), alphas=(0, 4), target="a cat", settings=free)
+
+    assert search.spills[0] == pytest.approx(0, abs=1e-3)
+    assert search.spills[1] > 1e-2
+
+
 def test_a_target_that_is_the_caption_is_doubted(editor: Editor, picture: Image.Image) -> None:
     """Between two prompts that say the same there is nothing to find, and a warning says so."""
     sd1 = editor("sd1")
