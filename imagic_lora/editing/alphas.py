@@ -15,7 +15,7 @@ _WHOLLY = 0.0
 """Remaining pull from which a weaker edit is taken for one that spills."""
 
 _SPILLED = 0.2
-"""Spill from which a weaker edit is looked for: see `focus.spill`."""
+"""Spill from which no stronger edit is looked for, but a weaker one: see `focus.spill`."""
 
 _WEAKER = (0.75, 0.5)
 """Shares of a strength that are tried then, in turn."""
@@ -166,8 +166,8 @@ def next_alpha(tried: Mapping[float, Verdict]) -> float | None:
     """Return the strength to try next, or None where it is known which serves.
 
     Alpha 1 is as much on any model, so it is left only where the pictures say so: for twice as much
-    as long as the edit is not done, and from the first that is for weaker ones, as long as they are
-    wholly done and still change what nobody asked for.
+    as long as the edit is not done and changes little else, and from the first that is done for
+    weaker ones, as long as they are wholly done and still change what nobody asked for.
 
     Args:
         tried: What was seen at each strength so far.
@@ -177,7 +177,8 @@ def next_alpha(tried: Mapping[float, Verdict]) -> float | None:
     done = [alpha for alpha, verdict in tried.items() if verdict.pull <= _DONE]
     if not done:
         strongest = max(tried)
-        return 2 * strongest if strongest < _STRONGEST else None
+        helps = strongest < _STRONGEST and tried[strongest].spill <= _SPILLED
+        return 2 * strongest if helps else None
     found = alpha = max(done)
     for share in _WEAKER:
         if tried[alpha].spill <= _SPILLED:

@@ -168,8 +168,8 @@ class Painter:
         Args:
             adapter: The fit of the image.
             alphas: Strengths to try; default: 1, which mostly is it; twice as much as long as the
-                edit is not done; then three quarters and half of the first that is, as long as they
-                are wholly done and change more than was asked.
+                edit is not done and changes little else; then three quarters and half of the first
+                that is done, as long as they are wholly done and change more than was asked.
             target: Prompt to edit towards; default: the one that was given to the fit.
             mask: Where the edit may change the picture, as for `edit`.
             scorer: Who is asked in the base model's place, a model like CLIP or SigLIP. An edit is

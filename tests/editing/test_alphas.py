@@ -97,10 +97,16 @@ def test_an_edit_that_spills_is_made_weaker() -> None:
     assert sought(lambda _: -1.0, lambda _: 0.1) == [1]
 
 
+def test_an_edit_that_spills_is_not_made_stronger() -> None:
+    """Where the base model does not see it done, more of it would take along more still."""
+    assert sought(lambda _: 0.6, lambda alpha: 0.1 * alpha) == [1, 2, 4]
+    assert sought(lambda alpha: 1.2 - alpha / 2, lambda _: 0.5) == [1]
+
+
 def test_no_strength_is_tried_twice() -> None:
     """Below one that was found by doubling, what was not done before is not asked for again."""
-    assert sought(lambda alpha: 1.6 - alpha, lambda _: 0.5) == [1, 2, 1.5]
-    assert sought(lambda alpha: 1.2 - alpha, lambda _: 0.5) == [1, 2, 1.5]
+    assert sought(lambda alpha: 1.4 - alpha, lambda alpha: alpha - 1) == [1, 2, 1.5]
+    assert sought(lambda alpha: 1.6 - alpha, lambda alpha: alpha - 1) == [1, 2, 1.5]
 
 
 def test_a_range_that_does_not_help_ends() -> None:
