@@ -110,8 +110,10 @@ def test_no_strength_is_tried_twice() -> None:
 
 
 def test_a_range_that_does_not_help_ends() -> None:
-    """Doubling ends at 8."""
+    """Doubling ends at 8, and after it comes one weaker edit at most: five in all."""
     assert sought(lambda _: 0.6) == [1, 2, 4, 8]
+    strong = sought(lambda alpha: 5.0 - alpha, lambda alpha: 0.5 * (alpha > 5))
+    assert strong == [1, 2, 4, 8, 6]
 
 
 def test_the_useful_range_is_around_the_best() -> None:
