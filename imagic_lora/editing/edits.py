@@ -42,7 +42,6 @@ class Edits:
         seeds: Seed of each row.
         mask: Where the edits may change their inputs; None is everywhere.
         on_progress: Called after every step.
-
     """
 
     model: LatentModel
