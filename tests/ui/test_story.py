@@ -450,8 +450,13 @@ def test_another_model_takes_the_place_of_the_one_at_hand(
     page.locator("#model-load").click()
     says(page, "model-needs", "text_encoder")
     for name in (str(folder("sd1")), "demo"):
+        before = page.locator("#model-needs").inner_text()
         model.fill(name)
         model.press("Enter")
+        # What it will need is said first; said after a quick load it would hide that it is here.
+        page.wait_for_function(
+            "before => document.querySelector('#model-needs').innerText !== before", arg=before
+        )
         page.locator("#model-load").click()
         says(page, "model-needs", f"{name} is here now.")
 
