@@ -3,6 +3,9 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import torch
+
+from imagic_lora.editing import focus
 from imagic_lora.editing.edits import Edits
 from imagic_lora.editing.picture import Edit
 from imagic_lora.editing.witnesses import BaseModel, Witness
@@ -109,7 +112,7 @@ class AlphaSearch:
         span = f"; {low:g} to {high:g} serve" if low < high else ""
         done = f"at which {self.witness} sees {self.best.target!r} done"
         if self._chosen < _nearest_done(self._alphas, self.pulls):
-            return f"{chosen} the weakest {done}, since stronger ones change more than that{span}."
+            return f"{chosen} one {done}, and stronger ones change more than that{span}."
         return f"{chosen} the nearest to {_USUAL:g} {done}{span}."
 
 
@@ -129,7 +132,7 @@ def search(edits: Edits, alphas: Sequence[float], witness: Witness) -> AlphaSear
     for alpha in alphas or _sought(seen):
         (made[alpha],), latents = edits.with_latents([alpha])
         pull = witness.after(made[alpha].image, latents).remaining(before)
-        seen[alpha] = Verdict(pull, *edits.spills(latents))
+        seen[alpha] = Verdict(pull, _spill(edits, latents))
     rising = sorted(made)
     found = AlphaSearch(
         edits=tuple(made[alpha] for alpha in rising),
@@ -141,6 +144,13 @@ def search(edits: Edits, alphas: Sequence[float], witness: Witness) -> AlphaSear
     if found.doubt:
         warn(found.doubt)
     return found
+
+
+def _spill(edits: Edits, latents: torch.Tensor) -> float:
+    """Return how much an edit changed where its target asks for little."""
+    change = edits.change
+    before, after = (each.to(change.device) for each in (edits.latents, latents))
+    return focus.spill(before, after, change).item()
 
 
 def _sought(seen: Mapping[float, "Verdict"]) -> Iterator[float]:

@@ -108,18 +108,13 @@ class Edits:
         images = self._decoded(latents)
         return self._edits(images, alphas, lever_names(self.model.plan, before)), latents
 
+    @cached_property
     @taking_turns
-    def spills(self, latents: torch.Tensor) -> list[float]:
-        """Return how much edits changed where their targets ask for little: see `focus.spill`.
-
-        Args:
-            latents: Latents of the edits, shape (B, C, h, w).
-        """
+    def change(self) -> torch.Tensor:
+        """How much the targets change at each place, shape (B, 1, h, w): see `Asked.change`."""
         _ = self.prompts.origin, self.prompts.target  # encoded while the denoiser is at rest
         with self._adapters_held(), denoising(self.model, "sample") as work:
-            change = work(lambda: self.asked.change)
-        device = change.device
-        return focus.spill(self.latents.to(device), latents.to(device), change).tolist()
+            return work(lambda: self.asked.change)
 
     def _decoded(self, latents: torch.Tensor) -> list[Image.Image]:
         """Return the pictures of latents, one row after another, which takes the least memory."""
