@@ -27,7 +27,7 @@ def test_another_model_is_loaded_in_the_place_of_the_first(visitor: Visitor) -> 
     assert "two needs little." in visitor.text("model-needs")
     visitor.do("model-load")
 
-    assert "two is here now." in visitor.text("model-needs")
+    assert "two is here now." in visitor.text("model-state")
     assert "tiny-sd2" in visitor.text("heading")
     visitor.do("library-tab", "select")
     assert "tiny-sd1" in visitor.text("library-about")
@@ -42,11 +42,11 @@ def test_a_model_that_cannot_be_loaded_leaves_the_one_before(visitor: Visitor) -
     visitor.fill(model_name="three")
     visitor.do("model-load")
 
-    assert "There is no model &#x27;three&#x27;" in visitor.text("model-needs")
+    assert "There is no model &#x27;three&#x27;" in visitor.text("model-state")
     assert "tiny-sd1" in visitor.text("heading")
     visitor.fill(model_name=" ")
     visitor.do("model-load")
-    assert "Say which model" in visitor.text("model-needs")
+    assert "Say which model" in visitor.text("model-state")
 
 
 def test_a_model_is_not_changed_under_those_who_use_it(
@@ -63,7 +63,7 @@ def test_a_model_is_not_changed_under_those_who_use_it(
     visitor.do("model-load")
     over.set()
 
-    assert "once nothing runs or waits" in visitor.text("model-needs")
+    assert "once nothing runs or waits" in visitor.text("model-state")
     assert "tiny-sd1" in visitor.text("heading")
     list(workspace.jobs.watch(running))
 
@@ -92,5 +92,5 @@ def test_the_model_before_is_gone_when_another_is_loaded(
             assert "Done." in visitor.text("edit-status")
             visitor.fill(model_name="two")
             visitor.do("model-load")
-            assert "two is here now." in visitor.text("model-needs")
+            assert "two is here now." in visitor.text("model-state")
     assert 2 == len(held)

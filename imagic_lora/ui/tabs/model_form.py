@@ -40,6 +40,8 @@ class ModelForm:
         )
         self.needs = gradio.HTML(elem_id="model-needs")
         self.load = gradio.Button("Load it", size="sm", elem_id="model-load")
+        # Apart from what it needs: that may be said late, and must not hide what became of it.
+        self.state = gradio.HTML(elem_id="model-state")
 
     def wire(self, shown: Callable[[Any], Any]) -> None:
         """Connect the widgets.
@@ -50,7 +52,7 @@ class ModelForm:
         if self._models.choice is None:
             return
         self.name.input(self._look, {self.name}, [self.needs], **widgets.LATEST)
-        shown(self.load.click(self._load, {self.name}, [self.needs], **widgets.STREAM).then)
+        shown(self.load.click(self._load, {self.name}, [self.state], **widgets.STREAM).then)
 
     def show(self) -> dict[Any, Any]:
         """Return what the model at hand needs."""
@@ -72,15 +74,15 @@ class ModelForm:
         try:
             job = self._models.change(name, jobs, self._workspace.library.forget)
         except ImagicError as error:
-            yield {self.needs: markup.note(str(error), "bad")}
+            yield {self.state: markup.note(str(error), "bad")}
             return
         for view in jobs.watch(job):
             if not view.done:
-                yield {self.needs: markup.note(_LOADING)}
+                yield {self.state: markup.note(_LOADING)}
             elif view.error:
-                yield {self.needs: markup.note(view.error, "bad")}
+                yield {self.state: markup.note(view.error, "bad")}
             else:
-                yield {self.needs: markup.note(f"{name} is here now.", "good")}
+                yield {self.state: markup.note(f"{name} is here now.", "good")}
 
     def _plan(self) -> str:
         """Return what the work will need, as a table, or what it works in where none is known."""
