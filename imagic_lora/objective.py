@@ -59,6 +59,9 @@ class Objective(Protocol):
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the x_0 and the noise of which a prediction says that x_t consists."""
 
+    def towards(self, x_t: torch.Tensor, x_0: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        """Return the prediction that says that x_t consists of x_0 and noise, whatever noise it is."""
+
 
 @dataclass(frozen=True, eq=False)
 class Diffusion:
@@ -135,6 +138,11 @@ class Diffusion:
             return predicted, (x_t - signal * predicted) / sigma
         return signal * x_t - sigma * predicted, signal * predicted + sigma * x_t
 
+    def towards(self, x_t: torch.Tensor, x_0: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        """Return what is predicted at x_t where it is x_0 in noise."""
+        signal, sigma = self._levels(t, x_t)
+        return self.target(x_0, (x_t - signal * x_0) / sigma, t)
+
 
 @dataclass(frozen=True)
 class Flow:
@@ -171,6 +179,10 @@ class Flow:
         """Return both ends of the line through x_t."""
         time = _beside(x_t, t)
         return x_t - time * predicted, x_t + (1 - time) * predicted
+
+    def towards(self, x_t: torch.Tensor, x_0: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        """Return the velocity that leads from x_0 to x_t."""
+        return (x_t - x_0) / _beside(x_t, t)
 
 
 def _stratified(count: int, generator: torch.Generator) -> torch.Tensor:

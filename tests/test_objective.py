@@ -134,6 +134,18 @@ def test_a_true_prediction_is_split_into_what_was_mixed(prediction: Prediction) 
         torch.testing.assert_close(noise, mixed_in, rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.parametrize("prediction", ["epsilon", "v_prediction", "sample"])
+def test_a_prediction_leads_to_the_image_that_is_asked_for(prediction: Prediction) -> None:
+    """Whatever x_t is, what is to be predicted for an image says that x_t holds that image."""
+    diffusion = Diffusion(torch.linspace(0.99, 0.01, 1000), prediction)
+    x_t, image = (randn((5, 4, 8, 8), generator(seed, "test")) for seed in (0, 1))
+
+    for objective in (diffusion, Flow()):
+        t = objective.time(torch.linspace(0.1, 1, 5))
+        found, _ = objective.split(x_t, objective.towards(x_t, image, t), t)
+        torch.testing.assert_close(image, found, rtol=1e-3, atol=1e-4)
+
+
 def test_a_flow_is_a_straight_line() -> None:
     """Image at level 0, noise at level 1, half of each between, and one velocity throughout."""
     x_0, noise = (randn((1, 4, 8, 8), generator(seed, "test")) for seed in (0, 1))

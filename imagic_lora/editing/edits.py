@@ -198,7 +198,7 @@ class Edits:
         if self.settings.fidelity:
             predictor = trajectory.faithful(predictor, self._missed, self.settings.fidelity)
         if self.settings.focus or self.mask is not None:
-            predictor = trajectory.masked(predictor, self._way, lambda: self._free(alphas))
+            predictor = trajectory.masked(predictor, self._way, partial(self._free, alphas))
         return predictor
 
     def _directed(self, alphas: Sequence[float]) -> guidance.Predictor:
@@ -236,14 +236,17 @@ class Edits:
         """What the reconstructions miss of the inputs."""
         return trajectory.missed(self._directed([0.0] * len(self.requests)), self._way)
 
-    def _free(self, alphas: Sequence[float]) -> torch.Tensor:
-        """Return where the edits may change the pictures, shape (B, 1, h, w)."""
-        found = torch.ones_like(self._way.latents[:, :1])
-        if self.settings.focus and any(alphas):
-            found = focus.focus_mask(self.asked.change, self.settings.focus)
-            # At alpha 0 nothing is asked for, so where it would be asked for must not show.
-            found[[alpha == 0 for alpha in alphas]] = 1
-        return found if self.mask is None else found * self._mask
+    def _free(self, alphas: Sequence[float], edited: torch.Tensor) -> torch.Tensor:
+        """Return where the edits may change the pictures, shape (B, 1, h, w).
+
+        Args:
+            alphas: Prompt strength of each row.
+            edited: Clean latents as the edits predict them, shape (B, C, h, w).
+        """
+        found = focus.focus_mask(self._way.latents, edited, self.settings.focus)
+        # At alpha 0 nothing is asked for, so where it would be asked for must not show.
+        found[[alpha == 0 for alpha in alphas]] = 1
+        return found * self._mask
 
     @cached_property
     def _residues(self) -> tuple[Residue, ...]:

@@ -11,8 +11,16 @@ FARTHEST = 8.0
 _AROUND = 0.035
 """How far neighbours lie that count too, as a share of the shorter side; one place at least."""
 
-_FAINT, _PLAIN = 0.075, 0.2
-"""Differences, as a share of the largest, up to which nothing may change and from which all may."""
+_LEAST = 0.1
+"""Share of a picture that counts as what an edit changes the least."""
+
+_FAINT, _PLAIN = 0.05, 0.3
+"""Changes, from the least at 0 to the most at 1, up to which the input stays and from which all is
+free."""
+
+_EVERYWHERE = (0.4, 0.6)
+"""Least change, as a share of the most, from which an edit begins to mean the whole picture, and from
+which it plainly does: a style, or a time of day."""
 
 
 def differences(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
@@ -98,21 +106,32 @@ def _divisor(values: torch.Tensor) -> torch.Tensor:
     return values.clamp(min=torch.finfo(values.dtype).tiny)
 
 
-def focus_mask(change: torch.Tensor, focus: float) -> torch.Tensor:
-    """Return where an edit may change the picture, as a soft mask.
+def focus_mask(before: torch.Tensor, after: torch.Tensor, focus: float) -> torch.Tensor:
+    """Return where an edit may change its input, by where it changes it the most.
+
+    What a prompt asks for moves some of a picture far, and drags the rest along a little. How far
+    apart prompts are to a model says less of where: they may differ the most on what they both name.
 
     Args:
-        change: Result of `change_map`.
-        focus: 0 lets everything change; 1 holds the edit to where the prompt asks for a change;
+        before: Latents of the inputs, shape (B, C, h, w).
+        after: What the edits make of them, as far as it is known, of the same shape.
+        focus: 0 lets everything change; 1 holds the edit to where it changes the picture plainly;
             more is stricter still.
 
     Returns:
-        Shares from 0 (the input stays) to 1 (free), of the map's shape.
+        Shares from 0 (the input stays) to 1 (free), shape (B, 1, h, w).
     """
+    changed = _smooth((after - before).square().mean(dim=1, keepdim=True).sqrt())
     if focus == 0:
-        return torch.ones_like(change)
-    faint, plain = focus * _FAINT, focus * _PLAIN
-    return ((change - faint) / (plain - faint)).clamp(0, 1)
+        return torch.ones_like(changed)
+    floor, most = changed.flatten(1).quantile(_LEAST, dim=1), changed.amax(dim=(1, 2, 3))
+    floor, most = floor.view(-1, 1, 1, 1), most.view(-1, 1, 1, 1)
+    share = (changed - floor) / _divisor(most - floor)
+    faint, plain = (1 - (1 - each) ** focus for each in (_FAINT, _PLAIN))
+    held = (share - faint) / (plain - faint)
+    low, high = _EVERYWHERE
+    everywhere = (floor / _divisor(most) - low) / (high - low)
+    return torch.maximum(held, everywhere).clamp(0, 1)
 
 
 def spill(before: torch.Tensor, after: torch.Tensor, change: torch.Tensor) -> torch.Tensor:

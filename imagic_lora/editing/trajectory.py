@@ -5,7 +5,6 @@ Each function here takes what an edit predicts at every step and returns what to
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 
 import torch
 
@@ -77,15 +76,21 @@ def faithful(predictor: Predictor, missed: Missed, fidelity: float) -> Predictor
 
 
 def masked(
-    predictor: Predictor, trajectory: Trajectory, find_mask: Callable[[], torch.Tensor]
+    predictor: Predictor, trajectory: Trajectory, find_mask: Callable[[torch.Tensor], torch.Tensor]
 ) -> Predictor:
     """Let an edit change only a part of the picture; the rest ends in the input exactly.
 
     Args:
         predictor: The edit.
         trajectory: Where the input lies at each noise level; denoising must begin on it.
-        find_mask: Returns where the edit may change the picture: 1 is fully, 0 not at all; shape
-            (B, 1, h, w). Called once, at the first step, with the model ready to predict.
+        find_mask: From the clean latents that the edit predicts, shape (B, C, h, w), to where they
+            may differ from the input's: 1 is fully, 0 not at all; shape (B, 1, h, w). What was
+            open at one step and is not at the next goes back to the input.
     """
-    mask = cache(find_mask)
-    return lambda x_t, t: torch.lerp(trajectory.prediction(t), predictor(x_t, t), mask())
+    objective, latents = trajectory.objective, trajectory.latents
+
+    def predict(x_t: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        edited, _ = objective.split(x_t, predictor(x_t, t), t)
+        return objective.towards(x_t, torch.lerp(latents, edited, find_mask(edited)), t)
+
+    return predict

@@ -133,14 +133,42 @@ def test_what_was_said_gives_way_where_more_is_asked_for() -> None:
 @pytest.mark.parametrize("focus", [0.0, 0.5, 1.0, 2.0, 4.0])
 def test_more_focus_frees_less(focus: float) -> None:
     """The mask rises with the change, from nothing to everything, and falls with the focus."""
-    change = torch.linspace(0, 1, 101).view(1, 1, 1, -1)
+    before = latents(0)
+    after = before + torch.linspace(0, 1, 16)
 
-    mask = focus_mask(change, focus)
+    mask = focus_mask(before, after, focus)
 
+    assert mask.shape == (1, 1, 16, 16)
     assert (mask.diff() >= 0).all()
-    assert mask[..., -1] == 1
-    assert (focus_mask(change, focus + 0.1) <= mask).all()
+    assert (mask[..., -1] == 1).all()
+    assert (focus_mask(before, after, focus + 0.1) <= mask).all()
     assert bool((mask == 1).all()) == (focus == 0)
+
+
+def test_what_drags_along_a_little_stays() -> None:
+    """How far the whole moves does not matter, only what moves plainly farther than the rest."""
+    before = torch.cat([latents(0), latents(1)])
+    moved = torch.full_like(before, 0.1)
+    moved[0, :, 4:10, 4:10] = 1
+    moved[1] *= 0.01
+    moved[1, :, 8:] = 0.1
+
+    mask = focus_mask(before, before + moved, 1.0)
+
+    assert (mask[0, 0, 5:9, 5:9] == 1).all()
+    assert not mask[0, 0, :3].any()
+    assert (mask[1, 0, 9:] == 1).all()
+    assert not mask[1, 0, :6].any()
+
+
+@pytest.mark.parametrize("focus", [0.5, 1.0, 4.0])
+def test_an_edit_of_the_whole_picture_is_not_held(focus: float) -> None:
+    """Where even the least changes by more than half of the most, all of it is meant."""
+    before = latents(0)
+    style = 1 + 0.2 * torch.rand(1, 1, 16, 16, generator=torch.Generator().manual_seed(0))
+
+    assert (focus_mask(before, before + style, focus) == 1).all()
+    assert not focus_mask(before, before, focus).any()
 
 
 def test_focus_holds_an_edit_to_a_part(editor: Editor, adapter: Fitted) -> None:

@@ -299,13 +299,33 @@ def test_outside_a_mask_the_input_stays(editor: Editor) -> None:
     way = trail.Trajectory(model.objective, noise(0), start.noise())
     mask = torch.zeros(1, 1, 16, 16)
     mask[..., :8] = 1
-    predictor = trail.masked(guidance.guided(model, own, own, target, 4.0), way, lambda: mask)
+    predictor = trail.masked(guidance.guided(model, own, own, target, 4.0), way, lambda _: mask)
 
     sampler = model.sampler("dpm++", 6, SHAPE)
     found = sampling.denoise(model, sampler, predictor, start, ignore)
 
     torch.testing.assert_close(found[..., 8:], noise(0)[..., 8:], rtol=0, atol=1e-5)
     assert (found - noise(0))[..., :8].abs().amax(dim=(1, 2)).min() > 0.01
+
+
+def test_what_a_mask_shuts_again_goes_back_to_the_input(editor: Editor) -> None:
+    """Open at the first steps and shut at the last, a place ends as if it had never been open."""
+    model = editor("sd1").model
+    own, target = model.encode_prompt("a dog"), model.encode_prompt("a cat")
+    start = sampling.Start(noise(0), 1.0, (3,), pure=False)
+    way = trail.Trajectory(model.objective, noise(0), start.noise())
+    seen: list[torch.Tensor] = []
+
+    def mask(edited: torch.Tensor) -> torch.Tensor:
+        seen.append(edited)
+        return torch.full((1, 1, 16, 16), float(len(seen) <= 3))
+
+    predictor = trail.masked(guidance.guided(model, own, own, target, 4.0), way, mask)
+    found = sampling.denoise(model, model.sampler("dpm++", 6, SHAPE), predictor, start, ignore)
+
+    assert [SHAPE] * 6 == [tuple(each.shape) for each in seen]
+    assert (seen[2] - noise(0)).abs().max() > 0.01
+    torch.testing.assert_close(found, noise(0), rtol=0, atol=1e-5)
 
 
 def test_what_only_the_caption_says_is_let_go_of_where_asked(editor: Editor) -> None:
