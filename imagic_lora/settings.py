@@ -245,7 +245,7 @@ class EditSettings(SamplingSettings):
     )
     focus: float = option(
         1.0,
-        "how closely the edit is held to where the prompt asks for a change: 0 lets everything "
+        "how closely the edit is held to where it changes the picture the most: 0 lets everything "
         "change, more is stricter",
         low=0,
         high=4,

@@ -17,7 +17,7 @@ _DONE = 0.15
 _WHOLLY = 0.0
 """Remaining pull from which a weaker edit is taken for one that spills."""
 
-_SPILLED = 0.2
+_SPILLED = 0.15
 """Spill from which no stronger edit is looked for, but a weaker one: see `focus.spill`."""
 
 _WEAKER = (0.75, 0.5)

@@ -1,6 +1,7 @@
-"""Where a prompt asks for a change, read off the model's own predictions; no other network.
+"""Where a prompt asks for a change, and where an edit makes one; no other network.
 
-It knows predictions and latents, not how an edit is sampled.
+The one is read off the model's own predictions on the input, the other off the edit's latents. It
+does not know how an edit is sampled.
 """
 
 import torch

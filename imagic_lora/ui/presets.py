@@ -11,7 +11,7 @@ class Preset:
         name: What it is called.
         low: The smallest strength.
         high: The largest.
-        focus: How closely the edit is held to where the words ask for a change.
+        focus: How closely the edit is held to where it changes the picture the most.
     """
 
     name: str

@@ -99,7 +99,7 @@ def test_an_edit_that_spills_is_made_weaker() -> None:
 
 def test_an_edit_that_spills_is_not_made_stronger() -> None:
     """Where the base model does not see it done, more of it would take along more still."""
-    assert sought(lambda _: 0.6, lambda alpha: 0.1 * alpha) == [1, 2, 4]
+    assert sought(lambda _: 0.6, lambda alpha: 0.05 * alpha) == [1, 2, 4]
     assert sought(lambda alpha: 1.2 - alpha / 2, lambda _: 0.5) == [1]
 
 
@@ -119,7 +119,7 @@ def test_a_range_that_does_not_help_ends() -> None:
 def test_the_useful_range_is_around_the_best() -> None:
     """It holds the strengths next to it that are done, and none that changes much more."""
     pulls = (0.9, 0.1, 0.0, -0.05, -0.1, -0.2)
-    assert found(pulls, spills=(0.1, 0.1, 0.1, 0.2, 0.3, 0.1)).useful == (2, 4)
+    assert found(pulls, spills=(0.1, 0.1, 0.1, 0.15, 0.3, 0.1)).useful == (2, 4)
     assert found((1.0, 2.0)).useful == (1, 1)
 
 
