@@ -243,7 +243,10 @@ class Edits:
             alphas: Prompt strength of each row.
             edited: Clean latents as the edits predict them, shape (B, C, h, w).
         """
-        found = focus.focus_mask(self._way.latents, edited, self.settings.focus)
+        before = self._way.latents
+        # What a mask shuts must not be what the rest is measured by.
+        within = torch.lerp(before, edited, self._mask)
+        found = focus.focus_mask(before, within, self.settings.focus)
         # At alpha 0 nothing is asked for, so where it would be asked for must not show.
         found[[alpha == 0 for alpha in alphas]] = 1
         return found * self._mask

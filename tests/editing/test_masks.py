@@ -3,9 +3,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
-from imagic_lora import Adapter, EditSettings, ImageError, ImagicEditor, ImagicWarning, demo
+from imagic_lora import (
+    Adapter,
+    EditRequest,
+    EditSettings,
+    ImageError,
+    ImagicEditor,
+    ImagicWarning,
+    demo,
+)
 from imagic_lora.editing import masks
 from imagic_lora.editing.recipe import read_recipe
 from tests.support.tiny import Kind
@@ -40,6 +49,25 @@ def test_an_array_is_a_mask(
     expected = ours.edit(fitted, mask=half(), settings=QUICK)
 
     assert expected == ours.edit(fitted, mask=values, settings=QUICK)
+
+
+def test_what_a_mask_shuts_is_not_what_the_rest_is_measured_by(
+    editor: Callable[[Kind], ImagicEditor], adapter: Callable[[Kind], Adapter]
+) -> None:
+    """Where a prompt changes other places more, an edit held to a small one is made there still."""
+    requests = [EditRequest(adapter=adapter("sd1"), target="a cat")]
+
+    def changed(mask: Image.Image | None = None) -> torch.Tensor:
+        settings = EditSettings(steps=4, guidance=8.0, focus=4.0)
+        edits = editor("sd1").edits(requests, settings=settings, mask=mask)
+        return (edits.with_latents([1.0])[1] - edits.latents).abs().amax(dim=1)[0]
+
+    place = (slice(12, 16), slice(0, 4))
+    mask = Image.new("L", (32, 32))
+    mask.paste(255, (0, 24, 8, 32))
+
+    assert changed()[place].max() < 1e-5
+    assert changed(mask)[place].min() > 0.01
 
 
 @pytest.mark.parametrize(
