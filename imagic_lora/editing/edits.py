@@ -197,7 +197,9 @@ class Edits:
             return predictor
         if self.settings.fidelity:
             predictor = trajectory.faithful(predictor, self._missed, self.settings.fidelity)
-        if self.settings.focus or self.mask is not None:
+        if self.mask is not None:
+            predictor = trajectory.masked(predictor, self._way, lambda _: self._mask)
+        if self.settings.focus:  # after a mask: what it shuts is not what the rest is measured by
             predictor = trajectory.masked(predictor, self._way, partial(self._free, alphas))
         return predictor
 
@@ -237,19 +239,16 @@ class Edits:
         return trajectory.missed(self._directed([0.0] * len(self.requests)), self._way)
 
     def _free(self, alphas: Sequence[float], edited: torch.Tensor) -> torch.Tensor:
-        """Return where the edits may change the pictures, shape (B, 1, h, w).
+        """Return where the edits change the pictures the most, shape (B, 1, h, w).
 
         Args:
             alphas: Prompt strength of each row.
             edited: Clean latents as the edits predict them, shape (B, C, h, w).
         """
-        before = self._way.latents
-        # What a mask shuts must not be what the rest is measured by.
-        within = torch.lerp(before, edited, self._mask)
-        found = focus.focus_mask(before, within, self.settings.focus)
+        found = focus.focus_mask(self._way.latents, edited, self.settings.focus)
         # At alpha 0 nothing is asked for, so where it would be asked for must not show.
         found[[alpha == 0 for alpha in alphas]] = 1
-        return found * self._mask
+        return found
 
     @cached_property
     def _residues(self) -> tuple[Residue, ...]:

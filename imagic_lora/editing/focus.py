@@ -116,15 +116,13 @@ def focus_mask(before: torch.Tensor, after: torch.Tensor, focus: float) -> torch
     Args:
         before: Latents of the inputs, shape (B, C, h, w).
         after: What the edits make of them, as far as it is known, of the same shape.
-        focus: 0 lets everything change; 1 holds the edit to where it changes the picture plainly;
-            more is stricter still.
+        focus: 1 holds the edit to where it changes the picture plainly; more is stricter, less,
+            above 0, holds it less.
 
     Returns:
         Shares from 0 (the input stays) to 1 (free), shape (B, 1, h, w).
     """
     changed = _smooth((after - before).square().mean(dim=1, keepdim=True).sqrt())
-    if focus == 0:
-        return torch.ones_like(changed)
     floor, most = changed.flatten(1).quantile(_LEAST, dim=1), changed.amax(dim=(1, 2, 3))
     floor, most = floor.view(-1, 1, 1, 1), most.view(-1, 1, 1, 1)
     share = (changed - floor) / _divisor(most - floor)

@@ -130,7 +130,7 @@ def test_what_was_said_gives_way_where_more_is_asked_for() -> None:
     torch.testing.assert_close(asked_share(1e3 * asked, 1e3 * said), share)
 
 
-@pytest.mark.parametrize("focus", [0.0, 0.5, 1.0, 2.0, 4.0])
+@pytest.mark.parametrize("focus", [0.1, 0.5, 1.0, 2.0, 4.0])
 def test_more_focus_frees_less(focus: float) -> None:
     """The mask rises with the change, from nothing to everything, and falls with the focus."""
     before = latents(0)
@@ -142,7 +142,7 @@ def test_more_focus_frees_less(focus: float) -> None:
     assert (mask.diff() >= 0).all()
     assert (mask[..., -1] == 1).all()
     assert (focus_mask(before, after, focus + 0.1) <= mask).all()
-    assert bool((mask == 1).all()) == (focus == 0)
+    assert mask[..., 0].max() == 0
 
 
 def test_what_drags_along_a_little_stays() -> None:
