@@ -237,6 +237,8 @@ PARTS: dict[str, Callable[[], str]] = {
     "edits in brief": lambda: _result("edits", brief),
     "automatic": lambda: _result("automatic", automatic),
     "stress": lambda: _result("stress", automatic),
+    "stress photos": lambda: _result("stress-photos", automatic),
+    "stress flow": lambda: _result("stress-flow", automatic),
     "captions": lambda: _result("captions", captions),
     "reuse": lambda: _result("reuse", reuse),
     "search": lambda: _result("edits_search", search),
