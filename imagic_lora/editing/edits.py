@@ -197,8 +197,8 @@ class Edits:
             return predictor
         if self.settings.fidelity:
             predictor = trajectory.faithful(predictor, self._missed, self.settings.fidelity)
-        if self.mask is not None:
-            predictor = trajectory.masked(predictor, self._way, lambda _: self._mask)
+        if (mask := self._mask) is not None:
+            predictor = trajectory.masked(predictor, self._way, lambda _: mask)
         if self.settings.focus:  # after a mask: what it shuts is not what the rest is measured by
             predictor = trajectory.masked(predictor, self._way, partial(self._free, alphas))
         return predictor
@@ -273,9 +273,9 @@ class Edits:
         return record.frame or Frame.of(size if self.mask is None else self.mask.image.size, size)
 
     @cached_property
-    def _mask(self) -> torch.Tensor:
+    def _mask(self) -> torch.Tensor | None:
         """The mask at the latents' resolution, cropped as the input was, shape (1, 1, h, w)."""
         if self.mask is None:
-            return torch.ones(1, 1, 1, 1, device=self.model.plan.device)
+            return None
         rows, columns = self.latents.shape[-2:]
         return to_mask(self.mask.image, self._frame, (rows, columns)).to(self.model.plan.device)
