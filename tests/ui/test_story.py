@@ -450,8 +450,12 @@ def test_another_model_takes_the_place_of_the_one_at_hand(
     page.locator("#model-load").click()
     says(page, "model-state", "text_encoder")
     for name in (str(folder("sd1")), "demo"):
+        before = page.locator("#model-needs").inner_text()
         model.fill(name)
         model.press("Enter")
+        page.wait_for_function(
+            "before => document.querySelector('#model-needs').innerText !== before", arg=before
+        )
         page.locator("#model-load").click()
         says(page, "model-state", f"{name} is here now.")
 
