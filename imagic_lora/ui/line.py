@@ -33,8 +33,8 @@ class JobsLine:
 
     def wire(self) -> None:
         """Connect the widgets."""
-        self.look.click(self.show, outputs=[self.text], queue=False, **widgets.QUIET)
-        self.cancel.click(self._cancel, {self.key}, [self.text], queue=False, **widgets.SAID)
+        self.look.click(self.show, outputs=[self.text], **widgets.QUIET)
+        self.cancel.click(self._cancel, {self.key}, [self.text], **widgets.SAID)
 
     def show(self, request: gradio.Request) -> dict[Any, Any]:
         """Return the jobs as they are."""

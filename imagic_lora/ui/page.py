@@ -1,6 +1,7 @@
 """The page: its three parts, and what happens between them."""
 
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,7 @@ class Page:
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
+        self._turn = threading.Lock()  # what a folder held before is never read after what it holds
         blocks = gradio.Blocks(
             title=TITLE, analytics_enabled=False, fill_width=True, delete_cache=(_DAY, _DAY)
         )
@@ -135,18 +137,12 @@ class Page:
     def _refreshing(self, event: Any) -> Any:
         """Show the adapters as they are, after an event."""
         outputs = [self.compare.used, *self.library.shown]
-        return event(self._refresh, outputs=outputs, concurrency_id="library", **widgets.IN_TURN)
+        return event(self._refresh, outputs=outputs, **widgets.LATEST)
 
     def _remembering(self, event: Any) -> Any:
         """Show the runs as they are, after an event."""
         history = self.history
-        return event(
-            history.refresh,
-            {history.which},
-            history.shown,
-            concurrency_id="history",
-            **widgets.IN_TURN,
-        )
+        return event(self._remember, {history.which}, history.shown, **widgets.LATEST)
 
     @property
     def _fields(self) -> dict[str, Any]:
@@ -187,9 +183,15 @@ class Page:
 
     def _refresh(self, request: gradio.Request) -> dict[Any, Any]:
         """Return the adapters, wherever they are shown."""
-        library = self.library.refresh(request)  # it may choose another adapter
+        with self._turn:
+            library = self.library.refresh(request)  # it may choose another adapter
         used = self.compare.used_text(self._workspace.session(request))
         return {self.compare.used: used, **library}
+
+    def _remember(self, values: Values, request: gradio.Request) -> dict[Any, Any]:
+        """Return the runs that are shown."""
+        with self._turn:
+            return self.history.refresh(values, request)
 
     def _take(self, values: Values, request: gradio.Request) -> dict[Any, Any]:
         """Edit the adapter that is chosen in the library."""

@@ -21,27 +21,25 @@ Settings = TypeVar("Settings")
 Values = Mapping[Any, Any]
 """What widgets hold, by widget."""
 
-LATEST: dict[str, Any] = {"trigger_mode": "always_last", "show_progress": "hidden"}
+QUIET: dict[str, Any] = {"queue": False, "show_progress": "hidden"}
+"""How an event is wired that answers at once.
+
+It does not wait in Gradio's queue, whose answers come by a stream that is closed after the last of
+them: an event that begins while it is being closed is never answered.
+"""
+
+LATEST: dict[str, Any] = {**QUIET, "trigger_mode": "always_last"}
 """How an event is wired that looks at things as they are: the last one counts.
 
 By default Gradio drops an event that comes while another of its kind is being answered.
 """
 
-IN_TURN: dict[str, Any] = {**LATEST, "concurrency_limit": 1}
-"""How an event is wired that shows what a folder holds: an older answer never comes after a newer.
-
-Those of one `concurrency_id` are answered one by one.
-"""
-
-EACH: dict[str, Any] = {"trigger_mode": "multiple", "show_progress": "hidden"}
+EACH: dict[str, Any] = {**QUIET, "trigger_mode": "multiple"}
 """How a choice is wired: of two that come together Gradio's "always_last" would repeat the first.
 """
 
-STREAM: dict[str, Any] = {"concurrency_limit": None, "show_progress": "hidden"}
+STREAM: dict[str, Any] = {**QUIET, "queue": True, "concurrency_limit": None}
 """How an event is wired that shows a job from its beginning to its end."""
-
-QUIET: dict[str, Any] = {"show_progress": "hidden"}
-"""How an event is wired that answers at once."""
 
 _ANY, _DRAWN = ("-1", "random"), 1 << 32
 """What asks for a seed that nobody has chosen, and how many such seeds there are."""
@@ -53,7 +51,7 @@ _STEPS = 100
 """Positions of a slider for numbers that are not whole."""
 
 
-SAID: dict[str, Any] = {"js": "() => imagicLora.said()", "show_progress": "hidden"}
+SAID: dict[str, Any] = {**QUIET, "js": "() => imagicLora.said()"}
 """How an event is wired that the page's script starts: what it says is the one input."""
 
 

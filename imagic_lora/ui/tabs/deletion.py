@@ -44,8 +44,8 @@ class Deletion:
             status: Where what came of it is said.
         """
         self._status = status
-        self.ask.click(self._asked, outputs=[self.asking], queue=False)
-        self.spare.click(self._spared, outputs=[self.asking], queue=False)
+        self.ask.click(self._asked, outputs=[self.asking], **widgets.QUIET)
+        self.spare.click(self._spared, outputs=[self.asking], **widgets.QUIET)
         return self.sure.click(self._confirmed, outputs=[status], **widgets.QUIET)
 
     def question(self, session: Session) -> Any:

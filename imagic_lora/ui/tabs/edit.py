@@ -82,9 +82,7 @@ class EditTab(WorkingTab):
         )
         self.mask.wire(self.masked, self.picture.crop, self.picture.framed, self.looking)
         self.picture.wire(self.looking)
-        self.finer.click(
-            self._refine, {self.two}, self.shown, concurrency_limit=None, **widgets.SAID
-        )
+        self.finer.click(self._refine, {self.two}, self.shown, **{**widgets.SAID, **widgets.STREAM})
         started = [self.run.click, self.picture.target.submit, self.picture.source.submit]
         return [
             self._start([*started, *self.form.entered], self.asked, self.shown),

@@ -102,10 +102,10 @@ class EditForm:
 
     def wire(self) -> None:
         """Connect the widgets."""
-        self.how.change(self._unfold, {self.how}, [self.ends, self.alpha], queue=False)
+        self.how.change(self._unfold, {self.how}, [self.ends, self.alpha], **widgets.QUIET)
         for preset, button in self.presets.items():
             values = self._held(preset)
-            button.click(_filling(values), outputs=list(values), queue=False)
+            button.click(_filling(values), outputs=list(values), **widgets.QUIET)
 
     def take_up(self, recipe: Recipe) -> dict[Any, Any]:
         """Return what the widgets show of a recipe."""

@@ -83,7 +83,7 @@ class WorkingTab(ABC):
 
     def _start(self, events: list[Any], asked: set[Any], shown: list[Any]) -> Any:
         """Connect the buttons and other events that start the work; return the event of its end."""
-        self.stop.click(self._stop, outputs=[self.stop], queue=False)
+        self.stop.click(self._stop, outputs=[self.stop], **widgets.QUIET)
         return gradio.on(events, self._run, asked, shown, **widgets.STREAM)
 
     def watch(self, request: gradio.Request) -> Iterator[dict[Any, Any]]:
