@@ -191,6 +191,17 @@ def tokenize(tokenizer: CLIPTokenizer, captions: list[str]) -> Tensor:
     return ids
 
 
+def capture(denoiser: Denoiser, batches: Batches, focus: Focus, size: int) -> None:
+    """Let a GPU do the denoiser's work on a batch as one graph, forward and backward.
+
+    Its kernels are small: launched one by one, the GPU waits for them most of the time.
+    """
+    clean, tokens, _ = batches.draw(torch.Generator(), size, focus)
+    timesteps = torch.zeros(size, dtype=torch.long, device=clean.device)
+    with torch.autocast(clean.device.type, torch.bfloat16, cache_enabled=False):
+        torch.cuda.make_graphed_callables(denoiser, (clean, timesteps, tokens))
+
+
 def train_denoiser(
     denoiser: Denoiser,
     batches: Batches,
@@ -202,6 +213,8 @@ def train_denoiser(
     if next(denoiser.parameters()).device.type == "cpu":
         # The fused attention's backward pass is several times slower on a CPU in bfloat16.
         torch.backends.cuda.enable_flash_sdp(False)
+    else:
+        capture(denoiser, batches, focus, trainer.part)
 
     def step_loss(generator: torch.Generator, size: int) -> Tensor:
         clean, tokens, named = batches.draw(generator, size, focus)

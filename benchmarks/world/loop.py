@@ -133,6 +133,11 @@ class Trainer:
         self._average = Average(module, stage.average)
         self.step = 0
 
+    @property
+    def part(self) -> int:
+        """Pictures of one part of a batch."""
+        return self._stage.batch // len(self._range)
+
     def run(self, step_loss: StepLoss, until: int | None = None) -> None:
         """Train from wherever the checkpoint stands to the last step, or until an earlier one."""
         self.resume()
@@ -193,7 +198,7 @@ class Trainer:
 
     def _gradients(self, step_loss: StepLoss, shard: int) -> tuple[Tensor, tuple[Tensor, ...]]:
         generator = step_generator(self._stage, self._seed, self.step, shard)
-        loss = step_loss(generator, self._stage.batch // len(self._range))
+        loss = step_loss(generator, self.part)
         return loss.detach(), torch.autograd.grad(loss, self._parameters)
 
     def _line(self, loss: float, pace: float) -> str:
