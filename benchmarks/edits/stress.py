@@ -1,6 +1,7 @@
 """What people's pictures have and drawn ones have not: a suite of the same edits of worse inputs.
 
-Only changes that leave every attribute readable: the judge has to see them still.
+Only changes that leave every attribute readable: the judge has to see them still, which it does not
+in inverted colours or in lines alone.
 """
 
 import io
@@ -10,7 +11,7 @@ from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageFilter
+from PIL import Image, ImageFilter, ImageOps
 
 from benchmarks.edits.portraits import PortraitCase, Split
 from benchmarks.edits.worlds import Portraits
@@ -56,6 +57,14 @@ def _blurred(picture: Image.Image) -> Image.Image:
     return picture.filter(ImageFilter.GaussianBlur(0.8))
 
 
+def _painted(picture: Image.Image) -> Image.Image:
+    return picture.filter(ImageFilter.ModeFilter(3))
+
+
+def _posterized(picture: Image.Image) -> Image.Image:
+    return ImageOps.posterize(picture, 3)
+
+
 def _compressed(picture: Image.Image) -> Image.Image:
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", quality=30)
@@ -71,6 +80,8 @@ STRESSES: Mapping[str, Callable[[Image.Image], Image.Image]] = MappingProxyType(
         "pale colours": _pale,
         "blur": _blurred,
         "JPEG": _compressed,
+        "painted": _painted,
+        "few colours": _posterized,
     }
 )
 """The changes by name, in the order in which they are dealt out to cases."""
