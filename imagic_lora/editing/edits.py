@@ -112,7 +112,7 @@ class Edits:
     @taking_turns
     def change(self) -> torch.Tensor:
         """How much the targets change at each place, shape (B, 1, h, w): see `Asked.change`."""
-        _ = self.prompts.origin, self.prompts.target  # encoded while the denoiser is at rest
+        self.prompts.encode()
         with self._adapters_held(), denoising(self.model, "sample") as work:
             return work(lambda: self.asked.change)
 

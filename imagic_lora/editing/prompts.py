@@ -10,8 +10,9 @@ from functools import cached_property
 import torch
 
 from imagic_lora.captions import words
-from imagic_lora.conditioning import Conditioning, concatenate
+from imagic_lora.conditioning import Conditioning
 from imagic_lora.editing.request import EditRequest
+from imagic_lora.errors import heard_by
 from imagic_lora.models.base import LatentModel
 from imagic_lora.models.learned import restored
 from imagic_lora.settings import EditSettings
@@ -31,12 +32,23 @@ class Prompts:
     requests: Sequence[EditRequest]
     settings: EditSettings
 
+    def encode(self) -> None:
+        """Encode what an edit needs, while the denoiser is at rest."""
+        _ = self.own, self.origin, self.target
+
     @cached_property
     def own(self) -> Conditioning:
-        """The optimised conditionings, which reconstruct the inputs."""
+        """What reconstructs the inputs, beside the adapters: their captions.
+
+        An interpolation starts at the optimised conditionings, as the paper's. A difference from
+        there would push away from all that a fit has moved in them, too, many times as far.
+        """
         adapters = [request.adapter for request in self.requests]
+        captions = [adapter.record.source for adapter in adapters]
+        if self.settings.direction == "guided":
+            return self._encoded_quietly(captions)
         held = [adapter.conditioning for adapter in adapters]
-        fitted = restored(self.model, held, [adapter.record.source for adapter in adapters])
+        fitted = restored(self.model, held, captions)
         return fitted.to(self.model.plan.device, torch.float32)
 
     @cached_property
@@ -53,19 +65,16 @@ class Prompts:
     @cached_property
     def origin(self) -> Conditioning:
         """Where the differences to the targets start."""
-        parts = [part for part in self.shared if part is not None]
-        if not parts:
+        if not any(part is not None for part in self.shared):
             return self.own
-        encoded = iter(self.model.encode_prompt(*parts).rows())
-        rows = zip(self.own.rows(), self.shared, strict=True)
-        return concatenate([row if part is None else next(encoded) for row, part in rows])
+        return self._encoded_quietly(self._shown)
 
     @cached_property
     def caption(self) -> Conditioning:
         """What the inputs show, in words: what the targets share with them, or the fits' captions."""
-        sources = (request.adapter.record.source for request in self.requests)
-        pairs = zip(self.shared, sources, strict=True)
-        return self.model.encode_prompt(*(one if part is None else part for part, one in pairs))
+        if self.settings.direction == "guided":
+            return self.origin
+        return self._encoded_quietly(self._shown)
 
     @cached_property
     def away(self) -> Conditioning:
@@ -82,8 +91,22 @@ class Prompts:
 
     @cached_property
     def target(self) -> Conditioning:
-        """The targets' conditionings; the same prompt is encoded once."""
-        targets = [request.target for request in self.requests]
-        once = list(dict.fromkeys(targets))
-        rows = [once.index(target) for target in targets]
-        return self.model.encode_prompt(*once).select(rows)
+        """The targets' conditionings."""
+        return self._encoded([request.target for request in self.requests])
+
+    @property
+    def _shown(self) -> list[str]:
+        """What each input shows, in words."""
+        sources = (request.adapter.record.source for request in self.requests)
+        pairs = zip(self.shared, sources, strict=True)
+        return [source if part is None else part for part, source in pairs]
+
+    def _encoded(self, texts: Sequence[str]) -> Conditioning:
+        """Return the conditionings of prompts, one row for each; the same one is encoded once."""
+        once = list(dict.fromkeys(texts))
+        return self.model.encode_prompt(*once).select([once.index(text) for text in texts])
+
+    def _encoded_quietly(self, captions: Sequence[str]) -> Conditioning:
+        """Return the same of captions: that one is too long, its fit has said."""
+        with heard_by(lambda _: None):
+            return self._encoded(captions)

@@ -125,12 +125,12 @@ def test_interpolated_edit_equals_plain_diffusers(
 
 
 @pytest.mark.parametrize("kind", ["sd1", "sdxl"])
-def test_guided_edit_is_guidance_away_from_the_own_embedding(
+def test_guided_edit_is_guidance_away_from_the_caption(
     kind: Kind, editor: Editor, adapter: Fitted, plain: Callable[..., Any]
 ) -> None:
-    """A guided edit is the plain pipeline with the optimised embedding as the negative one."""
+    """A guided edit is the plain pipeline with the caption as the negative prompt."""
     fitted, model = adapter(kind), editor(kind).model
-    own, target = fitted.conditioning.to("cpu", torch.float32), model.encode_prompt(MORE)
+    own, target = model.encode_prompt(fitted.record.source), model.encode_prompt(MORE)
     pipeline_class = StableDiffusionXLPipeline if kind == "sdxl" else StableDiffusionPipeline
     pooled = {}
     if kind == "sdxl":
