@@ -122,7 +122,7 @@ def focus_mask(before: torch.Tensor, after: torch.Tensor, focus: float) -> torch
     Returns:
         Shares from 0 (the input stays) to 1 (free), shape (B, 1, h, w).
     """
-    changed = _smooth((after - before).square().mean(dim=1, keepdim=True).sqrt())
+    changed = _smooth(_moved(before, after).sqrt())
     floor, most = changed.flatten(1).quantile(_LEAST, dim=1), changed.amax(dim=(1, 2, 3))
     floor, most = floor.view(-1, 1, 1, 1), most.view(-1, 1, 1, 1)
     share = (changed - floor) / _divisor(most - floor)
@@ -146,7 +146,12 @@ def spill(before: torch.Tensor, after: torch.Tensor, change: torch.Tensor) -> to
         standard deviations of the input over its places, shape (B,).
     """
     weight = (1 - change).square()
-    changed = (after - before).square().mean(dim=1, keepdim=True)
-    mean = (weight * changed).sum(dim=(1, 2, 3)) / _divisor(weight.sum(dim=(1, 2, 3)))
+    moved = weight * _moved(before, after)
+    mean = moved.sum(dim=(1, 2, 3)) / _divisor(weight.sum(dim=(1, 2, 3)))
     spread = before.var(dim=(2, 3), correction=0).mean(dim=1)
     return (mean / _divisor(spread)).sqrt()
+
+
+def _moved(before: torch.Tensor, after: torch.Tensor) -> torch.Tensor:
+    """Return the mean square of a change of latents over channels, shape (B, 1, h, w)."""
+    return (after - before).square().mean(dim=1, keepdim=True)
