@@ -42,7 +42,7 @@ def walk(session: Any, address: str, out: Path) -> None:
     page.locator("#edit-status polyline").wait_for()
     page.wait_for_timeout(2500)
     take(page, out / "ui-fit.png")
-    says(page, "edit-status", "2 of 5 done")
+    page.locator(".thumb").nth(1).wait_for()
     take(page, out / "ui-editing.png")
     says(page, "edit-status", "Done.")
     page.locator("#jobs .job").wait_for(state="detached")
