@@ -37,7 +37,8 @@ class Adapter:
     Attributes:
         lora: LoRA tensors, half precision, by `<module>.lora_A.weight` and
             `<module>.lora_B.weight`.
-        conditioning: The optimised conditioning, half precision, batch 1.
+        conditioning: The optimised conditioning, half precision, batch 1, where edits of
+            `direction="interpolate"` start; guided ones start at the caption.
         latents: Latents of the input image, half precision, shape (1, C, h, w).
         record: What was fitted and how.
         thumbnail: A small JPEG of the input image, for other tools to show, or b"".
