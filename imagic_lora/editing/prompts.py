@@ -12,9 +12,8 @@ import torch
 from imagic_lora.captions import words
 from imagic_lora.conditioning import Conditioning
 from imagic_lora.editing.request import EditRequest
-from imagic_lora.errors import heard_by
 from imagic_lora.models.base import LatentModel
-from imagic_lora.models.learned import restored
+from imagic_lora.models.learned import captioned, encoded, restored
 from imagic_lora.settings import EditSettings
 
 
@@ -46,7 +45,7 @@ class Prompts:
         adapters = [request.adapter for request in self.requests]
         captions = [adapter.record.source for adapter in adapters]
         if self.settings.direction == "guided":
-            return self._encoded_quietly(captions)
+            return captioned(self.model, captions)
         held = [adapter.conditioning for adapter in adapters]
         fitted = restored(self.model, held, captions)
         return fitted.to(self.model.plan.device, torch.float32)
@@ -67,14 +66,14 @@ class Prompts:
         """Where the differences to the targets start."""
         if not any(part is not None for part in self.shared):
             return self.own
-        return self._encoded_quietly(self._shown)
+        return captioned(self.model, self._shown)
 
     @cached_property
     def caption(self) -> Conditioning:
         """What the inputs show, in words: what the targets share with them, or the fits' captions."""
         if self.settings.direction == "guided":
             return self.origin
-        return self._encoded_quietly(self._shown)
+        return captioned(self.model, self._shown)
 
     @cached_property
     def away(self) -> Conditioning:
@@ -92,7 +91,7 @@ class Prompts:
     @cached_property
     def target(self) -> Conditioning:
         """The targets' conditionings."""
-        return self._encoded([request.target for request in self.requests])
+        return encoded(self.model, [request.target for request in self.requests])
 
     @property
     def _shown(self) -> list[str]:
@@ -100,13 +99,3 @@ class Prompts:
         sources = (request.adapter.record.source for request in self.requests)
         pairs = zip(self.shared, sources, strict=True)
         return [source if part is None else part for part, source in pairs]
-
-    def _encoded(self, texts: Sequence[str]) -> Conditioning:
-        """Return the conditionings of prompts, one row for each; the same one is encoded once."""
-        once = list(dict.fromkeys(texts))
-        return self.model.encode_prompt(*once).select([once.index(text) for text in texts])
-
-    def _encoded_quietly(self, captions: Sequence[str]) -> Conditioning:
-        """Return the same of captions: that one is too long, its fit has said."""
-        with heard_by(lambda _: None):
-            return self._encoded(captions)

@@ -1,4 +1,4 @@
-"""What adapters hold of an embedding: all of it, or what a fit moved of its caption's.
+"""What adapters hold of an embedding, all of it or what a fit moved of its caption's, and captions.
 
 Embeddings of hundreds of wide tokens would be larger than the LoRA beside them, and a fit moves few
 of those.
@@ -38,12 +38,30 @@ def restored(
     """
     if not model.traits.differences:
         return concatenate(held)
-    once = list(dict.fromkeys(captions))
-    # Of a caption that is too long, the fit has said so.
-    with heard_by(lambda _: None):
-        encoded = dict(zip(once, model.encode_prompt(*once).rows(), strict=True))
-    rows = zip([encoded[caption] for caption in captions], held, captions, strict=True)
+    rows = zip(captioned(model, captions).rows(), held, captions, strict=True)
     return concatenate([_moved(*row) for row in rows])
+
+
+def captioned(model: LatentModel, captions: Sequence[str]) -> Conditioning:
+    """Return the conditionings of the captions of fits, one row for each.
+
+    Args:
+        model: The base model.
+        captions: The captions; of one that is too long, its fit has said so.
+    """
+    with heard_by(lambda _: None):
+        return encoded(model, captions)
+
+
+def encoded(model: LatentModel, prompts: Sequence[str]) -> Conditioning:
+    """Return the conditionings of prompts, one row for each; the same one is encoded once.
+
+    Args:
+        model: The base model.
+        prompts: The prompts.
+    """
+    once = list(dict.fromkeys(prompts))
+    return model.encode_prompt(*once).select([once.index(prompt) for prompt in prompts])
 
 
 def _moved(start: Conditioning, difference: Conditioning, caption: str) -> Conditioning:
