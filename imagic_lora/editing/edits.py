@@ -171,20 +171,8 @@ class Edits:
     def start(self) -> sampling.Start:
         """Where denoising begins."""
         held = self.settings.fidelity or self.settings.focus or self.mask is not None
-        return sampling.Start(self.latents, self._share_run(), self.seeds, pure=not held)
-
-    def _share_run(self) -> float:
-        """Return the share of the steps that the structure lock leaves in.
-
-        Steps of a diffusion lie evenly in noise levels. Those of a flow do not, and how they lie
-        depends on the model and the canvas.
-        """
-        settings, level = self.settings, 1 - self.settings.structure_lock
-        if not isinstance(self.model.objective, Flow) or level in (0, 1):
-            return level
-        shape = tuple(self.latents.shape)
-        times = self.model.sampler(settings.scheduler, settings.steps, shape).times
-        return float((times <= level).double().mean()) + 1e-9  # no step is lost by rounding
+        run = _share_run(self.model, self.settings, self.latents)
+        return sampling.Start(self.latents, run, self.seeds, pure=not held)
 
     def predictor(self, alphas: Sequence[float]) -> guidance.Predictor:
         """Return what is predicted at each step, with the adapters in the model.
@@ -197,6 +185,7 @@ class Edits:
             return predictor
         if self.settings.fidelity:
             predictor = trajectory.faithful(predictor, self._missed, self.settings.fidelity)
+        predictor = trajectory.renewed(predictor, self._way, self._afresh)
         if (mask := self._mask) is not None:
             predictor = trajectory.masked(predictor, self._way, lambda _: mask)
         if self.settings.focus:  # after a mask: what it shuts is not what the rest is measured by
@@ -231,12 +220,18 @@ class Edits:
         """The inputs' way through the noise."""
         device = self.model.plan.device
         latents, noise = self.latents.to(device), self.start.noise().to(device)
-        return trajectory.Trajectory(self.model.objective, latents, noise)
+        return trajectory.Trajectory(self.model.objective, latents, lambda _: noise)
 
     @cached_property
-    def _missed(self) -> trajectory.Missed:
+    def _afresh(self) -> trajectory.Trajectory:
+        """The same in a noise of each time's own, the first as denoising begins."""
+        noises, device = self.start.noises(), self.model.plan.device
+        return replace(self._way, noise=trajectory.once(lambda _: next(noises).to(device)))
+
+    @cached_property
+    def _missed(self) -> trajectory.AtTime:
         """What the reconstructions miss of the inputs."""
-        return trajectory.missed(self._directed([0.0] * len(self.requests)), self._way)
+        return trajectory.missed(self._directed([0.0] * len(self.requests)), self._afresh)
 
     def _free(self, alphas: Sequence[float], edited: torch.Tensor) -> torch.Tensor:
         """Return where the edits change the pictures the most, shape (B, 1, h, w).
@@ -279,3 +274,16 @@ class Edits:
             return None
         rows, columns = self.latents.shape[-2:]
         return to_mask(self.mask.image, self._frame, (rows, columns)).to(self.model.plan.device)
+
+
+def _share_run(model: LatentModel, settings: EditSettings, latents: torch.Tensor) -> float:
+    """Return the share of the steps that the structure lock leaves in.
+
+    Steps of a diffusion lie evenly in noise levels. Those of a flow do not, and how they lie
+    depends on the model and the canvas.
+    """
+    level = 1 - settings.structure_lock
+    if not isinstance(model.objective, Flow) or level in (0, 1):
+        return level
+    times = model.sampler(settings.scheduler, settings.steps, tuple(latents.shape)).times
+    return float((times <= level).double().mean()) + 1e-9  # no step is lost by rounding

@@ -3,6 +3,7 @@
 It knows neither prompts nor adapters: what is predicted is a function that it is given.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -36,10 +37,16 @@ class Start:
     seeds: tuple[int, ...]
     pure: bool = True
 
-    def noise(self) -> torch.Tensor:
-        """Return the noise, on the CPU; a row's is the same alone as in a batch."""
+    def noises(self) -> Iterator[torch.Tensor]:
+        """Yield noises on the CPU without end; a row's are the same alone as in a batch."""
         shape = (1, *self.latents.shape[1:])
-        return torch.cat([randn(shape, generator(seed, "sample noise")) for seed in self.seeds])
+        generators = [generator(seed, "sample noise") for seed in self.seeds]
+        while True:
+            yield torch.cat([randn(shape, each) for each in generators])
+
+    def noise(self) -> torch.Tensor:
+        """Return the first of them, with which denoising begins."""
+        return next(self.noises())
 
     def begin(self, sampler: Sampler, device: torch.device) -> torch.Tensor:
         """Return x_t to begin with, on the device."""

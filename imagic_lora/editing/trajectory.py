@@ -11,34 +11,47 @@ import torch
 from imagic_lora.editing.guidance import Predictor
 from imagic_lora.objective import Objective
 
-Missed = Callable[[torch.Tensor], torch.Tensor]
-"""From times t (B,), all the same, to an error of predictions there, shape (B, C, h, w)."""
+AtTime = Callable[[torch.Tensor], torch.Tensor]
+"""From times t (B,), all the same, to what is known of them, shape (B, C, h, w)."""
 
 
 @dataclass(frozen=True)
 class Trajectory:
-    """The input at every noise level, along one noise: where a perfect reconstruction would go.
+    """The input at every noise level: where a perfect reconstruction would go.
 
     Attributes:
         objective: The model's noise schedule.
         latents: Latents of the input, shape (B, C, h, w).
-        noise: The noise, of the same shape.
+        noise: The noise at each time, the same throughout or another at each.
     """
 
     objective: Objective
     latents: torch.Tensor
-    noise: torch.Tensor
+    noise: AtTime
 
     def at(self, t: torch.Tensor) -> torch.Tensor:
         """Return the input noised to times t, shape (B, C, h, w)."""
-        return self.objective.add_noise(self.latents, self.noise, t)
+        return self.objective.add_noise(self.latents, self.noise(t), t)
 
     def prediction(self, t: torch.Tensor) -> torch.Tensor:
         """Return what a perfect model predicts there, shape (B, C, h, w)."""
-        return self.objective.target(self.latents, self.noise, t)
+        return self.objective.target(self.latents, self.noise(t), t)
 
 
-def missed(reconstruction: Predictor, trajectory: Trajectory) -> Missed:
+def once(find: AtTime) -> AtTime:
+    """Return a function that finds what belongs to a time when it is first asked for, and keeps it."""
+    known: dict[float, torch.Tensor] = {}
+
+    def found(t: torch.Tensor) -> torch.Tensor:
+        level = t[0].item()  # all rows are at the same time
+        if level not in known:
+            known[level] = find(t)
+        return known[level]
+
+    return found
+
+
+def missed(reconstruction: Predictor, trajectory: Trajectory) -> AtTime:
     """Return a function that tells what a reconstruction misses of the input at a time.
 
     The noise is chosen by us, so it is known at every step, not estimated, and the same for every
@@ -48,18 +61,34 @@ def missed(reconstruction: Predictor, trajectory: Trajectory) -> Missed:
         reconstruction: What is predicted at alpha 0.
         trajectory: Where the input lies at each noise level.
     """
-    known: dict[float, torch.Tensor] = {}
-
-    def find(t: torch.Tensor) -> torch.Tensor:
-        level = t[0].item()  # all rows are at the same time
-        if level not in known:
-            known[level] = trajectory.prediction(t) - reconstruction(trajectory.at(t), t)
-        return known[level]
-
-    return find
+    return once(lambda t: trajectory.prediction(t) - reconstruction(trajectory.at(t), t))
 
 
-def faithful(predictor: Predictor, missed: Missed, fidelity: float) -> Predictor:
+def renewed(predictor: Predictor, begun: Trajectory, afresh: Trajectory) -> Predictor:
+    """Predict at each step in a noise of its own, in place of the one that denoising began with.
+
+    What one noise suggests by chance, an edit would follow in all of its steps, as it follows what
+    its prompt asks for. In noises that have nothing in common chance does not add up, and costs no
+    pass less or more.
+
+    Args:
+        predictor: The edit.
+        begun: Where the input lies in the noise that denoising began with.
+        afresh: Where it lies in a noise of each time's own.
+
+    Source: Kulikov et al. 2024 (FlowEdit), arXiv 2412.08629, section 4, where a flow's edit is drawn
+    from a new noise at each step.
+    """
+
+    def predict(x_t: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        edited = x_t - begun.at(t)
+        predicted = predictor(afresh.at(t) + edited, t)
+        return predicted - afresh.prediction(t) + begun.prediction(t)
+
+    return predict
+
+
+def faithful(predictor: Predictor, missed: AtTime, fidelity: float) -> Predictor:
     """Add to an edit's prediction what the reconstruction misses of the input.
 
     With all of it added, a prediction that changes nothing ends in the input exactly, however

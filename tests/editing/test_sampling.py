@@ -277,7 +277,7 @@ def test_fidelity_adds_the_known_error(editor: Editor) -> None:
     """On the input's own trail, a faithful reconstruction predicts what was mixed in."""
     model = editor("sd1").model
     own, x_0, e = model.encode_prompt("a dog"), noise(0), noise(1)
-    way, t = trail.Trajectory(model.objective, x_0, e), torch.tensor([500])
+    way, t = trail.Trajectory(model.objective, x_0, lambda _: e), torch.tensor([500])
     plain = guidance.guided(model, own, own, own, 0.0)
 
     with torch.no_grad():
@@ -296,7 +296,7 @@ def test_outside_a_mask_the_input_stays(editor: Editor) -> None:
     model = editor("sd1").model
     own, target = model.encode_prompt("a dog"), model.encode_prompt("a cat")
     start = sampling.Start(noise(0), 1.0, (3,), pure=False)
-    way = trail.Trajectory(model.objective, noise(0), start.noise())
+    way = trail.Trajectory(model.objective, noise(0), lambda _: start.noise())
     mask = torch.zeros(1, 1, 16, 16)
     mask[..., :8] = 1
     predictor = trail.masked(guidance.guided(model, own, own, target, 4.0), way, lambda _: mask)
@@ -313,7 +313,7 @@ def test_what_a_mask_shuts_again_goes_back_to_the_input(editor: Editor) -> None:
     model = editor("sd1").model
     own, target = model.encode_prompt("a dog"), model.encode_prompt("a cat")
     start = sampling.Start(noise(0), 1.0, (3,), pure=False)
-    way = trail.Trajectory(model.objective, noise(0), start.noise())
+    way = trail.Trajectory(model.objective, noise(0), lambda _: start.noise())
     seen: list[torch.Tensor] = []
 
     def mask(edited: torch.Tensor) -> torch.Tensor:

@@ -67,7 +67,7 @@ def kept(model: StableDiffusion, name: SchedulerName, steps: int, strength: floa
     """Return how far from the input a run ends whose predictions are perfect throughout."""
     latents = 3 * randn(SHAPE, generator(0, "input"))  # beyond what clipping would leave
     start = sampling.Start(latents, strength, (0,), pure=False)
-    known = Trajectory(model.objective, latents, start.noise())
+    known = Trajectory(model.objective, latents, lambda _: start.noise())
     sampler = model.sampler(name, steps, SHAPE)
 
     found = sampling.denoise(model, sampler, lambda _, t: known.prediction(t), start, ignore)
