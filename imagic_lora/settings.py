@@ -228,7 +228,7 @@ class EditSettings(SamplingSettings):
         high=50,
         usual=(0, 6),
     )
-    steps: int = option(10, "denoising steps", low=1, high=1000, unit="steps", usual=(1, 50))
+    steps: int = option(12, "denoising steps", low=1, high=1000, unit="steps", usual=(1, 50))
 
     direction: Direction = option(
         "guided",

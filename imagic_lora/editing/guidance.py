@@ -12,7 +12,7 @@ import torch
 from imagic_lora.conditioning import Conditioning, concatenate, evened, interpolate
 from imagic_lora.models.base import LatentModel
 
-PUSH = 1.8
+PUSH = 2.0
 """How far an edit is pushed at alpha 1, in differences that the whole of its prompt makes."""
 
 FIXED = 1.5

@@ -291,6 +291,42 @@ def test_fidelity_adds_the_known_error(editor: Editor) -> None:
     torch.testing.assert_close(half, expected)
 
 
+@pytest.mark.parametrize("goal", [0, 1])
+def test_a_renewed_noise_ends_where_predictions_lead(goal: int, editor: Editor) -> None:
+    """In whatever noise a picture is predicted at each step, denoising ends in that picture."""
+    model, start = editor("sd1").model, sampling.Start(noise(0), 1.0, (3,), pure=False)
+    noises, objective = start.noises(), model.objective
+    begun = trail.Trajectory(objective, noise(0), lambda _: start.noise())
+    afresh = replace(begun, noise=trail.once(lambda _: next(noises)))
+
+    predictor = trail.renewed(lambda x, t: objective.towards(x, noise(goal), t), begun, afresh)
+    found = sampling.denoise(model, model.sampler("dpm++", 6, SHAPE), predictor, start, ignore)
+
+    torch.testing.assert_close(found, noise(goal), rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["sd2-v", "flow"])
+def test_no_two_steps_of_an_edit_see_the_input_in_one_noise(
+    kind: Kind, editor: Editor, adapter: Fitted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that what one noise suggests by chance is not followed through all of them."""
+    model, fitted = editor(kind).model, adapter(kind)
+    seen: dict[float, torch.Tensor] = {}
+    predict = type(model).predict
+
+    def looked(self: Any, x_t: torch.Tensor, t: torch.Tensor, prompt: Any) -> torch.Tensor:
+        latents = fitted.latents.float()
+        exact = self.objective.towards(x_t, latents, t)
+        seen[t[0].item()] = self.objective.split(x_t, exact, t)[1].flatten()
+        return predict(self, x_t, t, prompt)
+
+    monkeypatch.setattr(type(model), "predict", looked)
+    editor(kind).edit(fitted, alpha=0.0, target="a cat", settings=EditSettings(steps=6))
+
+    alike = torch.corrcoef(torch.stack(list(seen.values()))) - torch.eye(6)
+    assert alike.abs().max() < 0.2
+
+
 def test_outside_a_mask_the_input_stays(editor: Editor) -> None:
     """Denoised with a mask, latents outside it are the input's, and others are not."""
     model = editor("sd1").model
