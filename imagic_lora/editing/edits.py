@@ -186,9 +186,7 @@ class Edits:
         if self.settings.fidelity:
             predictor = trajectory.faithful(predictor, self._missed, self.settings.fidelity)
         predictor = trajectory.renewed(predictor, self._way, self._afresh)
-        if (mask := self._mask) is not None:
-            predictor = trajectory.masked(predictor, self._way, lambda _: mask)
-        if self.settings.focus:  # after a mask: what it shuts is not what the rest is measured by
+        if self.mask is not None or self.settings.focus:
             predictor = trajectory.masked(predictor, self._way, partial(self._free, alphas))
         return predictor
 
@@ -234,16 +232,22 @@ class Edits:
         return trajectory.missed(self._directed([0.0] * len(self.requests)), self._afresh)
 
     def _free(self, alphas: Sequence[float], edited: torch.Tensor) -> torch.Tensor:
-        """Return where the edits change the pictures the most, shape (B, 1, h, w).
+        """Return where the edits may change the pictures: a share for each place of each row.
 
         Args:
             alphas: Prompt strength of each row.
             edited: Clean latents as the edits predict them, shape (B, C, h, w).
         """
-        found = focus.focus_mask(self._way.latents, edited, self.settings.focus)
+        inputs, mask = self._way.latents, self._mask
+        if not self.settings.focus:
+            return mask
+        inside = torch.lerp(
+            inputs, edited, mask
+        )  # what it shuts is not what the rest is measured by
+        found = focus.focus_mask(inputs, inside, self.settings.focus)
         # At alpha 0 nothing is asked for, so where it would be asked for must not show.
         found[[alpha == 0 for alpha in alphas]] = 1
-        return found
+        return found * mask
 
     @cached_property
     def _residues(self) -> tuple[Residue, ...]:
@@ -268,10 +272,10 @@ class Edits:
         return record.frame or Frame.of(size if self.mask is None else self.mask.image.size, size)
 
     @cached_property
-    def _mask(self) -> torch.Tensor | None:
-        """The mask at the latents' resolution, cropped as the input was, shape (1, 1, h, w)."""
+    def _mask(self) -> torch.Tensor:
+        """The mask at the latents' resolution, cropped as the input was, or 1; shape (1, 1, h, w)."""
         if self.mask is None:
-            return None
+            return torch.ones(1, 1, 1, 1, device=self.model.plan.device)
         rows, columns = self.latents.shape[-2:]
         return to_mask(self.mask.image, self._frame, (rows, columns)).to(self.model.plan.device)
 
