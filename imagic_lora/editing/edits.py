@@ -222,7 +222,12 @@ class Edits:
 
     @cached_property
     def _afresh(self) -> trajectory.Trajectory:
-        """The same in a noise of each time's own, the first as denoising begins."""
+        """The same in a noise of each time's own, the first as denoising begins.
+
+        Not for the base model's own sampler, which may draw a noise at each step by itself.
+        """
+        if self.settings.scheduler == "model":
+            return self._way
         noises, device = self.start.noises(), self.model.plan.device
         return replace(self._way, noise=trajectory.once(lambda _: next(noises).to(device)))
 

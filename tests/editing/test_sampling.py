@@ -305,26 +305,47 @@ def test_a_renewed_noise_ends_where_predictions_lead(goal: int, editor: Editor) 
     torch.testing.assert_close(found, noise(goal), rtol=0, atol=1e-4)
 
 
+def noises_seen(
+    model: Any, fitted: Adapter, settings: EditSettings, monkeypatch: pytest.MonkeyPatch
+) -> torch.Tensor:
+    """Return what lay over the input when an edit of nothing asked the model, a row for each time."""
+    latents, predict = fitted.latents.float(), type(model).predict
+    seen: dict[float, torch.Tensor] = {}
+
+    def looked(self: Any, x_t: torch.Tensor, t: torch.Tensor, prompt: Any) -> Any:
+        exact = self.objective.towards(x_t, latents, t)
+        seen.setdefault(t[0].item(), self.objective.split(x_t, exact, t)[1].flatten())
+        return predict(self, x_t, t, prompt)
+
+    monkeypatch.setattr(type(model), "predict", looked)
+    ImagicEditor(model).edit(fitted, alpha=0.0, target="a cat", settings=settings)
+    return torch.stack(list(seen.values()))
+
+
 @pytest.mark.parametrize("kind", ["sd2-v", "flow"])
 def test_no_two_steps_of_an_edit_see_the_input_in_one_noise(
     kind: Kind, editor: Editor, adapter: Fitted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """So that what one noise suggests by chance is not followed through all of them."""
-    model, fitted = editor(kind).model, adapter(kind)
-    seen: dict[float, torch.Tensor] = {}
-    predict = type(model).predict
+    settings = EditSettings(steps=6)
 
-    def looked(self: Any, x_t: torch.Tensor, t: torch.Tensor, prompt: Any) -> torch.Tensor:
-        latents = fitted.latents.float()
-        exact = self.objective.towards(x_t, latents, t)
-        seen[t[0].item()] = self.objective.split(x_t, exact, t)[1].flatten()
-        return predict(self, x_t, t, prompt)
+    seen = noises_seen(editor(kind).model, adapter(kind), settings, monkeypatch)
 
-    monkeypatch.setattr(type(model), "predict", looked)
-    editor(kind).edit(fitted, alpha=0.0, target="a cat", settings=EditSettings(steps=6))
+    assert (torch.corrcoef(seen) - torch.eye(6)).abs().max() < 0.2
+    torch.testing.assert_close(seen.std(dim=1), torch.ones(6), rtol=0, atol=0.1)
 
-    alike = torch.corrcoef(torch.stack(list(seen.values()))) - torch.eye(6)
-    assert alike.abs().max() < 0.2
+
+def test_a_sampler_that_draws_noise_is_given_no_second_one(
+    adapter: Fitted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A step sees the input in as much noise as its time has, whoever drew it."""
+    settings = EditSettings(steps=6, scheduler="model")
+
+    model = with_scheduler(EulerAncestralDiscreteScheduler)
+    seen = noises_seen(model, adapter("sd1"), settings, monkeypatch)
+
+    early = seen[:2]  # later a model that knows nothing has moved the picture itself
+    torch.testing.assert_close(early.std(dim=1), torch.ones(2), rtol=0, atol=0.1)
 
 
 def test_outside_a_mask_the_input_stays(editor: Editor) -> None:
