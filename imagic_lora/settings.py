@@ -147,7 +147,8 @@ class FitSettings(_Checked):
 
     The learning rates are those of a denoiser as wide as Stable Diffusion's (320 channels) and are
     scaled inversely with the width of the model at hand, so that one default serves models of any
-    size. Source: Yang et al. 2022, "Tensor Programs V", arXiv 2203.03466, table 3.
+    size. Source: Yang et al. 2022, "Tensor Programs V", arXiv 2203.03466, table 3. The LoRA's is that
+    of rank 4, and falls with the root of the rank.
     """
 
     mode: FitMode = option(
@@ -160,7 +161,7 @@ class FitSettings(_Checked):
     embedding_lr: float = option(
         1e-3, "learning rate of the embedding; 0 holds it still", low=0, high=1
     )
-    lora_lr: float = option(8e-4, "learning rate of the LoRA", low=0, high=1)
+    lora_lr: float = option(8e-4, "learning rate of the LoRA at rank 4", low=0, high=1)
     rank: int = option(4, "rank of the LoRA: larger keeps more and weighs more", low=1, high=128)
     outweigh: float = option(
         1.7,

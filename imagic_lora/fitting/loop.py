@@ -21,12 +21,19 @@ from imagic_lora.settings import FitSettings
 _LOOK_EVERY = 6
 """Optimiser steps between two looks at what has changed; a look costs as much as a step."""
 
+_RANK = 4
+"""Rank for which the LoRA's rate is meant."""
+
 _MOST_OVERFLOWS = 16
 """Times in a row that a half-precision gradient may overflow before the fit is given up."""
 
 
 class Optimisation:
     """Adam over an embedding and LoRA weights, one step at a time.
+
+    Every rank of a LoRA adds to what a step changes, so its rate falls with the root of the rank.
+    Source: Kalajdzievski 2023 (rsLoRA), arXiv 2312.03732, which divides the LoRA's scale by it; the
+    scale is 1 here, in every tool.
 
     Args:
         loss: What is brought down.
@@ -48,10 +55,10 @@ class Optimisation:
     ) -> None:
         self._loss, self._work = loss, work
         self._draws = loss.draws(settings.batch, settings.seed, phase)
-        scale = loss.model.traits.rate
+        scale, thinned = loss.model.traits.rate, math.sqrt(_RANK / settings.rank)
         groups = [
             {"params": list(embedding), "lr": settings.embedding_lr * scale},
-            {"params": list(weights), "lr": settings.lora_lr * scale},
+            {"params": list(weights), "lr": settings.lora_lr * scale * thinned},
         ]
         self.optimiser = torch.optim.Adam([group for group in groups if group["params"]])
         plan = loss.model.plan
