@@ -246,10 +246,9 @@ class Edits:
         inputs, mask = self._way.latents, self._mask
         if not self.settings.focus:
             return mask
-        inside = torch.lerp(
-            inputs, edited, mask
-        )  # what it shuts is not what the rest is measured by
-        found = focus.focus_mask(inputs, inside, self.settings.focus)
+        # What the mask shuts is not what the rest is measured by.
+        edited = torch.lerp(inputs, edited, mask)
+        found = focus.focus_mask(inputs, edited, self.settings.focus)
         # At alpha 0 nothing is asked for, so where it would be asked for must not show.
         found[[alpha == 0 for alpha in alphas]] = 1
         return found * mask

@@ -68,8 +68,8 @@ def renewed(predictor: Predictor, begun: Trajectory, afresh: Trajectory) -> Pred
     """Predict at each step in a noise of its own, in place of the one that denoising began with.
 
     What one noise suggests by chance, an edit would follow in all of its steps, as it follows what
-    its prompt asks for. In noises that have nothing in common chance does not add up, and costs no
-    pass less or more.
+    its prompt asks for. In noises that have nothing in common chance does not add up; it takes as
+    many passes.
 
     Args:
         predictor: The edit.
