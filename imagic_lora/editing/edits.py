@@ -222,12 +222,9 @@ class Edits:
 
     @cached_property
     def _afresh(self) -> trajectory.Trajectory:
-        """The same in a noise of each time's own, the first as denoising begins.
-
-        Not for the base model's own sampler, which may draw a noise at each step by itself.
-        """
+        """The same in a noise of each time's own, the first as denoising begins."""
         if self.settings.scheduler == "model":
-            return self._way
+            return self._way  # the base model's own sampler may draw noise itself
         noises, device = self.start.noises(), self.model.plan.device
         return replace(self._way, noise=trajectory.once(lambda _: next(noises).to(device)))
 

@@ -153,7 +153,7 @@ def test_a_strength_beyond_the_usual_is_made(quick: Visitor, alpha: float) -> No
 
 def test_a_strength_is_found_where_none_is_given(quick: Visitor) -> None:
     """Who does not know a strength reads which was found and why, and sees all that were tried."""
-    quick.fill(edit_how="found for me", edit_guidance=10.0)  # so much that less is tried
+    quick.fill(edit_how="found for me", edit_guidance=0.01)  # so little that more is tried
     quick.do("edit-run")
 
     assert f"Found alpha {record(quick)['alpha']:g}: of " in quick.text("edit-status")
