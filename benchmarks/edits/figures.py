@@ -3,7 +3,6 @@
 Each function is given the content of a result file, and returns Markdown.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -179,16 +178,13 @@ def _by_kind(result: Mapping[str, Any], rate: str) -> str:
 
 def _size(result: Mapping[str, Any]) -> str:
     """Return how large the run was, and how far its figures can be trusted."""
-    count, fewer = result["cases"], defaultdict[int, list[str]](list)
-    for name, found in result["methods"].items():
-        if found["cases"] < count:
-            fewer[found["cases"]].append(f"`{name}`")
+    count = result["cases"]
+    cases = {name: found["cases"] for name, found in result["methods"].items()}
+    counts = sorted({own for own in cases.values() if own < count}, reverse=True)
     text = f"{count} cases of the `{result['split']}` split, one seed"
-    counts = sorted(fewer, reverse=True)
-    for some in counts:
-        text += f"; {', '.join(fewer[some])} on the first {some} of them"
-    if fewer:
-        text += ", for the time that takes"
+    for fewer in counts:
+        names = ", ".join(f"`{name}`" for name, own in cases.items() if own == fewer)
+        text += f"; {names} on the first {fewer} of them, for the time that takes"
     points = (f"{100 / n:.1f}" for n in (count, *counts))
     return (
         f"{text}. One case changes a rate by {' or '.join(points)} points, so differences of a few "
