@@ -81,8 +81,18 @@ class Conditioning:
         return replace(self, tokens=tokens, pooled=self.pooled + difference.pooled.to(self.pooled))
 
     def repeat(self, count: int) -> "Conditioning":
-        """Return it repeated along the batch, without copying: shape (count, ...) from (1, ...)."""
-        return self._reshaped(lambda tensor: tensor.expand(count, *tensor.shape[1:]))
+        """Return its rows in order, again and again, up to `count` rows; a single one is not copied.
+
+        Args:
+            count: A multiple of as many rows as it has.
+        """
+
+        def longer(tensor: torch.Tensor) -> torch.Tensor:
+            if len(tensor) == 1:
+                return tensor.expand(count, *tensor.shape[1:])
+            return torch.cat([tensor] * (count // len(tensor)))
+
+        return self._reshaped(longer)
 
     def select(self, rows: Sequence[int]) -> "Conditioning":
         """Return some rows of the batch, in any order, any number of times."""

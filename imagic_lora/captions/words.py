@@ -65,8 +65,21 @@ def says_more(caption: str, target: str) -> bool:
         caption: What is true of an image.
         target: Prompt of the edited image.
     """
-    said, asked = (Counter(filter(None, _words(text))) for text in (caption, target))
-    return bool(said - asked and asked - said)
+    said, asked = _apart(caption, target)
+    return bool(said and asked)
+
+
+def leaves_out(caption: str, target: str) -> bool:
+    """Return whether a caption says more than a target has other words for.
+
+    Who asks for "a girl with pink hair" of "a girl with blue hair" leaves nothing out.
+
+    Args:
+        caption: What is true of an image.
+        target: Prompt of the edited image.
+    """
+    said, asked = _apart(caption, target)
+    return said > asked
 
 
 def lacking(prompt: str, caption: str) -> list[bool]:
@@ -94,6 +107,12 @@ def longest_of_the_likely(rated: dict[str, float], unedited: float) -> str:
     allowed = least + _AS_GOOD * max(0.0, unedited - least)
     likely = [text for text, value in rated.items() if value <= allowed]
     return max(likely, key=lambda text: (len(text.split()), -rated[text]))
+
+
+def _apart(caption: str, target: str) -> tuple[int, int]:
+    """Return how many words of a caption a target lacks, and the other way round."""
+    said, asked = (Counter(filter(None, _words(text))) for text in (caption, target))
+    return (said - asked).total(), (asked - said).total()
 
 
 def _words(text: str) -> list[str]:

@@ -73,10 +73,25 @@ class Asked:
         """How much the targets change at each place, as a share of the most, shape (B, 1, h, w)."""
         return self._seen.change
 
-    @property
-    def share(self) -> torch.Tensor:
-        """How much of what is said at each place the targets ask for, shape (B, 1, h, w)."""
-        return self._seen.share
+    def pull(self, alphas: torch.Tensor) -> torch.Tensor:
+        """Return how strongly each prompt pulls at a strength.
+
+        Args:
+            alphas: Strength of each row, shape (B,).
+        """
+        return alphas * torch.tensor(self.guidance, dtype=alphas.dtype)
+
+    def released(self, alphas: torch.Tensor) -> torch.Tensor:
+        """Return how much of what only the captions say gives way at a strength, as a share.
+
+        Args:
+            alphas: Strength of each row, shape (B,).
+
+        Returns:
+            Shares from 0 to 1, shape (B, 1, h, w).
+        """
+        share = self._seen.share
+        return share * alphas.clamp(0, 1).to(share).view(-1, 1, 1, 1)
 
     @cached_property
     def _seen(self) -> "_Seen":

@@ -199,19 +199,13 @@ class Edits:
             return guidance.guided(self.model, own, own, own, 0)
         away, target = self.prompts.away, self.prompts.target
         if settings.direction == "interpolate":
-            (pull, *_) = self.asked.guidance  # the same for every row
-            return guidance.interpolated(self.model, away, own, target, weight, pull)
+            (fixed, *_) = self.asked.guidance  # the same for every row
+            return guidance.interpolated(self.model, away, own, target, weight, fixed)
         if self.asked.seeks:
             _ = self.prompts.empty  # encoded while the denoiser is at rest
-
-        def release() -> torch.Tensor:
-            return self.asked.share * weight.clamp(0, 1).to(self.asked.share).view(-1, 1, 1, 1)
-
-        def strength() -> torch.Tensor:
-            return weight * torch.tensor(self.asked.guidance, dtype=torch.float64)
-
-        held = release if self.asked.releases else None
-        return guidance.guided(self.model, own, away, target, strength, held)
+        pull, held = partial(self.asked.pull, weight), partial(self.asked.released, weight)
+        release = held if self.asked.releases else None
+        return guidance.guided(self.model, own, away, target, pull, release)
 
     @cached_property
     def _way(self) -> trajectory.Trajectory:
@@ -231,7 +225,11 @@ class Edits:
     @cached_property
     def _missed(self) -> trajectory.AtTime:
         """What the reconstructions miss of the inputs."""
-        return trajectory.missed(self._directed([0.0] * len(self.requests)), self._afresh)
+        reconstruction = self._directed([0.0] * len(self.requests))
+        times = sampling.times(self.model, self.settings, self.start)
+        # Never more at once than a step of the edits makes, which a memory plan has counted.
+        together = 2 if self.settings.direction == "guided" else 1
+        return trajectory.missed(reconstruction, self._afresh, times, together)
 
     def _free(self, alphas: Sequence[float], edited: torch.Tensor) -> torch.Tensor:
         """Return where the edits may change the pictures: a share for each place of each row.

@@ -37,7 +37,7 @@ class Prompts:
 
     @cached_property
     def own(self) -> Conditioning:
-        """What reconstructs the inputs, beside the adapters: their captions.
+        """What reconstructs the inputs, beside the adapters: their captions, or what stays of them.
 
         An interpolation starts at the optimised conditionings, as the paper's. A difference from
         there would push away from all that a fit has moved in them, too, many times as far.
@@ -45,7 +45,7 @@ class Prompts:
         adapters = [request.adapter for request in self.requests]
         captions = [adapter.record.source for adapter in adapters]
         if self.settings.direction == "guided":
-            return captioned(self.model, captions)
+            return captioned(self.model, captions) if self._held else self.origin
         held = [adapter.conditioning for adapter in adapters]
         fitted = restored(self.model, held, captions)
         return fitted.to(self.model.plan.device, torch.float32)
@@ -64,16 +64,15 @@ class Prompts:
     @cached_property
     def origin(self) -> Conditioning:
         """Where the differences to the targets start."""
-        if not any(part is not None for part in self.shared):
-            return self.own
-        return captioned(self.model, self._shown)
+        return self.caption if self.settings.direction == "guided" else self.own
 
     @cached_property
     def caption(self) -> Conditioning:
         """What the inputs show, in words: what the targets share with them, or the fits' captions."""
-        if self.settings.direction == "guided":
-            return self.origin
-        return captioned(self.model, self._shown)
+        sources = (request.adapter.record.source for request in self.requests)
+        pairs = zip(self.shared, sources, strict=True)
+        shown = [source if part is None else part for part, source in pairs]
+        return captioned(self.model, shown)
 
     @cached_property
     def away(self) -> Conditioning:
@@ -94,8 +93,14 @@ class Prompts:
         return encoded(self.model, [request.target for request in self.requests])
 
     @property
-    def _shown(self) -> list[str]:
-        """What each input shows, in words."""
-        sources = (request.adapter.record.source for request in self.requests)
-        pairs = zip(self.shared, sources, strict=True)
-        return [source if part is None else part for part, source in pairs]
+    def _held(self) -> bool:
+        """Whether it takes all that the captions say to keep what the targets are silent about.
+
+        It does not where a target has other words for what it does not repeat: those are pushed away.
+        """
+        inexact = self.settings.fidelity < 1
+        return any(
+            inexact or words.leaves_out(request.adapter.record.source, request.target)
+            for part, request in zip(self.shared, self.requests, strict=True)
+            if part is not None
+        )

@@ -96,6 +96,20 @@ def denoise(
     return latents
 
 
+def times(model: LatentModel, settings: SamplingSettings, start: Start) -> list[float]:
+    """Return the times of the steps that are made from a start.
+
+    Args:
+        model: The model.
+        settings: How to denoise.
+        start: Where to begin.
+    """
+    sampler = model.sampler(settings.scheduler, settings.steps, tuple(start.latents.shape))
+    start.begin(sampler, torch.device("cpu"))
+    found: list[float] = sampler.times.tolist()
+    return found
+
+
 def _remark(latents: torch.Tensor, inputs: torch.Tensor) -> None:
     """Warn of latents that are out of all proportion, which decode to colours without a picture.
 

@@ -131,11 +131,15 @@ class _Slot:
         return self._add(x, result)
 
     def _add_linear(self, x: torch.Tensor, result: torch.Tensor) -> torch.Tensor:
-        by_row = x.reshape(-1, self._rows, x[0].numel() // x.shape[-1], x.shape[-1])
-        low_rank = by_row @ self._down[: self._rows, : self._rank].mT
-        up = self._up[: self._rows, :, : self._rank].mT.repeat(len(by_row), 1, 1)
+        down = self._down[: self._rows, : self._rank].mT
+        up = self._up[: self._rows, :, : self._rank].mT
         # In place: at the widest layer the result is the largest tensor of a sampling step.
-        result.view(len(up), -1, result.shape[-1]).baddbmm_(low_rank.flatten(0, 1), up)
+        if self._rows == 1:  # the same for a batch of any size, in a third of the calls
+            result.view(-1, result.shape[-1]).addmm_(x.flatten(0, -2) @ down[0], up[0])
+            return result
+        low_rank = x.reshape(-1, self._rows, x[0].numel() // x.shape[-1], x.shape[-1]) @ down
+        by_row = up.repeat(len(low_rank), 1, 1)
+        result.view(len(by_row), -1, result.shape[-1]).baddbmm_(low_rank.flatten(0, 1), by_row)
         return result
 
     def _add_convolved(self, x: torch.Tensor, result: torch.Tensor) -> torch.Tensor:

@@ -3,7 +3,7 @@
 Each function here takes what an edit predicts at every step and returns what to predict instead.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -51,17 +51,34 @@ def once(find: AtTime) -> AtTime:
     return found
 
 
-def missed(reconstruction: Predictor, trajectory: Trajectory) -> AtTime:
+def missed(
+    reconstruction: Predictor, trajectory: Trajectory, times: Sequence[float], together: int
+) -> AtTime:
     """Return a function that tells what a reconstruction misses of the input at a time.
 
     The noise is chosen by us, so it is known at every step, not estimated, and the same for every
-    edit along the trajectory: it is found once for each time.
+    edit along the trajectory: it is found once for each time, that of neighbours in one batch.
 
     Args:
         reconstruction: What is predicted at alpha 0.
         trajectory: Where the input lies at each noise level.
+        times: Every time that is asked for, in order.
+        together: How many of them make a batch.
     """
-    return once(lambda t: trajectory.prediction(t) - reconstruction(trajectory.at(t), t))
+    known: dict[float, torch.Tensor] = {}
+
+    def found(t: torch.Tensor) -> torch.Tensor:
+        asked = t[0].item()  # all rows are at the same time
+        if asked not in known:
+            first = times.index(asked)
+            coming = [torch.full_like(t, time) for time in times[first : first + together]]
+            noised = torch.cat([trajectory.at(each) for each in coming])
+            predicted = reconstruction(noised, torch.cat(coming)).chunk(len(coming))
+            for each, rows in zip(coming, predicted, strict=True):
+                known[each[0].item()] = trajectory.prediction(each) - rows
+        return known[asked]
+
+    return found
 
 
 def renewed(predictor: Predictor, begun: Trajectory, afresh: Trajectory) -> Predictor:

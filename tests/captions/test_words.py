@@ -3,6 +3,7 @@ import pytest
 from imagic_lora.captions.words import (
     in_common,
     lacking,
+    leaves_out,
     longest_of_the_likely,
     parts_of,
     says_more,
@@ -73,6 +74,23 @@ def test_of_likely_captions_the_longest_is_taken() -> None:
 def test_a_caption_says_more_than_a_target(caption: str, target: str, *, more: bool) -> None:
     """It has words that are missing from a target which has new ones."""
     assert more == says_more(caption, target)
+
+
+@pytest.mark.parametrize(
+    ("caption", "target", "more"),
+    [
+        ("a girl", "a girl with a flower", False),
+        ("A girl with red hair", "a girl with blue hair", False),
+        ("a girl, without accessories", "a girl, with a hat", False),
+        ("a girl with cat ears and blue hair", "a girl with a flower", True),
+        ("a girl with red hair, at sunset", "a girl in the snow", True),
+    ],
+)
+def test_a_target_leaves_out_what_it_has_no_other_words_for(
+    caption: str, target: str, *, more: bool
+) -> None:
+    """Where it puts as many words in their place, nothing is left to be held."""
+    assert more == leaves_out(caption, target)
 
 
 def test_a_word_is_lacking_where_a_caption_has_it_nowhere_alike() -> None:

@@ -282,13 +282,36 @@ def test_fidelity_adds_the_known_error(editor: Editor) -> None:
 
     with torch.no_grad():
         half, full = (
-            trail.faithful(plain, trail.missed(plain, way), share)(way.at(t), t)
+            trail.faithful(plain, trail.missed(plain, way, [500], 2), share)(way.at(t), t)
             for share in (0.5, 1.0)
         )
         expected = (plain(way.at(t), t) + e) / 2
 
     torch.testing.assert_close(full, e)
     torch.testing.assert_close(half, expected)
+
+
+@pytest.mark.parametrize(("together", "batches"), [(1, [1, 1, 1]), (2, [2, 1])])
+def test_what_is_missed_at_neighbouring_times_is_found_in_one_batch(
+    together: int, batches: list[int], editor: Editor
+) -> None:
+    """Each time is predicted once, whatever is asked for how often, and no sooner than it need be."""
+    model, times = editor("sd1").model, [700, 500, 300]
+    own = model.encode_prompt("a dog")
+    way, seen = trail.Trajectory(model.objective, noise(0), lambda _: noise(1)), list[int]()
+
+    def plain(x_t: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        seen.append(len(x_t))
+        return model.predict(x_t, t, own.repeat(len(x_t)))
+
+    with torch.no_grad():
+        missed = trail.missed(plain, way, times, together)
+        for level in (700, 700, 500, 300, 500):
+            t = torch.tensor([level])
+            alone = way.prediction(t) - model.predict(way.at(t), t, own)
+            torch.testing.assert_close(missed(t), alone)
+            assert seen == batches[: len(seen)]
+    assert batches == seen
 
 
 @pytest.mark.parametrize("goal", [0, 1])
@@ -314,7 +337,8 @@ def noises_seen(
 
     def looked(self: Any, x_t: torch.Tensor, t: torch.Tensor, prompt: Any) -> Any:
         exact = self.objective.towards(x_t, latents, t)
-        seen.setdefault(t[0].item(), self.objective.split(x_t, exact, t)[1].flatten())
+        for level, row in zip(t.tolist(), self.objective.split(x_t, exact, t)[1], strict=True):
+            seen.setdefault(level, row.flatten())
         return predict(self, x_t, t, prompt)
 
     monkeypatch.setattr(type(model), "predict", looked)
@@ -406,8 +430,9 @@ def test_alpha_is_continuous(direction: Direction, editor: Editor, adapter: Fitt
     """A small change of alpha changes the picture little, everywhere from below 0 to above 1."""
     settings = EditSettings(direction=direction, steps=3)
     fitted = adapter("sd1")
-    x_t, t = noise(0), torch.tensor([500])
     edits = editor("sd1").edits([EditRequest(adapter=fitted, target="a cat")], settings=settings)
+    _, middle, _ = sampling.times(editor("sd1").model, settings, edits.start)
+    x_t, t = noise(0), torch.tensor([middle])
 
     for alpha in (-0.5, -1e-3, 0.0, 0.5, 1.0, 1.5):
         with torch.no_grad():

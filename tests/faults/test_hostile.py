@@ -126,9 +126,7 @@ def test_a_lora_takes_twice_its_file(tensors: dict[str, torch.Tensor], words: st
     """A large one of another tool, and one of whose header only the words are large."""
     data, tally = write_tensors(tensors, {"ss_tag_frequency": words}), Tally()
 
-    found = tally.attempt(
-        "load", partial(read_lora, data, LAYERS), len(data) + 50_000_000
-    )
+    found = tally.attempt("load", partial(read_lora, data, LAYERS), len(data) + 50_000_000)
 
     assert {} == dict(tally.faults)
     assert found is not None
