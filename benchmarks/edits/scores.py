@@ -1,6 +1,7 @@
 """How good an edit is: what the judge reads off it, and how far it is from the ideal drawing."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -44,7 +45,7 @@ class Judged:
 
     def score(self, pair: Pair) -> Scores:
         """Return what the judge reads off a picture, and how near it is to the ideal drawing."""
-        return score(_judge(self.weights), pair)
+        return score(judge_of(self.weights), pair)
 
 
 DRAWINGS, PHOTOS = Judged(DRAWN.weights), Judged(PHOTOGRAPHED.weights)
@@ -52,17 +53,24 @@ DRAWINGS, PHOTOS = Judged(DRAWN.weights), Judged(PHOTOGRAPHED.weights)
 
 
 @cache
-def _judge(weights: Path) -> Judge:
-    """Return the judge, loaded once in each process."""
+def judge_of(weights: Path) -> Judge:
+    """Return a judge, loaded once in each process.
+
+    Args:
+        weights: Its file.
+    """
     return load_judge(weights)
 
 
-def score(judge: Judge, pair: Pair) -> Scores:
+def score(
+    judge: Judge, pair: Pair, shown: Callable[[Image.Image], Image.Image] = Image.Image.copy
+) -> Scores:
     """Score one edited picture.
 
     Args:
         judge: A trained judge.
         pair: What was asked for, with its ideal edit, and what came back.
+        shown: What is made of a picture before the judge sees it.
 
     Returns:
         "edited", whether the changed attribute reads as asked; "kept", the share of the other
@@ -71,7 +79,7 @@ def score(judge: Judge, pair: Pair) -> Scores:
         looks; "psnr_outside", nearness to the input where the ideal edit changes nothing, in dB.
     """
     item, ideal = pair.item, open_image(str(pair.item.ideal))
-    wrong = misread(judge, Portrait(**item.notes["after"]), pair.after)
+    wrong = misread(judge, Portrait(**item.notes["after"]), shown(pair.after))
     changed = item.notes["attribute"]
     lost = [name for name in wrong if name != changed]
     before, after = brightness(pair.before), brightness(pair.after)
@@ -81,7 +89,7 @@ def score(judge: Judge, pair: Pair) -> Scores:
         "kept": round(1 - len(lost) / (len(ATTRIBUTES) - 1), 4),
         "psnr_ideal": psnr(after, brightness(ideal)),
         "psnr_outside": psnr(after[pair.kept_part], before[pair.kept_part]),
-        "distance_ideal": distance(judge, pair.after, ideal),
+        "distance_ideal": distance(judge, shown(pair.after), shown(ideal)),
     }
 
 

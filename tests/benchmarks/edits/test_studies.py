@@ -35,10 +35,13 @@ from benchmarks.edits.study import Run, Study
 from benchmarks.edits.worlds import PORTRAITS
 from benchmarks.environment import RESULTS, describe
 from benchmarks.world.pipeline import MODEL
+from benchmarks.world.portrait import ATTRIBUTES
 from imagic_lora import EditSettings, FitSettings
 from imagic_lora.bench.items import Item
+from imagic_lora.bench.metrics.base import Pair
 from imagic_lora.bench.rivals.plain import Autoencoder
 from imagic_lora.bench.suites import own
+from imagic_lora.images.reading import open_image
 
 
 def scores(*, perfect: bool) -> Mapping[str, Any]:
@@ -385,12 +388,39 @@ def test_the_product_alone_is_rated_at_the_strength_it_finds(
 
 def test_a_stress_changes_input_and_ideal_alike() -> None:
     """Where the ideal edit changes nothing, its stressed picture is the input's."""
-    plain = PORTRAITS.cases("tune", 12)
+    plain, stressed = PORTRAITS.cases("tune", 40), Stressed().cases("tune", 40)
 
-    for before, after in zip(plain, Stressed().cases("tune", 12), strict=True):
+    for before, after in zip(plain, stressed, strict=True):
         assert after.image.tobytes() != before.image.tobytes()
-        assert after.target == before.target
-        assert after.kind in STRESSES
-    noisy = next(case for case in Stressed().cases("tune", 12) if case.kind == "noise")
+        assert after.image.tobytes() != after.ideal.tobytes()
+        assert after.kind == "inverted" or after.target == before.target
+    assert set(STRESSES) == {case.kind for case in stressed}
+    noisy = next(case for case in stressed if case.kind == "noise")
     corner = (0, 0, 8, 8)
     assert noisy.image.crop(corner).tobytes() == noisy.ideal.crop(corner).tobytes()
+
+
+def test_no_colour_is_named_where_none_is_left_as_it_is_called() -> None:
+    """Of an inverted picture, neither what it shows nor what is asked for."""
+    colours = {value for name in ("hair", "eyes", "clothes") for value in ATTRIBUTES[name]}
+    inverted = [case for case in Stressed().cases("tune", 88) if case.kind == "inverted"]
+
+    assert 5 <= len(inverted)
+    for case in inverted:
+        assert not colours & set(f"{case.source} {case.target}".replace(",", "").split())
+        assert case.attribute not in ("hair", "clothes", "background")
+
+
+def test_a_judge_is_shown_an_inverted_picture_the_right_way_round(tmp_path: Path) -> None:
+    """So the ideal edit of one is perfect to it, and the input is not."""
+    suite = Stressed()
+    item = next(item for item in suite.items("tune", 44, tmp_path) if item.kind == "inverted")
+    assert item.ideal is not None
+
+    ideal, left = (
+        suite.scorer.score(Pair.of(item, open_image(picture)))
+        for picture in (item.ideal, item.picture)
+    )
+
+    assert (True, 60.0) == (ideal["perfect"], ideal["psnr_ideal"])
+    assert not left["edited"]
