@@ -12,6 +12,7 @@ NAMES = {"sd15": "Stable Diffusion 1.5", "sdxl": "Stable Diffusion XL"}
 RUNGS = ("no lever", *(lever.name for lever in LADDER))
 """What the rungs of the ladder are called, by how many levers are pulled."""
 
+_WORLDS = {"portraits": "drawn", "photos": "photographed", "flow": "flow"}
 _SHARES = {"edited": share("edited"), "others kept": share("kept"), "perfect": share("perfect")}
 _EQUAL = 60  # the nearness that two equal pictures are given, in dB
 _GROUPS = {
@@ -35,6 +36,28 @@ def switching(result: Mapping[str, Any]) -> str:
             _batches(result["batches"]),
             f"Processor time of one thread, {_environment(result['environment'])}.",
         )
+    )
+
+
+def pace(result: Mapping[str, Any]) -> str:
+    """Return how long edits take beside a plain text-to-image, in Markdown."""
+    header = ("model", "cases", "passes of an edit", "of the next alpha", "edit", "next alpha")
+    rows = [
+        (
+            _WORLDS[name],
+            *(f"{number:.0f}" for number in (row["cases"], row["passes"]["edit"])),
+            f"{row['passes']['next']:.0f}",
+            *(f"{row[way]:.2f}" for way in ("edit", "next")),
+        )
+        for name, found in result["worlds"].items()
+        for row in found
+    ]
+    settings = result["settings"]
+    return (
+        f"{table(header, rows)}\n\n"
+        f"Times the processor seconds of a text-to-image in {settings['plain']} steps at guidance "
+        f"{settings['guidance']:g}, {2 * settings['plain']} passes, in the same run; an edit is "
+        f"{settings['edit']} steps. Median, {_environment(result['environment'])}."
     )
 
 

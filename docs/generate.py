@@ -243,6 +243,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "reuse": lambda: _result("reuse", reuse),
     "search": lambda: _result("edits_search", search),
     "tuning": lambda: _result("edits_tuning", tuning),
+    "pace": lambda: _result("pace", tables.pace),
     "switching": lambda: _result("switching", tables.switching),
     "ranks": lambda: _result("ranks", tables.ranks),
     "strength": lambda: _result("strength", tables.strength),
