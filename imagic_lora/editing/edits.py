@@ -185,7 +185,8 @@ class Edits:
             return predictor
         if self.settings.fidelity:
             predictor = trajectory.faithful(predictor, self._missed, self.settings.fidelity)
-        predictor = trajectory.renewed(predictor, self._way, self._afresh)
+        if self._afresh is not self._way:
+            predictor = trajectory.renewed(predictor, self._way, self._afresh)
         if self.mask is not None or self.settings.focus:
             predictor = trajectory.masked(predictor, self._way, partial(self._free, alphas))
         return predictor
@@ -220,7 +221,8 @@ class Edits:
         if self.settings.scheduler == "model":
             return self._way  # the base model's own sampler may draw noise itself
         noises, device = self.start.noises(), self.model.plan.device
-        return replace(self._way, noise=trajectory.once(lambda _: next(noises).to(device)))
+        drawn = trajectory.once(lambda _: next(noises))  # for good, whatever a device has room for
+        return replace(self._way, noise=lambda t: drawn(t).to(device))
 
     @cached_property
     def _missed(self) -> trajectory.AtTime:

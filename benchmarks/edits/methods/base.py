@@ -19,7 +19,7 @@ from imagic_lora.models.base import LatentModel
 from imagic_lora.progress import ignore
 
 STEPS = 30
-"""Denoising steps of every method, as many as the product's default."""
+"""Denoising steps of every method without a number of its own."""
 
 
 class Bench(Lent):
