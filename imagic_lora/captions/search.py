@@ -3,13 +3,13 @@
 It is the caption of an image that has none.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import partial
 
 import torch
 
+from imagic_lora.captions import words
 from imagic_lora.captions.likelihood import surprise
-from imagic_lora.captions.words import longest_of_the_likely, parts_of
 from imagic_lora.conditioning import Conditioning
 from imagic_lora.errors import heard_by
 from imagic_lora.memory import denoising, peak_bytes
@@ -20,6 +20,9 @@ _GLANCES, _LOOKS = 3, 8
 """Noised copies of the image that are looked at for every part, and for the finalists."""
 
 _FINALISTS = 8
+
+_REFINED = 2
+"""Times that an end of the best part is moved by less than a piece."""
 
 _AT_ONCE = 32
 """Prompts that are encoded together: the text encoder is fetched to the device for them, and sent
@@ -36,7 +39,8 @@ def find(
     """Return the part of a target prompt that is true of an image before it is edited.
 
     It is the longest of those parts under which the base model finds the image nearly as likely as
-    under any. All parts get a glance; those that do well are looked at again.
+    under any. All parts without some of its pieces get a glance, then those that leave out a word or
+    two more or less than the best; those that do well are looked at again.
 
     Args:
         model: The model, with no adapter in it, since that would know the image by heart.
@@ -47,36 +51,42 @@ def find(
 
     Source: Li et al. 2023 (Diffusion Classifier), arXiv 2303.16203, equation 5: the likelihood.
     """
-    parts = parts_of(target)
-    # Of a target that is too long, the edit will say so, once.
-    with heard_by(lambda _: None):
-        prompts = dict(_encoded(model, [target, *parts]))
+    parts = words.parts_of(target)
     finalists = min(_FINALISTS, len(parts))
     tick = Ticker(
         "caption",
-        len(parts) + finalists + 1,
+        len(parts) + _REFINED * words.most_finer(target) + finalists + 1,
         on_progress,
         partial(peak_bytes, model.plan.device),
     )
 
     def rate(texts: Iterable[str], looks: int) -> dict[str, float]:
         found = {}
-        for text in texts:
-            prompt = prompts[text].to(model.plan.device, torch.float32)
-            found[text] = work(partial(surprise, model, latents, prompt, seed, looks))
-            tick()
+        prompts = _encoded(model, [*texts])
+        with denoising(model, "sample") as work:
+            for text, prompt in prompts.items():
+                here = prompt.to(model.plan.device, torch.float32)
+                found[text] = work(partial(surprise, model, latents, here, seed, looks))
+                tick()
         return found
 
-    with denoising(model, "sample") as work:
-        glanced = rate(parts, _GLANCES)
-        rated = rate([*sorted(parts, key=glanced.__getitem__)[:finalists], target], _LOOKS)
-    return longest_of_the_likely(rated, rated.pop(target))
+    glanced = rate(parts, _GLANCES)
+    for _ in range(_REFINED):
+        best = min(parts, key=glanced.__getitem__)
+        near = words.finer(target, parts[best])
+        glanced |= rate([text for text in near if text not in parts], _GLANCES)
+        parts |= near
+    rated = rate([*sorted(glanced, key=glanced.__getitem__)[:finalists], target], _LOOKS)
+    return words.longest_of_the_likely(rated, rated.pop(target))
 
 
-def _encoded(model: LatentModel, texts: list[str]) -> Iterator[tuple[str, Conditioning]]:
-    """Yield texts with their conditionings, on the CPU."""
-    for start in range(0, len(texts), _AT_ONCE):
-        some = texts[start : start + _AT_ONCE]
-        yield from zip(
-            some, model.encode_prompt(*some).to("cpu", torch.float32).rows(), strict=True
-        )
+def _encoded(model: LatentModel, texts: list[str]) -> dict[str, Conditioning]:
+    """Return the conditionings of texts, on the CPU."""
+    found: dict[str, Conditioning] = {}
+    # Of a target that is too long, the edit will say so, once.
+    with heard_by(lambda _: None):
+        for start in range(0, len(texts), _AT_ONCE):
+            some = texts[start : start + _AT_ONCE]
+            rows = model.encode_prompt(*some).to("cpu", torch.float32).rows()
+            found |= zip(some, rows, strict=True)
+    return found

@@ -4,15 +4,19 @@ Pure text: knows no model.
 """
 
 from collections import Counter
+from collections.abc import Iterable
 from difflib import SequenceMatcher
 from itertools import combinations
 from string import punctuation
 
-_RUN = 4
-"""Most words in the middle of a prompt that are left out together."""
+Run = tuple[int, int]
+"""Words of a prompt that are left out together: the first, and the first after them."""
 
-_MOST_WORDS = 40
-"""Words up to which each counts for itself; longer prompts are taken in pieces of several."""
+_RUN = 4
+"""Most pieces in the middle of a prompt that are left out together."""
+
+_PIECES = 10
+"""Words up to which each is a piece; longer prompts have as many pieces of several words."""
 
 _READ = 512
 """Words of a prompt that are compared: no encoder reads more tokens than that, and what comparing
@@ -22,25 +26,58 @@ _AS_GOOD = 0.1
 """Share of what the likeliest part gains over the target that a longer one may fall short."""
 
 
-def parts_of(prompt: str) -> list[str]:
-    """Return what is left of a prompt without a run of words; the empty prompt is one of them.
+def parts_of(prompt: str) -> dict[str, Run]:
+    """Return what is left of a prompt without a run of its pieces, and which words that are.
 
-    A run is at most four words long, unless it begins or ends the prompt. Of a prompt of more than
-    forty words, pieces of two or more take the place of words.
+    A run is at most four pieces long, unless it begins or ends the prompt; one is the whole prompt.
 
     Args:
         prompt: One prompt.
     """
-    words = prompt.split()[:_READ]
-    size = -(-len(words) // _MOST_WORDS)
+    count, size = _measured(prompt)
 
     def may_go(start: int, end: int) -> bool:
-        return end - start <= _RUN * size or start == 0 or end >= len(words)
+        return end - start <= _RUN * size or start == 0 or end == count
 
-    edges = range(0, len(words) + size, size)
-    runs = ((start, end) for start, end in combinations(edges, 2) if may_go(start, end))
-    parts = (" ".join(words[:start] + words[end:]).strip(" ,;.") for start, end in runs)
-    return list(dict.fromkeys(parts))
+    edges = [*range(0, count, size), count]
+    return _left(prompt, (run for run in combinations(edges, 2) if may_go(*run)))
+
+
+def finer(prompt: str, run: Run) -> dict[str, Run]:
+    """Return what is left of a prompt where a run ends within a piece, or begins there.
+
+    Args:
+        prompt: One prompt.
+        run: A run of its pieces.
+    """
+    (count, size), (start, end) = _measured(prompt), run
+    moves = [move for move in range(1 - size, size) if move]
+    moved = [(start + move, end) for move in moves] + [(start, end + move) for move in moves]
+    return _left(prompt, ((first, last) for first, last in moved if 0 <= first < last <= count))
+
+
+def most_finer(prompt: str) -> int:
+    """Return how many parts `finer` gives at most.
+
+    Args:
+        prompt: One prompt.
+    """
+    _, size = _measured(prompt)
+    return 4 * (size - 1)
+
+
+def _measured(prompt: str) -> tuple[int, int]:
+    """Return how many words of a prompt count, and how many make a piece."""
+    count = min(len(prompt.split()), _READ)
+    return count, max(1, -(-count // _PIECES))
+
+
+def _left(prompt: str, runs: Iterable[Run]) -> dict[str, Run]:
+    """Return what is left of a prompt without each of some runs."""
+    words = prompt.split()[:_READ]
+    return {
+        " ".join(words[:start] + words[end:]).strip(" ,;."): (start, end) for start, end in runs
+    }
 
 
 def in_common(caption: str, target: str) -> str:

@@ -24,6 +24,7 @@ from imagic_lora import (
     StopFit,
 )
 from imagic_lora.demo import PICTURE
+from imagic_lora.runs.passes import counting
 from tests.support.tiny import Kind
 
 Editor = Callable[[Kind], ImagicEditor]
@@ -84,6 +85,22 @@ def test_every_prompt_that_is_tried_is_a_step(editor: Editor, picture: Image.Ima
     editor("sdxl").caption(picture, "a cat on a mat", on_progress=seen.append)
 
     assert list(range(1, seen[0].steps + 1)) == [progress.step for progress in seen]
+
+
+def test_a_long_target_takes_no_more_passes_than_a_fit(
+    editor: Editor, picture: Image.Image
+) -> None:
+    """Of thirty words: a fit goes backward too, which takes twice as long as forward."""
+    ours, longest = editor("sd1"), " ".join(f"word{number}" for number in range(30))
+
+    with counting(ours.model.denoiser) as passes:
+        ours.caption(picture, longest)
+        searched = passes.take()
+        ours.fit(picture, source="a cat", settings=FitSettings(rank=2, outweigh=0))
+        fitted = passes.take()
+
+    assert 0 < searched.forward < fitted.forward + 3 * fitted.forward_backward
+    assert 0 == searched.forward_backward
 
 
 def test_a_search_needs_a_target(editor: Editor, picture: Image.Image) -> None:

@@ -1,10 +1,12 @@
 import pytest
 
 from imagic_lora.captions.words import (
+    finer,
     in_common,
     lacking,
     leaves_out,
     longest_of_the_likely,
+    most_finer,
     parts_of,
     says_more,
 )
@@ -22,10 +24,26 @@ def test_parts_leave_out_one_run_of_words() -> None:
 
 
 def test_parts_of_a_long_prompt_are_not_many() -> None:
-    """However long it is, what is tried stays within what a fit takes."""
+    """However long it is, as many are tried: pieces of several words take the place of words."""
     words = [str(number) for number in range(600)]
+    counts = {length: len(parts_of(" ".join(words[:length]))) for length in (10, 30, 100, 600)}
 
-    assert 240 > len(parts_of(" ".join(words))) > len(parts_of(" ".join(words[:20])))
+    assert counts[10] == counts[30] == counts[100] == counts[600] < 50
+
+
+@pytest.mark.parametrize("length", [3, 10, 11, 30, 57])
+def test_finer_parts_leave_out_a_little_more_or_less(length: int) -> None:
+    """One end of the run moves within a piece; a prompt whose pieces are words has none."""
+    words = [str(number) for number in range(length)]
+    prompt, size = " ".join(words), -(-length // 10)
+
+    for run in parts_of(prompt).values():
+        found = finer(prompt, run)
+        assert len(found) <= most_finer(prompt) == 4 * (size - 1)
+        for text, (start, end) in found.items():
+            assert " ".join(words[:start] + words[end:]) == text
+            moved = abs(start - run[0]), abs(end - run[1])
+            assert min(moved) == 0 < max(moved) < size
 
 
 @pytest.mark.parametrize(
