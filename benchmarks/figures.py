@@ -44,13 +44,13 @@ def pace(result: Mapping[str, Any]) -> str:
     header = ("model", "cases", "passes of an edit", "of the next alpha", "edit", "next alpha")
     rows = [
         (
-            _WORLDS[name],
+            words,
             *(f"{number:.0f}" for number in (row["cases"], row["passes"]["edit"])),
             f"{row['passes']['next']:.0f}",
             *(f"{row[way]:.2f}" for way in ("edit", "next")),
         )
-        for name, found in result["worlds"].items()
-        for row in found
+        for name, words in _WORLDS.items()
+        for row in result["worlds"].get(name, ())
     ]
     settings = result["settings"]
     return (
