@@ -102,12 +102,12 @@ def says_more(caption: str, target: str) -> bool:
         caption: What is true of an image.
         target: Prompt of the edited image.
     """
-    said, asked = _apart(caption, target)
-    return bool(said and asked)
+    said, asked = _counted(caption), _counted(target)
+    return bool(said - asked and asked - said)
 
 
 def leaves_out(caption: str, target: str) -> bool:
-    """Return whether a caption says more than a target has other words for.
+    """Return whether a caption says more than a target repeats of it, or than it has other words for.
 
     Who asks for "a girl with pink hair" of "a girl with blue hair" leaves nothing out.
 
@@ -115,8 +115,8 @@ def leaves_out(caption: str, target: str) -> bool:
         caption: What is true of an image.
         target: Prompt of the edited image.
     """
-    said, asked = _apart(caption, target)
-    return said > asked
+    said, asked = _counted(caption), _counted(target)
+    return (said - asked).total() > min((asked - said).total(), (said & asked).total())
 
 
 def lacking(prompt: str, caption: str) -> list[bool]:
@@ -146,10 +146,9 @@ def longest_of_the_likely(rated: dict[str, float], unedited: float) -> str:
     return max(likely, key=lambda text: (len(text.split()), -rated[text]))
 
 
-def _apart(caption: str, target: str) -> tuple[int, int]:
-    """Return how many words of a caption a target lacks, and the other way round."""
-    said, asked = (Counter(filter(None, _words(text))) for text in (caption, target))
-    return (said - asked).total(), (asked - said).total()
+def _counted(text: str) -> Counter[str]:
+    """Return how often a text says each of its words."""
+    return Counter(filter(None, _words(text)))
 
 
 def _words(text: str) -> list[str]:

@@ -96,7 +96,7 @@ class Prompts:
     def _held(self) -> bool:
         """Whether it takes all that the captions say to keep what the targets are silent about.
 
-        It does not where a target has other words for what it does not repeat: those are pushed away.
+        It does not where targets repeat most, and have other words for the rest: that is to go.
         """
         inexact = self.settings.fidelity < 1
         return any(

@@ -102,12 +102,14 @@ def test_a_caption_says_more_than_a_target(caption: str, target: str, *, more: b
         ("a girl, without accessories", "a girl, with a hat", False),
         ("a girl with cat ears and blue hair", "a girl with a flower", True),
         ("a girl with red hair, at sunset", "a girl in the snow", True),
+        ("a kitten", "two old dogs", True),
+        ("一个女孩", "一个戴花的女孩", True),
     ],
 )
 def test_a_target_leaves_out_what_it_has_no_other_words_for(
     caption: str, target: str, *, more: bool
 ) -> None:
-    """Where it puts as many words in their place, nothing is left to be held."""
+    """Where it repeats most, and puts as many words in place of the rest, nothing is left to be held."""
     assert more == leaves_out(caption, target)
 
 
