@@ -240,6 +240,8 @@ PARTS: dict[str, Callable[[], str]] = {
     "stress photos": lambda: _result("stress-photos", automatic),
     "stress flow": lambda: _result("stress-flow", automatic),
     "captions": lambda: _result("captions", captions),
+    "captions photos": lambda: _result("captions-photos", captions),
+    "captions flow": lambda: _result("captions-flow", captions),
     "reuse": lambda: _result("reuse", reuse),
     "search": lambda: _result("edits_search", search),
     "tuning": lambda: _result("edits_tuning", tuning),
