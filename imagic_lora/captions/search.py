@@ -52,6 +52,7 @@ def find(
     Source: Li et al. 2023 (Diffusion Classifier), arXiv 2303.16203, equation 5: the likelihood.
     """
     parts = words.parts_of(target)
+    prompts = _encoded(model, [target, *parts])
     finalists = min(_FINALISTS, len(parts))
     tick = Ticker(
         "caption",
@@ -62,11 +63,10 @@ def find(
 
     def rate(texts: Iterable[str], looks: int) -> dict[str, float]:
         found = {}
-        prompts = _encoded(model, [*texts])
         with denoising(model, "sample") as work:
-            for text, prompt in prompts.items():
-                here = prompt.to(model.plan.device, torch.float32)
-                found[text] = work(partial(surprise, model, latents, here, seed, looks))
+            for text in texts:
+                prompt = prompts[text].to(model.plan.device, torch.float32)
+                found[text] = work(partial(surprise, model, latents, prompt, seed, looks))
                 tick()
         return found
 
@@ -74,7 +74,9 @@ def find(
     for _ in range(_REFINED):
         best = min(parts, key=glanced.__getitem__)
         near = words.finer(target, parts[best])
-        glanced |= rate([text for text in near if text not in parts], _GLANCES)
+        if fresh := [text for text in near if text not in parts]:
+            prompts |= _encoded(model, fresh)
+            glanced |= rate(fresh, _GLANCES)
         parts |= near
     rated = rate([*sorted(glanced, key=glanced.__getitem__)[:finalists], target], _LOOKS)
     return words.longest_of_the_likely(rated, rated.pop(target))
