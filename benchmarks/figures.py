@@ -45,8 +45,7 @@ def pace(result: Mapping[str, Any]) -> str:
     rows = [
         (
             words,
-            *(f"{number:.0f}" for number in (row["cases"], row["passes"]["edit"])),
-            f"{row['passes']['next']:.0f}",
+            *map(str, (row["cases"], row["passes"]["edit"], row["passes"]["next"])),
             *(f"{row[way]:.2f}" for way in ("edit", "next")),
         )
         for name, words in _WORLDS.items()

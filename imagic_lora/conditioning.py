@@ -81,14 +81,14 @@ class Conditioning:
         return replace(self, tokens=tokens, pooled=self.pooled + difference.pooled.to(self.pooled))
 
     def repeat(self, count: int) -> "Conditioning":
-        """Return its rows in order, again and again, up to `count` rows; a single one is not copied.
+        """Return its rows in order, again and again, up to `count` rows; copied only where they must.
 
         Args:
             count: A multiple of as many rows as it has.
         """
 
         def longer(tensor: torch.Tensor) -> torch.Tensor:
-            if len(tensor) == 1:
+            if len(tensor) in (1, count):
                 return tensor.expand(count, *tensor.shape[1:])
             return torch.cat([tensor] * (count // len(tensor)))
 

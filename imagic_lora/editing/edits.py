@@ -222,7 +222,7 @@ class Edits:
             return self._way  # the base model's own sampler may draw noise itself
         noises, device = self.start.noises(), self.model.plan.device
         drawn = trajectory.once(lambda _: next(noises))  # for good, whatever a device has room for
-        return replace(self._way, noise=lambda t: drawn(t).to(device))
+        return replace(self._way, noise=trajectory.once(lambda t: drawn(t).to(device)))
 
     @cached_property
     def _missed(self) -> trajectory.AtTime:

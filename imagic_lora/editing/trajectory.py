@@ -65,18 +65,20 @@ def missed(
         times: Every time that is asked for, in order.
         together: How many of them make a batch.
     """
-    known: dict[float, torch.Tensor] = {}
+    levels = list(dict.fromkeys(times))  # some samplers come to a time twice
+
+    @once
+    def batch(first: torch.Tensor) -> torch.Tensor:
+        place = levels.index(first[0].item())
+        coming = [torch.full_like(first, time) for time in levels[place : place + together]]
+        noised = torch.cat([trajectory.at(t) for t in coming])
+        exact = torch.cat([trajectory.prediction(t) for t in coming])
+        return torch.stack((exact - reconstruction(noised, torch.cat(coming))).chunk(len(coming)))
 
     def found(t: torch.Tensor) -> torch.Tensor:
-        asked = t[0].item()  # all rows are at the same time
-        if asked not in known:
-            first = times.index(asked)
-            coming = [torch.full_like(t, time) for time in times[first : first + together]]
-            noised = torch.cat([trajectory.at(each) for each in coming])
-            predicted = reconstruction(noised, torch.cat(coming)).chunk(len(coming))
-            for each, rows in zip(coming, predicted, strict=True):
-                known[each[0].item()] = trajectory.prediction(each) - rows
-        return known[asked]
+        place = levels.index(t[0].item())  # all rows are at the same time
+        first = place - place % together
+        return batch(torch.full_like(t, levels[first]))[place - first]
 
     return found
 
